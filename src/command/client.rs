@@ -1,0 +1,2 @@
+//! A connection's state, as commands see it.
+pub struct Client {}

@@ -1,0 +1,34 @@
+//! Commands: parse the arguments, act on the keyspace, reply. A family file holds the rows of its
+//! commands and their handlers; `dispatch` is the one way in.
+
+pub mod client;
+pub mod dispatch;
+pub mod error;
+pub mod family;
+pub mod reply;
+pub mod shared;
+pub mod spec;
+pub mod table;
+
+use crate::{keyspace::Locked, util::clock::UnixMillis};
+pub use client::Client;
+pub use error::{CommandResult, Error};
+pub use reply::{Protocol, Reply};
+pub use shared::Shared;
+
+/// The words of one command; `args[0]` is its name as the client wrote it.
+pub type Args<'a> = [&'a [u8]];
+
+/// All a handler may touch.
+pub struct Context<'a> {
+    pub shared: &'a Shared,
+    pub client: &'a mut Client,
+    pub reply: &'a mut dyn Reply,
+    /// The shards of this command's keys, locked (all of them for `ALL_SHARDS`, none when it has
+    /// no keys), for this command or for the whole EXEC around it.
+    pub keys: Locked<'a>,
+    /// The time of this command (of the whole EXEC inside a transaction).
+    pub now: UnixMillis,
+    /// The row that is running.
+    pub spec: &'static spec::Spec,
+}

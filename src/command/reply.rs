@@ -1,0 +1,44 @@
+//! What a handler may answer. `resp` turns these calls into bytes; handlers never see the wire.
+
+/// The protocol a client has chosen with HELLO.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    Resp2 = 2,
+    Resp3 = 3,
+}
+
+/// One writer for every reply. Aggregates are announced by length and followed by their elements.
+/// In RESP2 the RESP3-only kinds fall back as Redis does: map -> flat array of 2n, set and push ->
+/// array, null -> `$-1`, boolean -> integer 0/1, double -> bulk string, verbatim -> bulk string,
+/// big number -> bulk string.
+pub trait Reply {
+    fn protocol(&self) -> Protocol;
+    fn simple(&mut self, text: &str);
+    /// `text` begins with its code (`ERR`, `WRONGTYPE`, ...), without the leading `-`.
+    /// CR and LF inside are replaced by spaces, as Redis does.
+    fn error(&mut self, text: &str);
+    fn integer(&mut self, n: i64);
+    fn bulk(&mut self, bytes: &[u8]);
+    fn null(&mut self);
+    /// RESP2 `*-1`, RESP3 `_`.
+    fn null_array(&mut self);
+    fn array(&mut self, len: usize);
+    fn map(&mut self, pairs: usize);
+    fn set(&mut self, len: usize);
+    fn push(&mut self, len: usize);
+    fn double(&mut self, value: f64);
+    fn boolean(&mut self, value: bool);
+    fn big_number(&mut self, digits: &str);
+    /// `format` is three letters: `txt` or `mkd`.
+    fn verbatim(&mut self, format: &str, text: &[u8]);
+    /// Bytes already encoded for this client's protocol (MULTI and MONITOR replay, tests).
+    fn raw(&mut self, bytes: &[u8]);
+
+    fn ok(&mut self) {
+        self.simple("OK");
+    }
+    /// An integer's decimal text as a bulk string.
+    fn bulk_integer(&mut self, n: i64) {
+        self.bulk(itoa::Buffer::new().format(n).as_bytes());
+    }
+}

@@ -1,0 +1,5 @@
+//! What all connections share.
+use crate::keyspace::Keyspace;
+pub struct Shared {
+    pub keyspace: Keyspace,
+}

@@ -1,0 +1,160 @@
+//! What a command is: one row per command, from which COMMAND, COMMAND DOCS, GETKEYS, ACL, the
+//! locking and the out-of-memory gate are derived. No other file matches on a command's name.
+
+use super::{Args, Context, error::CommandResult};
+
+pub type Handler = fn(&mut Context<'_>, &Args<'_>) -> CommandResult;
+
+bitflags::bitflags! {
+    /// Redis's command flags (`COMMAND INFO` prints the lower-case names).
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Flags: u32 {
+        const WRITE = 1 << 0;
+        const READONLY = 1 << 1;
+        const DENYOOM = 1 << 2;
+        const ADMIN = 1 << 3;
+        const PUBSUB = 1 << 4;
+        const NOSCRIPT = 1 << 5;
+        const BLOCKING = 1 << 6;
+        const LOADING = 1 << 7;
+        const STALE = 1 << 8;
+        const SKIP_MONITOR = 1 << 9;
+        const SKIP_SLOWLOG = 1 << 10;
+        const FAST = 1 << 11;
+        const NO_AUTH = 1 << 12;
+        const MAY_REPLICATE = 1 << 13;
+        const NO_MULTI = 1 << 14;
+        const MOVABLEKEYS = 1 << 15;
+        const ALLOW_BUSY = 1 << 16;
+        const NO_ASYNC_LOADING = 1 << 17;
+        const PROTECTED = 1 << 18;
+        const NO_MANDATORY_KEYS = 1 << 19;
+        /// Ours: the command works on the whole keyspace, so every shard is locked for it.
+        const ALL_SHARDS = 1 << 20;
+        /// Ours: a container command without a behaviour of its own; only its subcommands run.
+        const CONTAINER = 1 << 21;
+    }
+}
+
+bitflags::bitflags! {
+    /// ACL categories.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Acl: u32 {
+        const KEYSPACE = 1 << 0;
+        const READ = 1 << 1;
+        const WRITE = 1 << 2;
+        const SET = 1 << 3;
+        const SORTEDSET = 1 << 4;
+        const LIST = 1 << 5;
+        const HASH = 1 << 6;
+        const STRING = 1 << 7;
+        const BITMAP = 1 << 8;
+        const HYPERLOGLOG = 1 << 9;
+        const GEO = 1 << 10;
+        const STREAM = 1 << 11;
+        const PUBSUB = 1 << 12;
+        const ADMIN = 1 << 13;
+        const FAST = 1 << 14;
+        const SLOW = 1 << 15;
+        const BLOCKING = 1 << 16;
+        const DANGEROUS = 1 << 17;
+        const CONNECTION = 1 << 18;
+        const TRANSACTION = 1 << 19;
+        const SCRIPTING = 1 << 20;
+    }
+}
+
+bitflags::bitflags! {
+    /// How a key specification uses its keys (COMMAND INFO's key-spec flags).
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct KeyFlags: u16 {
+        const RO = 1 << 0;
+        const RW = 1 << 1;
+        const OW = 1 << 2;
+        const RM = 1 << 3;
+        const ACCESS = 1 << 4;
+        const UPDATE = 1 << 5;
+        const INSERT = 1 << 6;
+        const DELETE = 1 << 7;
+        const NOT_KEY = 1 << 8;
+        const INCOMPLETE = 1 << 9;
+        const VARIABLE_FLAGS = 1 << 10;
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum BeginSearch {
+    Index(i32),
+    Keyword { word: &'static str, start_from: i32 },
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum FindKeys {
+    /// `last` is relative to the first key; negative counts from the end. `limit` as in Redis.
+    Range { last: i32, step: i32, limit: i32 },
+    KeyNum { keynum_index: i32, first_key: i32, step: i32 },
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct KeySpec {
+    pub flags: KeyFlags,
+    pub begin: BeginSearch,
+    pub find: FindKeys,
+}
+
+impl KeySpec {
+    /// One key at argument `index`.
+    pub const fn one(index: i32, flags: KeyFlags) -> Self {
+        KeySpec::range(index, 0, 1, flags)
+    }
+    pub const fn range(index: i32, last: i32, step: i32, flags: KeyFlags) -> Self {
+        KeySpec { flags, begin: BeginSearch::Index(index), find: FindKeys::Range { last, step, limit: 0 } }
+    }
+}
+
+/// One command or subcommand.
+pub struct Spec {
+    /// Lower case; for a subcommand only its own word (`setname`).
+    pub name: &'static str,
+    /// As in Redis: positive exact, negative minimum; counts the name (and the subcommand's).
+    pub arity: i32,
+    pub flags: Flags,
+    pub acl: Acl,
+    pub keys: &'static [KeySpec],
+    /// Redis's group names: `string`, `generic`, `connection`, `server`, `transactions`, ...
+    pub group: &'static str,
+    pub since: &'static str,
+    pub summary: &'static str,
+    pub complexity: &'static str,
+    /// The syntax after the name, in the notation of redis-cli's hints:
+    /// `key value [NX | XX] [GET] [EX seconds | PX milliseconds | KEEPTTL]`, `key [key ...]`.
+    /// COMMAND DOCS's argument tree is parsed from it.
+    pub syntax: &'static str,
+    pub tips: &'static [&'static str],
+    pub subcommands: &'static [Spec],
+    pub handler: Handler,
+}
+
+impl Spec {
+    /// Filled in by `..Spec::DEFAULT`.
+    pub const DEFAULT: Spec = Spec {
+        name: "",
+        arity: 1,
+        flags: Flags::empty(),
+        acl: Acl::empty(),
+        keys: &[],
+        group: "generic",
+        since: "1.0.0",
+        summary: "",
+        complexity: "O(1)",
+        syntax: "",
+        tips: &[],
+        subcommands: &[],
+        handler: |cx, _| {
+            cx.reply.ok();
+            Ok(())
+        },
+    };
+}

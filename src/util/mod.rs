@@ -1,0 +1,5 @@
+//! Small things every layer may use: time, glob patterns, numbers as text.
+
+pub mod clock;
+pub mod glob;
+pub mod number;
