@@ -5,6 +5,7 @@ pub mod client;
 pub mod dispatch;
 pub mod error;
 pub mod family;
+pub mod handle;
 pub mod reply;
 pub mod shared;
 pub mod spec;
@@ -12,8 +13,10 @@ pub mod table;
 
 use crate::{keyspace::Locked, util::clock::UnixMillis};
 pub use client::Client;
+pub use dispatch::{Block, Flow};
 pub use error::{CommandResult, Error};
-pub use reply::{Protocol, Reply};
+pub use handle::ClientHandle;
+pub use reply::{Protocol, Reply, ReplyBuffer};
 pub use shared::Shared;
 
 /// The words of one command; `args[0]` is its name as the client wrote it.

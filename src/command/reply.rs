@@ -42,3 +42,12 @@ pub trait Reply {
         self.bulk(itoa::Buffer::new().format(n).as_bytes());
     }
 }
+
+/// A reply collected in memory: messages for other clients are built with it.
+pub trait ReplyBuffer: Reply {
+    /// The bytes encoded so far; the buffer is empty afterwards.
+    fn take(&mut self) -> Vec<u8>;
+}
+
+/// Makes an encoder for a protocol; `Shared` holds one, because only `resp` knows the wire.
+pub type EncoderFactory = fn(Protocol) -> Box<dyn ReplyBuffer>;

@@ -5,7 +5,5 @@ pub type UnixMillis = i64;
 
 /// Reads the wall clock. Only `net`, `server` and tests call this.
 pub fn unix_millis() -> UnixMillis {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |d| d.as_millis() as UnixMillis)
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as UnixMillis)
 }

@@ -1,0 +1,149 @@
+//! The part of a client that other threads may touch: its mailbox, its kill flag, its waker and
+//! the figures CLIENT LIST shows. The rest of a client belongs to its connection alone.
+
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::task::Waker;
+
+/// Bytes are waiting in the mailbox.
+const MAIL: u8 = 1 << 0;
+/// The connection is to be closed without answering what it still has to say.
+const KILLED: u8 = 1 << 1;
+/// A blocked client shall look again whether it may go on.
+const NUDGED: u8 = 1 << 2;
+
+#[derive(Default)]
+pub struct ClientHandle {
+    pub id: u64,
+    /// Encoded bytes for this client, from other clients (pub/sub, MONITOR, tracking).
+    mailbox: Mutex<Vec<u8>>,
+    signals: AtomicU8,
+    waker: Mutex<Option<Waker>>,
+    /// Above this many undelivered bytes a sender gives the client up (0: no limit). The
+    /// connection sets it from `client-output-buffer-limit` and the client's class.
+    pub output_limit: AtomicU64,
+    /// Set when a sender or the connection found the output limit passed.
+    pub output_limit_passed: AtomicBool,
+    /// Bytes waiting in the query buffer, and how many more it has room for.
+    pub query_bytes: AtomicU64,
+    pub query_free: AtomicU64,
+    /// Bytes of replies not yet taken by the socket, and the capacity that holds them.
+    pub output_bytes: AtomicU64,
+    pub output_capacity: AtomicU64,
+    /// Bytes of the arguments of a command not yet complete.
+    pub argument_bytes: AtomicU64,
+    pub network_in: AtomicU64,
+    pub network_out: AtomicU64,
+    /// When the client last sent something or was sent something, in milliseconds since the epoch.
+    pub last_interaction: AtomicI64,
+}
+
+impl ClientHandle {
+    pub fn new(id: u64) -> Self {
+        ClientHandle { id, ..ClientHandle::default() }
+    }
+
+    /// Appends bytes already encoded for this client's protocol and wakes its connection. False
+    /// when the client is gone or is given up because it does not read what it is sent.
+    pub fn deliver(&self, bytes: &[u8]) -> bool {
+        if self.is_killed() {
+            return false;
+        }
+        let limit = self.output_limit.load(Ordering::Relaxed);
+        let mut mailbox = self.mailbox.lock();
+        let waiting = self.output_bytes.load(Ordering::Relaxed) + (mailbox.len() + bytes.len()) as u64;
+        if limit > 0 && waiting > limit {
+            *mailbox = Vec::new();
+            drop(mailbox);
+            self.output_limit_passed.store(true, Ordering::Relaxed);
+            self.kill();
+            return false;
+        }
+        mailbox.extend_from_slice(bytes);
+        drop(mailbox);
+        self.signal(MAIL);
+        true
+    }
+
+    pub fn has_mail(&self) -> bool {
+        self.signals.load(Ordering::Acquire) & MAIL != 0
+    }
+
+    /// Moves the mailbox to the end of `out`.
+    pub fn take_mail(&self, out: &mut Vec<u8>) {
+        self.signals.fetch_and(!MAIL, Ordering::AcqRel);
+        let mut mailbox = self.mailbox.lock();
+        if out.is_empty() && out.capacity() < mailbox.len() {
+            std::mem::swap(out, &mut mailbox);
+        } else {
+            out.extend_from_slice(&mailbox);
+        }
+        mailbox.clear();
+        if mailbox.capacity() > 16 * 1024 {
+            *mailbox = Vec::new();
+        }
+    }
+
+    /// Closes the connection as soon as its thread gets to it.
+    pub fn kill(&self) {
+        self.signal(KILLED);
+    }
+
+    pub fn is_killed(&self) -> bool {
+        self.signals.load(Ordering::Acquire) & KILLED != 0
+    }
+
+    /// Lets a blocked client look again whether it may go on.
+    pub fn nudge(&self) {
+        self.signal(NUDGED);
+    }
+
+    /// Whether there was a nudge since the last call.
+    pub fn take_nudge(&self) -> bool {
+        self.signals.load(Ordering::Acquire) & NUDGED != 0
+            && self.signals.fetch_and(!NUDGED, Ordering::AcqRel) & NUDGED != 0
+    }
+
+    /// The connection leaves here how it is woken.
+    pub fn attach(&self, waker: &Waker) {
+        let mut slot = self.waker.lock();
+        if !slot.as_ref().is_some_and(|old| old.will_wake(waker)) {
+            *slot = Some(waker.clone());
+        }
+    }
+
+    fn signal(&self, bit: u8) {
+        if self.signals.fetch_or(bit, Ordering::AcqRel) & bit == 0
+            && let Some(waker) = self.waker.lock().as_ref()
+        {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mail_is_kept_in_order_and_taken_once() {
+        let handle = ClientHandle::new(1);
+        assert!(handle.deliver(b"one "));
+        assert!(handle.deliver(b"two"));
+        assert!(handle.has_mail());
+        let mut out = b"> ".to_vec();
+        handle.take_mail(&mut out);
+        assert_eq!(out, b"> one two");
+        assert!(!handle.has_mail());
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_is_given_up() {
+        let handle = ClientHandle::new(1);
+        handle.output_limit.store(10, Ordering::Relaxed);
+        assert!(handle.deliver(b"12345678"));
+        assert!(!handle.deliver(b"12345678"));
+        assert!(handle.is_killed());
+        assert!(handle.output_limit_passed.load(Ordering::Relaxed));
+    }
+}
