@@ -13,6 +13,8 @@ pub enum Protocol {
 /// big number -> bulk string.
 pub trait Reply {
     fn protocol(&self) -> Protocol;
+    /// From here on the reply is in `protocol` (HELLO, RESET).
+    fn set_protocol(&mut self, protocol: Protocol);
     fn simple(&mut self, text: &str);
     /// `text` begins with its code (`ERR`, `WRONGTYPE`, ...), without the leading `-`.
     /// CR and LF inside are replaced by spaces, as Redis does.

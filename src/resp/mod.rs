@@ -1,1 +1,9 @@
-//! resp.
+//! Bytes on the wire: requests in (`decode`, `inline`), replies out (`encode`). No other module
+//! knows what RESP looks like.
+
+pub mod decode;
+pub mod encode;
+pub mod inline;
+
+pub use decode::{Decoder, Limits, ProtocolError};
+pub use encode::Encoder;
