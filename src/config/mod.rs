@@ -1,1 +1,37 @@
-//! config.
+//! Configuration: one table of directives, from which everything else follows.
+//!
+//! `table` holds the rows, `directive` says what a row is, `settings` is the typed result,
+//! `load` puts it together from the file, the environment and the command line, `rewrite` writes
+//! it back. [`Config`] is what the running server shares.
+
+mod cgroup;
+mod command_line;
+mod directive;
+mod document;
+mod file;
+mod load;
+mod reason;
+mod rewrite;
+mod settings;
+mod shared;
+mod table;
+mod value;
+
+pub use cgroup::{MemoryLimit, memory_limit};
+pub use command_line::{Invocation, invocation};
+pub use directive::{Directive, Effect, Flags, Kind};
+pub use document::document;
+pub use load::{Loaded, Sources, load};
+pub use reason::{LoadError, Place, Reason};
+pub use settings::Settings;
+pub use shared::{Config, Hook, SetError};
+pub use table::{SECTIONS, Section, all, find};
+pub use value::*;
+
+/// The words of a row's default: split at blanks, and one empty word for an empty default.
+fn words(text: &str) -> Vec<String> {
+    if text.is_empty() {
+        return vec![String::new()];
+    }
+    vec![text.to_owned()]
+}

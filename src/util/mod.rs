@@ -3,3 +3,4 @@
 pub mod clock;
 pub mod glob;
 pub mod number;
+pub mod words;

@@ -1,0 +1,220 @@
+//! Every setting that does something, as a plain typed struct.
+
+use super::{directive::Kept, table, value::*};
+use std::path::{Path, PathBuf};
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    // Network
+    pub bind: BindAddresses,
+    pub port: u16,
+    pub tcp_backlog: u32,
+    pub tcp_keepalive_seconds: u32,
+    pub unix_socket: String,
+    pub unix_socket_mode: Mode,
+    pub protected_mode: bool,
+    pub timeout_seconds: u32,
+    pub maxclients: u32,
+    pub proto_max_bulk_len: u64,
+    pub proto_inline_max_size: u64,
+    pub client_query_buffer_limit: u64,
+    pub client_output_buffer_limits: OutputLimits,
+    /// 0: one per core.
+    pub server_threads: u32,
+
+    // General
+    pub databases: u32,
+    pub hz: u32,
+    pub pidfile: String,
+    pub set_proc_title: bool,
+    pub busy_reply_threshold_ms: u64,
+    pub min_replicas_to_write: u32,
+    pub always_show_logo: bool,
+
+    // Security
+    pub requirepass: String,
+    pub enable_protected_configs: Guard,
+    pub enable_debug_command: Guard,
+    pub acllog_max_len: u64,
+
+    // Logging
+    pub loglevel: LogLevel,
+    /// Empty: standard output.
+    pub logfile: String,
+    pub log_format: LogFormat,
+
+    // Memory
+    /// 0: no limit.
+    pub maxmemory: u64,
+    pub maxmemory_policy: Policy,
+    pub maxmemory_samples: u32,
+    pub maxmemory_eviction_tenacity: u32,
+    pub lfu_log_factor: u32,
+    pub lfu_decay_time_minutes: u32,
+    pub active_expire_effort: u32,
+    pub lazyfree_lazy_eviction: bool,
+    pub lazyfree_lazy_expire: bool,
+    pub lazyfree_lazy_server_del: bool,
+    pub lazyfree_lazy_user_del: bool,
+    pub lazyfree_lazy_user_flush: bool,
+
+    // Snapshots
+    pub save: Vec<SaveRule>,
+    /// Always absolute.
+    pub dir: PathBuf,
+    pub dbfilename: String,
+    pub stop_writes_on_bgsave_error: bool,
+    pub rdb_key_save_delay_us: i64,
+    pub shutdown_timeout_seconds: u32,
+    pub shutdown_on_sigterm: ShutdownOn,
+    pub shutdown_on_sigint: ShutdownOn,
+
+    // Observing
+    pub slowlog_log_slower_than_us: i64,
+    pub slowlog_max_len: u64,
+    pub commandlog_request_larger_than: i64,
+    pub commandlog_large_request_max_len: u64,
+    pub commandlog_reply_larger_than: i64,
+    pub commandlog_large_reply_max_len: u64,
+    /// 0: off.
+    pub latency_monitor_threshold_ms: u64,
+    pub latency_tracking: bool,
+    pub latency_tracking_percentiles: Percentiles,
+    pub notify_keyspace_events: KeyspaceEvents,
+    pub hide_user_data_from_log: bool,
+
+    // Encodings
+    pub list_max_listpack_size: i64,
+    pub list_compress_depth: u32,
+    pub hash_max_listpack_entries: u64,
+    pub hash_max_listpack_value: u64,
+    pub set_max_intset_entries: u64,
+    pub set_max_listpack_entries: u64,
+    pub set_max_listpack_value: u64,
+    pub zset_max_listpack_entries: u64,
+    pub zset_max_listpack_value: u64,
+    pub stream_node_max_bytes: u64,
+    pub stream_node_max_entries: u64,
+    pub hll_sparse_max_bytes: u64,
+
+    /// Directives that are accepted and do nothing.
+    pub(super) kept: Kept,
+}
+
+impl Settings {
+    /// Where the snapshot is written and looked for.
+    pub fn snapshot_path(&self) -> PathBuf {
+        self.dir.join(&self.dbfilename)
+    }
+
+    /// The log file; a relative one lies in `dir`. None: standard output.
+    pub fn logfile_path(&self) -> Option<PathBuf> {
+        (!self.logfile.is_empty()).then(|| self.dir.join(&self.logfile))
+    }
+
+    /// The number of worker threads.
+    pub fn threads(&self) -> usize {
+        match self.server_threads {
+            0 => std::thread::available_parallelism().map_or(1, |cores| cores.get()),
+            threads => threads as usize,
+        }
+    }
+
+    /// A relative path as it is meant: relative to `dir`.
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        self.dir.join(path)
+    }
+}
+
+impl Default for Settings {
+    /// Every directive at the default its row names.
+    fn default() -> Self {
+        let mut settings = blank();
+        for directive in table::all() {
+            let words = super::words(directive.default);
+            if let Err(reason) = directive.apply(&mut settings, &words) {
+                unreachable!("the default of {} is refused: {reason}", directive.name);
+            }
+        }
+        settings.kept.clear();
+        settings
+    }
+}
+
+/// Something for the defaults to be written into.
+fn blank() -> Settings {
+    Settings {
+        bind: BindAddresses::default(),
+        port: 0,
+        tcp_backlog: 0,
+        tcp_keepalive_seconds: 0,
+        unix_socket: String::new(),
+        unix_socket_mode: Mode::default(),
+        protected_mode: false,
+        timeout_seconds: 0,
+        maxclients: 0,
+        proto_max_bulk_len: 0,
+        proto_inline_max_size: 0,
+        client_query_buffer_limit: 0,
+        client_output_buffer_limits: OutputLimits::default(),
+        server_threads: 0,
+        databases: 0,
+        hz: 0,
+        pidfile: String::new(),
+        set_proc_title: false,
+        busy_reply_threshold_ms: 0,
+        min_replicas_to_write: 0,
+        always_show_logo: false,
+        requirepass: String::new(),
+        enable_protected_configs: Guard::No,
+        enable_debug_command: Guard::No,
+        acllog_max_len: 0,
+        loglevel: LogLevel::Notice,
+        logfile: String::new(),
+        log_format: LogFormat::Text,
+        maxmemory: 0,
+        maxmemory_policy: Policy::NoEviction,
+        maxmemory_samples: 0,
+        maxmemory_eviction_tenacity: 0,
+        lfu_log_factor: 0,
+        lfu_decay_time_minutes: 0,
+        active_expire_effort: 0,
+        lazyfree_lazy_eviction: false,
+        lazyfree_lazy_expire: false,
+        lazyfree_lazy_server_del: false,
+        lazyfree_lazy_user_del: false,
+        lazyfree_lazy_user_flush: false,
+        save: Vec::new(),
+        dir: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+        dbfilename: String::new(),
+        stop_writes_on_bgsave_error: false,
+        rdb_key_save_delay_us: 0,
+        shutdown_timeout_seconds: 0,
+        shutdown_on_sigterm: ShutdownOn::empty(),
+        shutdown_on_sigint: ShutdownOn::empty(),
+        slowlog_log_slower_than_us: 0,
+        slowlog_max_len: 0,
+        commandlog_request_larger_than: 0,
+        commandlog_large_request_max_len: 0,
+        commandlog_reply_larger_than: 0,
+        commandlog_large_reply_max_len: 0,
+        latency_monitor_threshold_ms: 0,
+        latency_tracking: false,
+        latency_tracking_percentiles: Percentiles::default(),
+        notify_keyspace_events: KeyspaceEvents::empty(),
+        hide_user_data_from_log: false,
+        list_max_listpack_size: 0,
+        list_compress_depth: 0,
+        hash_max_listpack_entries: 0,
+        hash_max_listpack_value: 0,
+        set_max_intset_entries: 0,
+        set_max_listpack_entries: 0,
+        set_max_listpack_value: 0,
+        zset_max_listpack_entries: 0,
+        zset_max_listpack_value: 0,
+        stream_node_max_bytes: 0,
+        stream_node_max_entries: 0,
+        hll_sparse_max_bytes: 0,
+        kept: Kept::new(),
+    }
+}

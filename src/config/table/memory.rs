@@ -1,0 +1,328 @@
+//! Memory, eviction, snapshots, encodings.
+
+use super::{Section, field};
+use crate::config::{
+    directive::{Directive, Flags, Kind, directive},
+    reason::Reason,
+    settings::Settings,
+    value::{Policy, ShutdownOn},
+};
+use Kind::*;
+use std::path::Path;
+
+const INT: i64 = i32::MAX as i64;
+const ANY: Kind = Integer(0, i64::MAX);
+const ANY_BYTES: Kind = Memory(0, i64::MAX as u64);
+
+pub static MEMORY: Section = Section {
+    title: "Memory and eviction",
+    about: "",
+    rows: &[
+        directive(
+            "maxmemory",
+            Memory(0, u64::MAX),
+            "0",
+            "The memory that values and their index may use; 0 is no limit, but in a container with a limit of its own a safe share of that is used.",
+            field!(maxmemory),
+        ),
+        directive(
+            "maxmemory-policy",
+            Choice(Policy::NAMES),
+            "noeviction",
+            "Which keys give way at maxmemory: noeviction refuses writes instead; allkeys-s3fifo is the best choice for a cache, volatile-s3fifo the same among keys with a time to live.",
+            field!(maxmemory_policy),
+        ),
+        directive(
+            "maxmemory-samples",
+            Integer(1, 64),
+            "5",
+            "How many keys the sampling policies (lru, lfu, random, ttl) compare.",
+            field!(maxmemory_samples),
+        ),
+        directive(
+            "maxmemory-eviction-tenacity",
+            Integer(0, 100),
+            "10",
+            "How long one command may evict before others get their turn.",
+            field!(maxmemory_eviction_tenacity),
+        ),
+        directive(
+            "lfu-log-factor",
+            Integer(0, INT),
+            "10",
+            "How slowly the counter of uses grows; more is slower.",
+            field!(lfu_log_factor),
+        ),
+        directive(
+            "lfu-decay-time",
+            Integer(0, INT),
+            "1",
+            "Minutes after which an unused key's counter is lowered.",
+            field!(lfu_decay_time_minutes),
+        ),
+        directive(
+            "active-expire-effort",
+            Integer(1, 10),
+            "1",
+            "How much work goes into removing expired keys that nobody asks for.",
+            field!(active_expire_effort),
+        ),
+    ],
+};
+
+pub static LAZY_FREEING: Section = Section {
+    title: "Lazy freeing",
+    about: "Whether large values are freed in small steps after the command, instead of by it.",
+    rows: &[
+        directive(
+            "lazyfree-lazy-eviction",
+            YesNo,
+            "no",
+            "For evicted keys.",
+            field!(lazyfree_lazy_eviction),
+        ),
+        directive(
+            "lazyfree-lazy-expire",
+            YesNo,
+            "no",
+            "For expired keys.",
+            field!(lazyfree_lazy_expire),
+        ),
+        directive(
+            "lazyfree-lazy-server-del",
+            YesNo,
+            "no",
+            "For values that a write replaces.",
+            field!(lazyfree_lazy_server_del),
+        ),
+        directive(
+            "lazyfree-lazy-user-del",
+            YesNo,
+            "no",
+            "Make DEL act as UNLINK.",
+            field!(lazyfree_lazy_user_del),
+        ),
+        directive(
+            "lazyfree-lazy-user-flush",
+            YesNo,
+            "no",
+            "Make FLUSHALL and FLUSHDB without SYNC or ASYNC act as ASYNC.",
+            field!(lazyfree_lazy_user_flush),
+        ),
+    ],
+};
+
+pub static SNAPSHOTS: Section = Section {
+    title: "Snapshots and shutdown",
+    about: "",
+    rows: &[
+        directive(
+            "save",
+            Special("<seconds> <changes> ..."),
+            "3600 1 300 100 60 10000",
+            "Write a snapshot when so many seconds have passed since the last and so many changes were made; several pairs or lines add up, and \"\" switches snapshots off.",
+            (get_save, set_save),
+        )
+        .lines_of(2),
+        directive("dir", Text, "./", "The directory of the snapshot and of other files.", (get_dir, set_dir))
+            .with(Flags::PROTECTED),
+        directive(
+            "dbfilename",
+            Text,
+            "dump.flag",
+            "The snapshot's file name in 'dir'.",
+            (|settings, _| settings.dbfilename.clone(), set_dbfilename),
+        )
+        .with(Flags::PROTECTED),
+        directive(
+            "stop-writes-on-bgsave-error",
+            YesNo,
+            "yes",
+            "Refuse writes while the last snapshot of a save rule has failed.",
+            field!(stop_writes_on_bgsave_error),
+        ),
+        directive(
+            "rdb-key-save-delay",
+            Integer(i32::MIN as i64, INT),
+            "0",
+            "Microseconds to pause for each key of a snapshot, for tests.",
+            field!(rdb_key_save_delay_us),
+        )
+        .hidden(),
+        directive(
+            "shutdown-timeout",
+            Integer(0, INT),
+            "10",
+            "Seconds that a shutdown waits for replicas.",
+            field!(shutdown_timeout_seconds),
+        ),
+        directive(
+            "shutdown-on-sigint",
+            Choice(ShutdownOn::NAMES),
+            "default",
+            "What SIGINT does: default saves if there are save rules; or a mix of save, nosave, now and force.",
+            field!(shutdown_on_sigint),
+        )
+        .words(),
+        directive(
+            "shutdown-on-sigterm",
+            Choice(ShutdownOn::NAMES),
+            "default",
+            "What SIGTERM does, likewise.",
+            field!(shutdown_on_sigterm),
+        )
+        .words(),
+    ],
+};
+
+fn get_save(settings: &Settings, _: &Directive) -> String {
+    crate::config::value::Value::show(&settings.save)
+}
+
+/// Replaces the rules; the loader adds those of several lines up before it calls this.
+fn set_save(
+    settings: &mut Settings,
+    directive: &Directive,
+    words: &[String],
+) -> Result<(), Reason> {
+    settings.save = crate::config::value::Value::read(directive.kind, words)?;
+    Ok(())
+}
+
+fn get_dir(settings: &Settings, _: &Directive) -> String {
+    settings.dir.to_string_lossy().into_owned()
+}
+
+/// The process stays where it was started: a relative directory is meant from the one before.
+fn set_dir(settings: &mut Settings, _: &Directive, words: &[String]) -> Result<(), Reason> {
+    let word = words.first().map_or("", String::as_str);
+    if word.is_empty() {
+        return Err("dir can't be empty".into());
+    }
+    let dir = settings.resolve(Path::new(word));
+    let dir = dir
+        .canonicalize()
+        .map_err(|error| Reason::from(system_error(&error)))?;
+    if !dir.is_dir() {
+        return Err("Not a directory".into());
+    }
+    settings.dir = dir;
+    Ok(())
+}
+
+/// The system's own words for an error, without the number that Rust adds.
+fn system_error(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn set_dbfilename(settings: &mut Settings, _: &Directive, words: &[String]) -> Result<(), Reason> {
+    let name = words.first().map_or("", String::as_str);
+    if name.is_empty() {
+        return Err("dbfilename can't be empty".into());
+    }
+    if name.contains('/') || name == "." || name == ".." {
+        return Err("dbfilename can't be a path, just a filename".into());
+    }
+    settings.dbfilename = name.to_owned();
+    Ok(())
+}
+
+pub static ENCODINGS: Section = Section {
+    title: "Encodings of small values",
+    about: "Up to these sizes a collection is packed into one piece; beyond, it is a tree.",
+    rows: &[
+        directive(
+            "list-max-listpack-size",
+            Integer(i32::MIN as i64, INT),
+            "-2",
+            "Elements in a node of a list, or -1 to -5 for 4 kb to 64 kb.",
+            field!(list_max_listpack_size),
+        )
+        .alias(&["list-max-ziplist-size"]),
+        directive(
+            "list-compress-depth",
+            Integer(0, INT),
+            "0",
+            "How many nodes at each end of a list stay uncompressed; 0 compresses none.",
+            field!(list_compress_depth),
+        ),
+        directive(
+            "hash-max-listpack-entries",
+            ANY,
+            "512",
+            "Fields of a packed hash.",
+            field!(hash_max_listpack_entries),
+        )
+        .alias(&["hash-max-ziplist-entries"]),
+        directive(
+            "hash-max-listpack-value",
+            ANY_BYTES,
+            "64",
+            "The longest field or value of a packed hash.",
+            field!(hash_max_listpack_value),
+        )
+        .alias(&["hash-max-ziplist-value"]),
+        directive(
+            "set-max-intset-entries",
+            ANY,
+            "512",
+            "Members of a set of integers packed as such.",
+            field!(set_max_intset_entries),
+        ),
+        directive(
+            "set-max-listpack-entries",
+            ANY,
+            "128",
+            "Members of a packed set.",
+            field!(set_max_listpack_entries),
+        ),
+        directive(
+            "set-max-listpack-value",
+            ANY,
+            "64",
+            "The longest member of a packed set.",
+            field!(set_max_listpack_value),
+        ),
+        directive(
+            "zset-max-listpack-entries",
+            ANY,
+            "128",
+            "Members of a packed sorted set.",
+            field!(zset_max_listpack_entries),
+        )
+        .alias(&["zset-max-ziplist-entries"]),
+        directive(
+            "zset-max-listpack-value",
+            ANY_BYTES,
+            "64",
+            "The longest member of a packed sorted set.",
+            field!(zset_max_listpack_value),
+        )
+        .alias(&["zset-max-ziplist-value"]),
+        directive(
+            "stream-node-max-bytes",
+            ANY_BYTES,
+            "4096",
+            "Bytes in a node of a stream; 0 is no limit.",
+            field!(stream_node_max_bytes),
+        ),
+        directive(
+            "stream-node-max-entries",
+            ANY,
+            "100",
+            "Entries in a node of a stream; 0 is no limit.",
+            field!(stream_node_max_entries),
+        ),
+        directive(
+            "hll-sparse-max-bytes",
+            ANY_BYTES,
+            "3000",
+            "Bytes up to which a HyperLogLog stays sparse.",
+            field!(hll_sparse_max_bytes),
+        ),
+    ],
+};
