@@ -50,10 +50,11 @@ fn directory(line: &str) -> Option<(&'static str, &str, &'static str)> {
     if id == "0" && controllers.is_empty() {
         return Some(("sys/fs/cgroup", path, "memory.max"));
     }
-    controllers
-        .split(',')
-        .any(|controller| controller == "memory")
-        .then_some(("sys/fs/cgroup/memory", path, "memory.limit_in_bytes"))
+    controllers.split(',').any(|controller| controller == "memory").then_some((
+        "sys/fs/cgroup/memory",
+        path,
+        "memory.limit_in_bytes",
+    ))
 }
 
 /// The limit's file in the group and in every group around it: the tightest one counts. Inside a
@@ -61,21 +62,14 @@ fn directory(line: &str) -> Option<(&'static str, &str, &'static str)> {
 fn candidates(base: &Path, group: &str, file: &'static str) -> Vec<PathBuf> {
     let group = Path::new(group.trim_start_matches('/'));
     // `..` appears when the group lies outside of what the container sees.
-    let safe = group
-        .components()
-        .all(|part| matches!(part, std::path::Component::Normal(_)));
+    let safe = group.components().all(|part| matches!(part, std::path::Component::Normal(_)));
     let group = if safe { group } else { Path::new("") };
-    group
-        .ancestors()
-        .map(|around| base.join(around).join(file))
-        .collect()
+    group.ancestors().map(|around| base.join(around).join(file)).collect()
 }
 
 fn total_memory(root: &Path) -> Option<u64> {
     let text = std::fs::read_to_string(root.join("proc/meminfo")).ok()?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
 }
@@ -100,10 +94,7 @@ mod tests {
         check(&[], None);
         let v2 = ("proc/self/cgroup", "0::/\n");
         check(&[v2, ("sys/fs/cgroup/memory.max", "max\n")], None);
-        check(
-            &[v2, ("sys/fs/cgroup/memory.max", "536870912\n")],
-            Some(512 * MIB),
-        );
+        check(&[v2, ("sys/fs/cgroup/memory.max", "536870912\n")], Some(512 * MIB));
         check(
             &[
                 ("proc/self/cgroup", "0::/pod/app\n"),
@@ -114,10 +105,7 @@ mod tests {
         );
         check(
             &[
-                (
-                    "proc/self/cgroup",
-                    "5:cpu,memory:/docker/abc\n1:name=systemd:/\n",
-                ),
+                ("proc/self/cgroup", "5:cpu,memory:/docker/abc\n1:name=systemd:/\n"),
                 ("sys/fs/cgroup/memory/memory.limit_in_bytes", "268435456\n"),
             ],
             Some(256 * MIB),
@@ -127,10 +115,7 @@ mod tests {
             &[
                 ("proc/self/cgroup", "5:memory:/\n"),
                 ("proc/meminfo", "MemTotal: 1048576 kB\n"),
-                (
-                    "sys/fs/cgroup/memory/memory.limit_in_bytes",
-                    "9223372036854771712\n",
-                ),
+                ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
             ],
             None,
         );
@@ -138,13 +123,7 @@ mod tests {
 
     #[test]
     fn a_share_leaves_room() {
-        let share = |bytes| {
-            MemoryLimit {
-                bytes,
-                file: PathBuf::new(),
-            }
-            .share()
-        };
+        let share = |bytes| MemoryLimit { bytes, file: PathBuf::new() }.share();
         assert_eq!(share(1024 * MIB), 768 * MIB);
         assert_eq!(share(128 * MIB), 64 * MIB);
         assert_eq!(share(32 * MIB), 16 * MIB);

@@ -17,15 +17,10 @@ pub enum Invocation {
 /// Reads the process's arguments and environment. `--help`, `--version` and mistakes in the
 /// options themselves end the process here, with clap's words.
 pub fn invocation() -> Result<Invocation, LoadError> {
-    let (matches, stdin) =
-        parse(std::env::args_os().collect()).unwrap_or_else(|error| error.exit());
+    let (matches, stdin) = parse(std::env::args_os().collect()).unwrap_or_else(|error| error.exit());
     let health = matches.get_flag("health");
     let loaded = load(&sources(&matches, stdin))?;
-    Ok(if health {
-        Invocation::Health(Box::new(loaded))
-    } else {
-        Invocation::Serve(Box::new(loaded))
-    })
+    Ok(if health { Invocation::Health(Box::new(loaded)) } else { Invocation::Serve(Box::new(loaded)) })
 }
 
 /// Parses the arguments; also whether the configuration is to be read from standard input.
@@ -49,11 +44,7 @@ fn sources(matches: &ArgMatches, stdin: bool) -> Sources {
 fn directives(matches: &ArgMatches) -> Vec<(String, Vec<String>)> {
     let mut given = Vec::new();
     for directive in table::all() {
-        for words in matches
-            .get_occurrences::<String>(directive.name)
-            .into_iter()
-            .flatten()
-        {
+        for words in matches.get_occurrences::<String>(directive.name).into_iter().flatten() {
             given.push((directive.name.to_owned(), words.cloned().collect()));
         }
     }
@@ -83,19 +74,12 @@ fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Ask the running server whether it is well; exit with 0 if it is"),
         )
-        .arg(
-            Arg::new("version")
-                .short('v')
-                .long("version")
-                .action(ArgAction::Version)
-                .help("Print the version"),
-        )
-        .args(table::SECTIONS.iter().flat_map(|section| {
-            section
-                .rows
+        .arg(Arg::new("version").short('v').long("version").action(ArgAction::Version).help("Print the version"))
+        .args(
+            table::SECTIONS
                 .iter()
-                .map(|directive| option(directive).help_heading(section.title))
-        }))
+                .flat_map(|section| section.rows.iter().map(|directive| option(directive).help_heading(section.title))),
+        )
 }
 
 fn option(directive: &'static Directive) -> Arg {
@@ -130,28 +114,16 @@ mod tests {
     use super::*;
 
     fn check(line: &str, file: Option<&str>, expected: &[(&str, &[&str])]) {
-        let arguments =
-            std::iter::once("flagstone").chain(line.split(' ').filter(|word| !word.is_empty()));
-        let arguments = arguments
-            .map(|word| if word == "''" { "" } else { word })
-            .map(OsString::from)
-            .collect();
+        let arguments = std::iter::once("flagstone").chain(line.split(' ').filter(|word| !word.is_empty()));
+        let arguments = arguments.map(|word| if word == "''" { "" } else { word }).map(OsString::from).collect();
         let (matches, _) = parse(arguments).unwrap();
         let mut given = directives(&matches);
         given.sort_by(|a, b| a.0.cmp(&b.0));
         let expected: Vec<(String, Vec<String>)> = expected
             .iter()
-            .map(|(name, words)| {
-                (
-                    name.to_string(),
-                    words.iter().map(|word| word.to_string()).collect(),
-                )
-            })
+            .map(|(name, words)| (name.to_string(), words.iter().map(|word| word.to_string()).collect()))
             .collect();
-        assert_eq!(
-            matches.get_one::<PathBuf>("file").cloned(),
-            file.map(PathBuf::from)
-        );
+        assert_eq!(matches.get_one::<PathBuf>("file").cloned(), file.map(PathBuf::from));
         assert_eq!(given, expected, "{line}");
     }
 
@@ -163,18 +135,10 @@ mod tests {
         check(
             "--save 900 1 --save 60 10 --hz 5",
             None,
-            &[
-                ("hz", &["5"]),
-                ("save", &["900", "1"]),
-                ("save", &["60", "10"]),
-            ],
+            &[("hz", &["5"]), ("save", &["900", "1"]), ("save", &["60", "10"])],
         );
         check("--save ''", None, &[("save", &[""])]);
-        check(
-            "--list-max-ziplist-size -2 -",
-            None,
-            &[("list-max-listpack-size", &["-2"])],
-        );
+        check("--list-max-ziplist-size -2 -", None, &[("list-max-listpack-size", &["-2"])]);
         assert!(parse(["flagstone", "--prot", "1"].map(OsString::from).to_vec()).is_err());
     }
 }

@@ -159,25 +159,12 @@ pub const fn directive(
 }
 
 /// A directive that is accepted and shown again, and does nothing.
-pub const fn inert(
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    about: &'static str,
-) -> Directive {
-    Directive {
-        effect: Effect::None,
-        ..directive(name, kind, default, about, (get_kept, set_kept))
-    }
+pub const fn inert(name: &'static str, kind: Kind, default: &'static str, about: &'static str) -> Directive {
+    Directive { effect: Effect::None, ..directive(name, kind, default, about, (get_kept, set_kept)) }
 }
 
 /// A directive of a feature that is not here: only its default is accepted.
-pub const fn refused(
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    reason: &'static str,
-) -> Directive {
+pub const fn refused(name: &'static str, kind: Kind, default: &'static str, reason: &'static str) -> Directive {
     Directive {
         effect: Effect::Refused(reason),
         ..directive(name, kind, default, reason, (get_kept, set_default_only))
@@ -194,21 +181,13 @@ fn get_kept(settings: &Settings, directive: &Directive) -> String {
     }
 }
 
-fn set_kept(
-    settings: &mut Settings,
-    directive: &Directive,
-    words: &[String],
-) -> Result<(), Reason> {
+fn set_kept(settings: &mut Settings, directive: &Directive, words: &[String]) -> Result<(), Reason> {
     let value = canonical(directive, words)?;
     settings.kept.insert(directive.name, value);
     Ok(())
 }
 
-fn set_default_only(
-    _: &mut Settings,
-    directive: &Directive,
-    words: &[String],
-) -> Result<(), Reason> {
+fn set_default_only(_: &mut Settings, directive: &Directive, words: &[String]) -> Result<(), Reason> {
     let default = canonical(directive, &[directive.default.to_owned()])?;
     if canonical(directive, words)? == default {
         return Ok(());
@@ -288,22 +267,16 @@ fn memory_or_percent(word: &str) -> Result<String, Reason> {
     if let Some(bytes) = bytes(word) {
         return Ok(bytes.to_string());
     }
-    let percent = word
-        .strip_suffix('%')
-        .and_then(strict_integer)
-        .filter(|percent| *percent >= 0);
+    let percent = word.strip_suffix('%').and_then(strict_integer).filter(|percent| *percent >= 0);
     match percent {
-        Some(percent) if percent > 100 => {
-            Err("percentage argument must be less or equal to 100".into())
-        }
+        Some(percent) if percent > 100 => Err("percentage argument must be less or equal to 100".into()),
         Some(percent) => Ok(format!("{percent}%")),
         None => Err("argument must be a memory or percent value".into()),
     }
 }
 
 pub fn octal(word: &str, max: u32) -> Result<u32, Reason> {
-    let mode = u32::from_str_radix(word, 8)
-        .map_err(|_| "argument couldn't be parsed as an octal number")?;
+    let mode = u32::from_str_radix(word, 8).map_err(|_| "argument couldn't be parsed as an octal number")?;
     if mode > max {
         return Err(format!("argument must be between 0 and {max:o} inclusive").into());
     }
@@ -311,23 +284,11 @@ pub fn octal(word: &str, max: u32) -> Result<u32, Reason> {
 }
 
 /// The choices that the words name, in the choices' own spelling.
-pub fn choice(
-    choices: &'static [&'static str],
-    words: &[String],
-) -> Result<Vec<&'static str>, Reason> {
-    let found = words.iter().map(|word| {
-        choices
-            .iter()
-            .copied()
-            .find(|choice| choice.eq_ignore_ascii_case(word))
-    });
+pub fn choice(choices: &'static [&'static str], words: &[String]) -> Result<Vec<&'static str>, Reason> {
+    let found = words.iter().map(|word| choices.iter().copied().find(|choice| choice.eq_ignore_ascii_case(word)));
     match found.collect::<Option<Vec<_>>>() {
         Some(found) if !found.is_empty() => Ok(found),
-        _ => Err(format!(
-            "argument(s) must be one of the following: {}",
-            choices.join(", ")
-        )
-        .into()),
+        _ => Err(format!("argument(s) must be one of the following: {}", choices.join(", ")).into()),
     }
 }
 

@@ -34,15 +34,8 @@ fn write_section(text: &mut String, section: &Section) {
         paragraph(text, section.about);
     }
     // The accepted and the refused are many and seldom wanted: one line each.
-    let brief = section
-        .rows
-        .iter()
-        .any(|row| row.effect != super::Effect::Full);
-    for directive in section
-        .rows
-        .iter()
-        .filter(|directive| !directive.is(Flags::HIDDEN))
-    {
+    let brief = section.rows.iter().any(|row| row.effect != super::Effect::Full);
+    for directive in section.rows.iter().filter(|directive| !directive.is(Flags::HIDDEN)) {
         if brief {
             let _ = write!(text, "\n# {}\n", line(directive));
             paragraph(text, &format!("  {}", capitalised(directive.about)));
@@ -90,10 +83,7 @@ fn described(directive: &Directive) -> String {
 
 fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
-    let mut capital: String = letters
-        .next()
-        .map(|first| first.to_uppercase().collect())
-        .unwrap_or_default();
+    let mut capital: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
     capital.push_str(letters.as_str());
     if !capital.ends_with('.') {
         capital.push('.');
@@ -125,18 +115,12 @@ mod tests {
     /// Run with `FLAGSTONE_WRITE_DOCUMENTS=1` to write the file anew.
     #[test]
     fn the_file_in_the_repository_is_the_table() {
-        let file = PathBuf::from(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/config/flagstone.conf"
-        ));
+        let file = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/config/flagstone.conf"));
         if std::env::var_os("FLAGSTONE_WRITE_DOCUMENTS").is_some() {
             std::fs::write(&file, document()).unwrap();
         }
         let written = std::fs::read_to_string(&file).unwrap();
-        assert!(
-            written == document(),
-            "config/flagstone.conf differs from the table: write it anew"
-        );
+        assert!(written == document(), "config/flagstone.conf differs from the table: write it anew");
     }
 
     #[test]
@@ -144,19 +128,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("flagstone.conf");
         std::fs::write(&file, document()).unwrap();
-        let loaded = load(&Sources {
-            file: Some(file),
-            ..Sources::default()
-        })
-        .unwrap();
+        let loaded = load(&Sources { file: Some(file), ..Sources::default() }).unwrap();
         let defaults = Settings::default();
         for directive in table::all() {
-            assert_eq!(
-                directive.value(&loaded.settings),
-                directive.value(&defaults),
-                "{}",
-                directive.name
-            );
+            assert_eq!(directive.value(&loaded.settings), directive.value(&defaults), "{}", directive.name);
         }
     }
 }

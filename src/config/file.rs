@@ -18,34 +18,18 @@ pub fn read_stdin(loader: &mut Loader) -> Result<(), LoadError> {
     let mut bytes = Vec::new();
     if let Err(error) = std::io::stdin().read_to_end(&mut bytes) {
         let file = PathBuf::from("-");
-        return Err(LoadError::Unreadable {
-            file,
-            included_from: None,
-            reason: error.to_string(),
-        });
+        return Err(LoadError::Unreadable { file, included_from: None, reason: error.to_string() });
     }
-    read_lines(loader, &bytes, 0, &|number, text| Place::Stdin {
-        number,
-        text,
-    })
+    read_lines(loader, &bytes, 0, &|number, text| Place::Stdin { number, text })
 }
 
-fn read_file(
-    loader: &mut Loader,
-    path: &Path,
-    depth: usize,
-    included_from: Option<Place>,
-) -> Result<(), LoadError> {
+fn read_file(loader: &mut Loader, path: &Path, depth: usize, included_from: Option<Place>) -> Result<(), LoadError> {
     let bytes = std::fs::read(path).map_err(|error| LoadError::Unreadable {
         file: path.to_owned(),
         included_from,
         reason: error.to_string(),
     })?;
-    read_lines(loader, &bytes, depth, &|number, text| Place::Line {
-        file: path.to_owned(),
-        number,
-        text,
-    })
+    read_lines(loader, &bytes, depth, &|number, text| Place::Line { file: path.to_owned(), number, text })
 }
 
 fn read_lines(
@@ -62,12 +46,8 @@ fn read_lines(
             continue;
         }
         let here = || place(index + 1, String::from_utf8_lossy(line).into_owned());
-        let wrong = |reason: Reason| LoadError::Directive {
-            place: here(),
-            reason,
-        };
-        let words = words::split(line)
-            .ok_or_else(|| wrong("Unbalanced quotes in configuration line".into()))?;
+        let wrong = |reason: Reason| LoadError::Directive { place: here(), reason };
+        let words = words::split(line).ok_or_else(|| wrong("Unbalanced quotes in configuration line".into()))?;
         let words: Result<Vec<String>, _> = words.into_iter().map(String::from_utf8).collect();
         let words = words.map_err(|_| wrong("the line is not UTF-8".into()))?;
         let Some((name, words)) = words.split_first() else {
@@ -83,20 +63,10 @@ fn read_lines(
 }
 
 /// Reads the file, or every file that the pattern matches (`conf.d/*.conf`; none is fine).
-fn include(
-    loader: &mut Loader,
-    path: &str,
-    depth: usize,
-    place: &dyn Fn() -> Place,
-) -> Result<(), LoadError> {
-    let wrong = |reason: Reason| LoadError::Directive {
-        place: place(),
-        reason,
-    };
+fn include(loader: &mut Loader, path: &str, depth: usize, place: &dyn Fn() -> Place) -> Result<(), LoadError> {
+    let wrong = |reason: Reason| LoadError::Directive { place: place(), reason };
     if depth > INCLUDE_DEPTH_MAX {
-        return Err(wrong(
-            "include goes too deep; does a file include itself?".into(),
-        ));
+        return Err(wrong("include goes too deep; does a file include itself?".into()));
     }
     if !path.contains(['*', '?', '[']) {
         return read_file(loader, Path::new(path), depth, Some(place()));
@@ -117,11 +87,7 @@ mod tests {
     fn read(dir: &Path, text: &str) -> Result<Loaded, String> {
         let file = dir.join("test.conf");
         std::fs::write(&file, text).unwrap();
-        load(&Sources {
-            file: Some(file),
-            ..Sources::default()
-        })
-        .map_err(|error| error.to_string())
+        load(&Sources { file: Some(file), ..Sources::default() }).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -134,24 +100,11 @@ mod tests {
         )
         .unwrap();
         let settings = &loaded.settings;
-        assert_eq!(
-            (settings.port, settings.requirepass.as_str()),
-            (7000, "a A")
-        );
+        assert_eq!((settings.port, settings.requirepass.as_str()), (7000, "a A"));
         assert_eq!(crate::config::Value::show(&settings.save), "900 1 300 10");
-        assert_eq!(
-            settings.client_output_buffer_limits.pubsub.hard_bytes,
-            1 << 20
-        );
-        assert_eq!(
-            settings.client_output_buffer_limits.replica.hard_bytes,
-            256 << 20
-        );
-        assert!(
-            loaded
-                .notes
-                .contains(&"accepted without effect here: io-threads".to_owned())
-        );
+        assert_eq!(settings.client_output_buffer_limits.pubsub.hard_bytes, 1 << 20);
+        assert_eq!(settings.client_output_buffer_limits.replica.hard_bytes, 256 << 20);
+        assert!(loaded.notes.contains(&"accepted without effect here: io-threads".to_owned()));
     }
 
     #[test]
@@ -159,35 +112,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let check = |text: &str, line: usize, reason: &str| {
             let error = read(dir.path(), text).unwrap_err();
-            assert!(
-                error.starts_with("*** FATAL CONFIG FILE ERROR (Flagstone "),
-                "{error}"
-            );
+            assert!(error.starts_with("*** FATAL CONFIG FILE ERROR (Flagstone "), "{error}");
             let file = dir.path().join("test.conf");
-            assert!(
-                error.contains(&format!("{}, at line {line}\n>>> '", file.display())),
-                "{error}"
-            );
+            assert!(error.contains(&format!("{}, at line {line}\n>>> '", file.display())), "{error}");
             assert!(error.ends_with(reason), "{error}");
         };
-        check(
-            "port 1\nmaxmemory lots",
-            2,
-            "argument must be a memory value",
-        );
-        check(
-            "prot 1",
-            1,
-            "Bad directive or wrong number of arguments: is 'port' meant?",
-        );
+        check("port 1\nmaxmemory lots", 2, "argument must be a memory value");
+        check("prot 1", 1, "Bad directive or wrong number of arguments: is 'port' meant?");
         check("port 1 2", 1, "wrong number of arguments");
         check("port \"1", 1, "Unbalanced quotes in configuration line");
         check("\nsave 1", 2, "Invalid save parameters");
-        check(
-            "appendonly yes",
-            1,
-            "there is no append-only file yet: snapshots ('save') are what survives",
-        );
+        check("appendonly yes", 1, "there is no append-only file yet: snapshots ('save') are what survives");
         check("replicaof a 1", 1, "there is no replication yet");
         check("rename-command FLUSHALL ''", 1, "commands can't be renamed");
     }
@@ -198,17 +133,10 @@ mod tests {
         std::fs::write(dir.path().join("a.inc"), "port 7001").unwrap();
         std::fs::write(dir.path().join("b.inc"), "hz 7").unwrap();
         let here = dir.path().display();
-        let loaded = read(
-            dir.path(),
-            &format!("port 7000\ninclude {here}/*.inc\ninclude {here}/*.none"),
-        )
-        .unwrap();
+        let loaded = read(dir.path(), &format!("port 7000\ninclude {here}/*.inc\ninclude {here}/*.none")).unwrap();
         assert_eq!((loaded.settings.port, loaded.settings.hz), (7001, 7));
         let error = read(dir.path(), &format!("include {here}/c.inc")).unwrap_err();
-        assert!(
-            error.contains("c.inc") && error.contains("at line 1"),
-            "{error}"
-        );
+        assert!(error.contains("c.inc") && error.contains("at line 1"), "{error}");
         let error = read(dir.path(), &format!("include {here}/test.conf")).unwrap_err();
         assert!(error.contains("too deep"), "{error}");
     }

@@ -50,10 +50,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, LoadError> {
     }
     loader.read_environment(&sources.environment)?;
     for (name, words) in &sources.command_line {
-        let text = std::iter::once(format!("--{name}"))
-            .chain(words.iter().cloned())
-            .collect::<Vec<_>>()
-            .join(" ");
+        let text = std::iter::once(format!("--{name}")).chain(words.iter().cloned()).collect::<Vec<_>>().join(" ");
         loader.directive(name, words, || Place::CommandLine { text: text.clone() })?;
     }
     Ok(loader.finish())
@@ -70,30 +67,17 @@ pub struct Loader {
 /// Lines that are no directives, and why they are refused.
 const REFUSED_LINES: [(&str, &str); 4] = [
     ("rename-command", "commands can't be renamed"),
-    (
-        "user",
-        "there are no users yet: 'requirepass' sets one password for all",
-    ),
+    ("user", "there are no users yet: 'requirepass' sets one password for all"),
     ("loadmodule", "there are no modules"),
     ("sentinel", "there is no sentinel mode"),
 ];
 
 impl Loader {
     /// Takes one directive. `place` is asked only when it is wrong.
-    pub fn directive(
-        &mut self,
-        name: &str,
-        words: &[String],
-        place: impl Fn() -> Place,
-    ) -> Result<(), LoadError> {
-        let wrong = |reason: Reason| LoadError::Directive {
-            place: place(),
-            reason,
-        };
+    pub fn directive(&mut self, name: &str, words: &[String], place: impl Fn() -> Place) -> Result<(), LoadError> {
+        let wrong = |reason: Reason| LoadError::Directive { place: place(), reason };
         let Some(directive) = table::find(name) else {
-            let refused = REFUSED_LINES
-                .iter()
-                .find(|(line, _)| line.eq_ignore_ascii_case(name));
+            let refused = REFUSED_LINES.iter().find(|(line, _)| line.eq_ignore_ascii_case(name));
             let reason = match refused {
                 Some((_, reason)) => Reason::Borrowed(*reason),
                 None => unknown(name),
@@ -113,11 +97,7 @@ impl Loader {
             gathered.clear();
             return directive.apply(&mut self.loaded.settings, &[String::new()]);
         }
-        gathered.extend(
-            words
-                .iter()
-                .flat_map(|word| word.split_ascii_whitespace().map(str::to_owned)),
-        );
+        gathered.extend(words.iter().flat_map(|word| word.split_ascii_whitespace().map(str::to_owned)));
         directive.apply(&mut self.loaded.settings, gathered)
     }
 
@@ -129,13 +109,10 @@ impl Loader {
             let Some(name) = variable.strip_prefix("FLAGSTONE_") else {
                 continue;
             };
-            let place = || Place::Environment {
-                variable: variable.to_owned(),
-            };
-            let value = value.to_str().ok_or_else(|| LoadError::Directive {
-                place: place(),
-                reason: "the value is not UTF-8".into(),
-            })?;
+            let place = || Place::Environment { variable: variable.to_owned() };
+            let value = value
+                .to_str()
+                .ok_or_else(|| LoadError::Directive { place: place(), reason: "the value is not UTF-8".into() })?;
             if is_service_link(name, value) {
                 continue;
             }
@@ -157,15 +134,11 @@ impl Loader {
             .iter()
             .filter_map(|name| table::find(name))
             .filter(|directive| directive.effect == Effect::None)
-            .filter(|directive| {
-                directive.value(&self.loaded.settings) != directive.value(&defaults)
-            })
+            .filter(|directive| directive.value(&self.loaded.settings) != directive.value(&defaults))
             .map(|directive| directive.name)
             .collect();
         if !idle.is_empty() {
-            self.loaded
-                .notes
-                .push(format!("accepted without effect here: {}", idle.join(", ")));
+            self.loaded.notes.push(format!("accepted without effect here: {}", idle.join(", ")));
         }
         if !self.loaded.is_given("maxmemory")
             && let Some(limit) = cgroup::memory_limit()
@@ -228,32 +201,17 @@ mod tests {
 
     fn environment(pairs: &[(&str, &str)]) -> Result<Loaded, LoadError> {
         load(&Sources {
-            environment: pairs
-                .iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
+            environment: pairs.iter().map(|(name, value)| (name.into(), value.into())).collect(),
             ..Sources::default()
         })
     }
 
     #[test]
     fn the_environment_sets_directives() {
-        let loaded = environment(&[
-            ("FLAGSTONE_MAXMEMORY_POLICY", "allkeys-s3fifo"),
-            ("HOME", "/"),
-        ])
-        .unwrap();
-        assert_eq!(
-            loaded.settings.maxmemory_policy,
-            crate::config::Policy::AllkeysS3Fifo
-        );
-        let error = environment(&[("FLAGSTONE_MAXMEMROY", "1gb")])
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("FLAGSTONE_MAXMEMROY") && error.contains("'maxmemory'"),
-            "{error}"
-        );
+        let loaded = environment(&[("FLAGSTONE_MAXMEMORY_POLICY", "allkeys-s3fifo"), ("HOME", "/")]).unwrap();
+        assert_eq!(loaded.settings.maxmemory_policy, crate::config::Policy::AllkeysS3Fifo);
+        let error = environment(&[("FLAGSTONE_MAXMEMROY", "1gb")]).unwrap_err().to_string();
+        assert!(error.contains("FLAGSTONE_MAXMEMROY") && error.contains("'maxmemory'"), "{error}");
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub use command_line::{Invocation, invocation};
 pub use directive::{Directive, Effect, Flags, Kind};
 pub use document::document;
 pub use load::{Loaded, Sources, load};
-pub use reason::{LoadError, Place, Reason};
+pub use reason::{LoadError, Place, Reason, system_error};
 pub use settings::Settings;
 pub use shared::{Config, Hook, SetError};
 pub use table::{SECTIONS, Section, all, find};

@@ -34,10 +34,7 @@ pub enum SetError {
 
 impl SetError {
     pub fn failed(argument: impl Into<String>, reason: impl Into<Reason>) -> Self {
-        SetError::Failed {
-            argument: argument.into(),
-            reason: reason.into(),
-        }
+        SetError::Failed { argument: argument.into(), reason: reason.into() }
     }
 }
 
@@ -45,16 +42,10 @@ impl fmt::Display for SetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SetError::Unknown { argument } => {
-                write!(
-                    f,
-                    "Unknown option or number of arguments for CONFIG SET - '{argument}'"
-                )
+                write!(f, "Unknown option or number of arguments for CONFIG SET - '{argument}'")
             }
             SetError::Failed { argument, reason } => {
-                write!(
-                    f,
-                    "CONFIG SET failed (possibly related to argument '{argument}') - {reason}"
-                )
+                write!(f, "CONFIG SET failed (possibly related to argument '{argument}') - {reason}")
             }
         }
     }
@@ -115,10 +106,7 @@ impl Config {
         self.put_into_effect(&before, &after)?;
         *self.current.write() = Arc::new(after);
         self.generation.fetch_add(1, Ordering::Release);
-        for directive in directives
-            .iter()
-            .filter(|directive| directive.effect == Effect::None)
-        {
+        for directive in directives.iter().filter(|directive| directive.effect == Effect::None) {
             tracing::debug!("'{}' has no effect: {}", directive.name, directive.about);
         }
         Ok(())
@@ -150,27 +138,19 @@ impl Config {
 }
 
 /// The directives of the pairs, if CONFIG SET may change them. An unknown name counts first.
-fn changeable(
-    pairs: &[(&str, &str)],
-    protected: bool,
-) -> Result<Vec<&'static Directive>, SetError> {
+fn changeable(pairs: &[(&str, &str)], protected: bool) -> Result<Vec<&'static Directive>, SetError> {
     let mut directives: Vec<&'static Directive> = Vec::with_capacity(pairs.len().min(64));
     let mut refusal = None;
     for (name, _) in pairs {
         let Some(directive) = table::find(name) else {
             // Whichever comes first is told: this one, or the refusal of an earlier pair.
-            return Err(refusal.unwrap_or(SetError::Unknown {
-                argument: (*name).to_owned(),
-            }));
+            return Err(refusal.unwrap_or(SetError::Unknown { argument: (*name).to_owned() }));
         };
         let reason = if directive.is(Flags::IMMUTABLE) {
             Some("can't set immutable config")
         } else if directive.is(Flags::PROTECTED) && !protected {
             Some("can't set protected config")
-        } else if directives
-            .iter()
-            .any(|earlier| std::ptr::eq(*earlier, directive))
-        {
+        } else if directives.iter().any(|earlier| std::ptr::eq(*earlier, directive)) {
             Some("duplicate parameter")
         } else {
             None
@@ -197,18 +177,12 @@ mod tests {
 
     #[test]
     fn refusals() {
-        check(
-            &[("nope", "1")],
-            "Unknown option or number of arguments for CONFIG SET - 'nope'",
-        );
+        check(&[("nope", "1")], "Unknown option or number of arguments for CONFIG SET - 'nope'");
         check(
             &[("databases", "1")],
             "CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config",
         );
-        check(
-            &[("dir", "/")],
-            "CONFIG SET failed (possibly related to argument 'dir') - can't set protected config",
-        );
+        check(&[("dir", "/")], "CONFIG SET failed (possibly related to argument 'dir') - can't set protected config");
         check(
             &[("maxmemory", "1"), ("MAXMEMORY", "2")],
             "CONFIG SET failed (possibly related to argument 'MAXMEMORY') - duplicate parameter",
@@ -223,17 +197,10 @@ mod tests {
     #[test]
     fn all_or_nothing() {
         let config = Config::default();
-        config
-            .set(&[("maxmemory", "10mb"), ("hz", "501")], false)
-            .unwrap_err();
+        config.set(&[("maxmemory", "10mb"), ("hz", "501")], false).unwrap_err();
         assert_eq!(config.current().maxmemory, 0);
-        config
-            .set(&[("maxmemory", "10mb"), ("hz", "20")], false)
-            .unwrap();
-        assert_eq!(
-            (config.current().maxmemory, config.current().hz),
-            (10 << 20, 20)
-        );
+        config.set(&[("maxmemory", "10mb"), ("hz", "20")], false).unwrap();
+        assert_eq!((config.current().maxmemory, config.current().hz), (10 << 20, 20));
         assert_eq!(config.generation(), 1);
     }
 
@@ -247,16 +214,10 @@ mod tests {
             Ok(())
         }));
         config.on_change(Box::new(|_, after| match after.port {
-            1 => Err(SetError::failed(
-                "port",
-                "Unable to listen on this port. Check server logs.",
-            )),
+            1 => Err(SetError::failed("port", "Unable to listen on this port. Check server logs.")),
             _ => Ok(()),
         }));
         config.set(&[("port", "1")], false).unwrap_err();
-        assert_eq!(
-            (config.current().port, port.load(Ordering::Relaxed)),
-            (6379, 6379)
-        );
+        assert_eq!((config.current().port, port.load(Ordering::Relaxed)), (6379, 6379));
     }
 }

@@ -35,9 +35,7 @@ impl Value for String {
 
 /// A row's bounds fit its field; should they not, that is an error and not another number.
 fn narrow<T, U: TryFrom<T>>(number: T) -> Result<U, Reason> {
-    number
-        .try_into()
-        .map_err(|_| "argument is out of range".into())
+    number.try_into().map_err(|_| "argument is out of range".into())
 }
 
 /// Numbers: the kind says whether units are allowed and within which bounds.
@@ -197,15 +195,8 @@ impl Value for ShutdownOn {
         Ok(on)
     }
     fn show(&self) -> String {
-        let names: Vec<String> = self
-            .iter_names()
-            .map(|(name, _)| name.to_ascii_lowercase())
-            .collect();
-        if names.is_empty() {
-            "default".to_owned()
-        } else {
-            names.join(" ")
-        }
+        let names: Vec<String> = self.iter_names().map(|(name, _)| name.to_ascii_lowercase()).collect();
+        if names.is_empty() { "default".to_owned() } else { names.join(" ") }
     }
 }
 
@@ -239,10 +230,7 @@ impl Value for Vec<SaveRule> {
         Ok(rules)
     }
     fn show(&self) -> String {
-        let rules: Vec<String> = self
-            .iter()
-            .map(|rule| format!("{} {}", rule.seconds, rule.changes))
-            .collect();
+        let rules: Vec<String> = self.iter().map(|rule| format!("{} {}", rule.seconds, rule.changes)).collect();
         rules.join(" ")
     }
 }
@@ -266,9 +254,8 @@ pub struct OutputLimits {
 impl OutputLimits {
     /// Changes the classes that the words name and leaves the others; all or nothing.
     pub fn update(&mut self, words: &[String]) -> Result<(), Reason> {
-        const INVALID: Reason = Reason::Borrowed(
-            "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
-        );
+        const INVALID: Reason =
+            Reason::Borrowed("Error in hard, soft or soft_seconds setting in buffer limit configuration.");
         let mut limits = *self;
         for group in words.chunks(4) {
             let [class, hard, soft, seconds] = group else {
@@ -279,9 +266,7 @@ impl OutputLimits {
                 "slave" | "replica" => &mut limits.replica,
                 "pubsub" => &mut limits.pubsub,
                 _ => {
-                    return Err(
-                        "Invalid client class specified in buffer limit configuration.".into(),
-                    );
+                    return Err("Invalid client class specified in buffer limit configuration.".into());
                 }
             };
             *limit = OutputLimit {
@@ -296,20 +281,13 @@ impl OutputLimits {
 
     /// Each class with its limit. The replicas' class keeps its old name, which clients parse.
     pub fn classes(&self) -> [(&'static str, OutputLimit); 3] {
-        [
-            ("normal", self.normal),
-            ("slave", self.replica),
-            ("pubsub", self.pubsub),
-        ]
+        [("normal", self.normal), ("slave", self.replica), ("pubsub", self.pubsub)]
     }
 
     pub fn show(&self) -> String {
-        let classes = self.classes().map(|(class, limit)| {
-            format!(
-                "{class} {} {} {}",
-                limit.hard_bytes, limit.soft_bytes, limit.soft_seconds
-            )
-        });
+        let classes = self
+            .classes()
+            .map(|(class, limit)| format!("{class} {} {} {}", limit.hard_bytes, limit.soft_bytes, limit.soft_seconds));
         classes.join(" ")
     }
 }
@@ -327,13 +305,9 @@ impl Value for Percentiles {
         for word in words {
             // The text up to the first letter counts, as in Redis; out of range is out of range.
             match word.parse::<f64>() {
-                Ok(percentile) if (0.0..=100.0).contains(&percentile) => {
-                    percentiles.push(percentile)
-                }
+                Ok(percentile) if (0.0..=100.0).contains(&percentile) => percentiles.push(percentile),
                 Ok(_) => {
-                    return Err(
-                        "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]".into()
-                    );
+                    return Err("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]".into());
                 }
                 Err(_) => return Err("Invalid latency-tracking-info-percentiles parameters".into()),
             }
@@ -413,12 +387,7 @@ impl Value for KeyspaceEvents {
             text.push('A');
             rest.remove(KeyspaceEvents::ALL);
         }
-        text.extend(
-            Self::LETTERS
-                .iter()
-                .filter(|(_, event)| rest.contains(*event))
-                .map(|(letter, _)| *letter),
-        );
+        text.extend(Self::LETTERS.iter().filter(|(_, event)| rest.contains(*event)).map(|(letter, _)| *letter));
         text
     }
 }
@@ -443,24 +412,15 @@ impl Value for BindAddresses {
         Ok(BindAddresses(
             words
                 .map(|word| match word.strip_prefix('-') {
-                    Some(address) => BindAddress {
-                        address: address.to_owned(),
-                        optional: true,
-                    },
-                    None => BindAddress {
-                        address: word.clone(),
-                        optional: false,
-                    },
+                    Some(address) => BindAddress { address: address.to_owned(), optional: true },
+                    None => BindAddress { address: word.clone(), optional: false },
                 })
                 .collect(),
         ))
     }
     fn show(&self) -> String {
-        let words: Vec<String> = self
-            .0
-            .iter()
-            .map(|bind| format!("{}{}", if bind.optional { "-" } else { "" }, bind.address))
-            .collect();
+        let words: Vec<String> =
+            self.0.iter().map(|bind| format!("{}{}", if bind.optional { "-" } else { "" }, bind.address)).collect();
         words.join(" ")
     }
 }

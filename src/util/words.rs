@@ -37,18 +37,14 @@ fn next(mut line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 
 /// A closing quote is followed by a blank or by nothing.
 fn ended(rest: &[u8]) -> Option<&[u8]> {
-    rest.first()
-        .is_none_or(u8::is_ascii_whitespace)
-        .then_some(rest)
+    rest.first().is_none_or(u8::is_ascii_whitespace).then_some(rest)
 }
 
 fn double_quoted<'l>(mut line: &'l [u8], word: &mut Vec<u8>) -> Option<&'l [u8]> {
     loop {
         line = match line {
             [b'"', rest @ ..] => return Some(rest),
-            [b'\\', b'x', high, low, rest @ ..]
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
+            [b'\\', b'x', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 word.push(hex(*high) << 4 | hex(*low));
                 rest
             }
@@ -123,17 +119,9 @@ mod tests {
     use super::*;
 
     fn check(line: &str, expected: Option<&[&str]>) {
-        let words = split(line.as_bytes()).map(|words| {
-            words
-                .into_iter()
-                .map(|word| String::from_utf8(word).unwrap())
-                .collect::<Vec<_>>()
-        });
-        assert_eq!(
-            words,
-            expected.map(|words| words.iter().map(|word| word.to_string()).collect()),
-            "{line}"
-        );
+        let words = split(line.as_bytes())
+            .map(|words| words.into_iter().map(|word| String::from_utf8(word).unwrap()).collect::<Vec<_>>());
+        assert_eq!(words, expected.map(|words| words.iter().map(|word| word.to_string()).collect()), "{line}");
     }
 
     #[test]

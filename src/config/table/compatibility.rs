@@ -23,242 +23,63 @@ pub static INERT: Section = Section {
     rows: &[
         inert("io-threads", Integer(1, 256), "1", THREADS).immutable(),
         inert("io-threads-do-reads", YesNo, "no", THREADS).immutable(),
-        inert(
-            "activerehashing",
-            YesNo,
-            "yes",
-            "The index grows in small steps and never rehashes.",
-        ),
+        inert("activerehashing", YesNo, "yes", "The index grows in small steps and never rehashes."),
         inert("activedefrag", YesNo, "no", ALLOCATOR),
-        inert(
-            "active-defrag-ignore-bytes",
-            Memory(1, i64::MAX as u64),
-            "100mb",
-            ALLOCATOR,
-        ),
-        inert(
-            "active-defrag-threshold-lower",
-            Integer(0, 1000),
-            "10",
-            ALLOCATOR,
-        ),
-        inert(
-            "active-defrag-threshold-upper",
-            Integer(0, 1000),
-            "100",
-            ALLOCATOR,
-        ),
+        inert("active-defrag-ignore-bytes", Memory(1, i64::MAX as u64), "100mb", ALLOCATOR),
+        inert("active-defrag-threshold-lower", Integer(0, 1000), "10", ALLOCATOR),
+        inert("active-defrag-threshold-upper", Integer(0, 1000), "100", ALLOCATOR),
         inert("active-defrag-cycle-min", Integer(1, 99), "1", ALLOCATOR),
         inert("active-defrag-cycle-max", Integer(1, 99), "25", ALLOCATOR),
-        inert(
-            "active-defrag-cycle-us",
-            Integer(0, 100000),
-            "500",
-            ALLOCATOR,
-        ),
-        inert(
-            "active-defrag-max-scan-fields",
-            Integer(1, i64::MAX),
-            "1000",
-            ALLOCATOR,
-        ),
+        inert("active-defrag-cycle-us", Integer(0, 100000), "500", ALLOCATOR),
+        inert("active-defrag-max-scan-fields", Integer(1, i64::MAX), "1000", ALLOCATOR),
         inert("jemalloc-bg-thread", YesNo, "yes", ALLOCATOR),
-        inert(
-            "disable-thp",
-            YesNo,
-            "yes",
-            "The arena asks for huge pages where they help.",
-        )
-        .immutable(),
+        inert("disable-thp", YesNo, "yes", "The arena asks for huge pages where they help.").immutable(),
         inert("dynamic-hz", YesNo, "yes", "See 'hz'."),
-        inert(
-            "maxmemory-clients",
-            MemoryOrPercent,
-            "0",
-            "Buffers are bounded for each client, see above.",
-        ),
-        inert(
-            "tracking-table-max-keys",
-            Integer(0, i64::MAX),
-            "1000000",
-            "Of client-side caching, not here yet.",
-        ),
+        inert("maxmemory-clients", MemoryOrPercent, "0", "Buffers are bounded for each client, see above."),
+        inert("tracking-table-max-keys", Integer(0, i64::MAX), "1000000", "Of client-side caching, not here yet."),
         inert("rdbcompression", YesNo, "yes", SNAPSHOT_FORMAT),
         inert("rdbchecksum", YesNo, "yes", SNAPSHOT_FORMAT).immutable(),
         inert("rdb-del-sync-files", YesNo, "no", SNAPSHOT_FORMAT),
         inert("rdb-save-incremental-fsync", YesNo, "yes", SNAPSHOT_FORMAT),
-        inert(
-            "rdb-version-check",
-            Choice(&["strict", "relaxed"]),
-            "strict",
-            SNAPSHOT_FORMAT,
-        ),
-        inert(
-            "sanitize-dump-payload",
-            Choice(&["no", "yes", "clients"]),
-            "no",
-            "A payload is always checked.",
-        ),
-        inert(
-            "key-load-delay",
-            Integer(i32::MIN as i64, INT),
-            "0",
-            SNAPSHOT_FORMAT,
-        )
-        .hidden(),
-        inert(
-            "loading-process-events-interval-bytes",
-            Integer(1024, INT),
-            "2097152",
-            SNAPSHOT_FORMAT,
-        )
-        .hidden(),
+        inert("rdb-version-check", Choice(&["strict", "relaxed"]), "strict", SNAPSHOT_FORMAT),
+        inert("sanitize-dump-payload", Choice(&["no", "yes", "clients"]), "no", "A payload is always checked."),
+        inert("key-load-delay", Integer(i32::MIN as i64, INT), "0", SNAPSHOT_FORMAT).hidden(),
+        inert("loading-process-events-interval-bytes", Integer(1024, INT), "2097152", SNAPSHOT_FORMAT).hidden(),
         inert(
             "oom-score-adj",
             Choice(&["no", "yes", "relative", "absolute"]),
             "no",
             "Set it where the service is started.",
         ),
-        inert(
-            "oom-score-adj-values",
-            Special("<n> <n> <n>"),
-            "0 200 800",
-            "Set it where the service is started.",
-        )
-        .words(),
-        inert(
-            "server-cpulist",
-            Text,
-            "",
-            "Set it where the service is started.",
-        )
-        .alias(&["server_cpulist"])
-        .immutable(),
-        inert(
-            "bio-cpulist",
-            Text,
-            "",
-            "Set it where the service is started.",
-        )
-        .alias(&["bio_cpulist"])
-        .immutable(),
-        inert("aof-rewrite-cpulist", Text, "", "Nothing is forked.")
-            .alias(&["aof_rewrite_cpulist"])
+        inert("oom-score-adj-values", Special("<n> <n> <n>"), "0 200 800", "Set it where the service is started.")
+            .words(),
+        inert("server-cpulist", Text, "", "Set it where the service is started.")
+            .alias(&["server_cpulist"])
             .immutable(),
-        inert("bgsave-cpulist", Text, "", "Nothing is forked.")
-            .alias(&["bgsave_cpulist"])
-            .immutable(),
-        inert(
-            "crash-log-enabled",
-            YesNo,
-            "yes",
-            "A panic is always logged with its place.",
-        ),
-        inert(
-            "crash-memcheck-enabled",
-            YesNo,
-            "yes",
-            "A panic is always logged with its place.",
-        ),
-        inert(
-            "use-exit-on-panic",
-            YesNo,
-            "no",
-            "For tests of other servers.",
-        )
-        .hidden(),
-        inert(
-            "watchdog-period",
-            ANY,
-            "0",
-            "See 'latency-monitor-threshold'.",
-        )
-        .hidden(),
-        inert(
-            "enable-debug-assert",
-            YesNo,
-            "no",
-            "For tests of other servers.",
-        )
-        .immutable()
-        .hidden(),
+        inert("bio-cpulist", Text, "", "Set it where the service is started.").alias(&["bio_cpulist"]).immutable(),
+        inert("aof-rewrite-cpulist", Text, "", "Nothing is forked.").alias(&["aof_rewrite_cpulist"]).immutable(),
+        inert("bgsave-cpulist", Text, "", "Nothing is forked.").alias(&["bgsave_cpulist"]).immutable(),
+        inert("crash-log-enabled", YesNo, "yes", "A panic is always logged with its place."),
+        inert("crash-memcheck-enabled", YesNo, "yes", "A panic is always logged with its place."),
+        inert("use-exit-on-panic", YesNo, "no", "For tests of other servers.").hidden(),
+        inert("watchdog-period", ANY, "0", "See 'latency-monitor-threshold'.").hidden(),
+        inert("enable-debug-assert", YesNo, "no", "For tests of other servers.").immutable().hidden(),
         inert("debug-context", Text, "", "For tests of other servers.").hidden(),
-        inert("req-res-logfile", Text, "", "For tests of other servers.")
-            .immutable()
-            .hidden(),
-        inert(
-            "client-default-resp",
-            Integer(2, 3),
-            "2",
-            "A client chooses with HELLO.",
-        )
-        .immutable()
-        .hidden(),
-        inert(
-            "enable-module-command",
-            Choice(&["no", "yes", "local"]),
-            "no",
-            "There are no modules.",
-        )
-        .immutable(),
-        inert(
-            "proc-title-template",
-            Text,
-            "{title} {listen-addr} {server-mode}",
-            "See 'set-proc-title'.",
-        ),
-        inert(
-            "ignore-warnings",
-            Text,
-            "",
-            "The start does not refuse to go on for a warning.",
-        ),
+        inert("req-res-logfile", Text, "", "For tests of other servers.").immutable().hidden(),
+        inert("client-default-resp", Integer(2, 3), "2", "A client chooses with HELLO.").immutable().hidden(),
+        inert("enable-module-command", Choice(&["no", "yes", "local"]), "no", "There are no modules.").immutable(),
+        inert("proc-title-template", Text, "{title} {listen-addr} {server-mode}", "See 'set-proc-title'."),
+        inert("ignore-warnings", Text, "", "The start does not refuse to go on for a warning."),
         inert("locale-collate", Text, "", "Comparison is by bytes."),
-        inert(
-            "socket-mark-id",
-            Integer(0, u32::MAX as i64),
-            "0",
-            "For packet filters of other systems.",
-        )
-        .immutable(),
+        inert("socket-mark-id", Integer(0, u32::MAX as i64), "0", "For packet filters of other systems.").immutable(),
         inert("bind-source-addr", Text, "", REPLICATION),
-        inert(
-            "prefetch-batch-max-size",
-            Integer(0, 128),
-            "16",
-            "Pipelines are always looked up ahead.",
-        ),
+        inert("prefetch-batch-max-size", Integer(0, 128), "16", "Pipelines are always looked up ahead."),
         inert("events-per-io-thread", ANY, "2", THREADS).hidden(),
-        inert(
-            "max-new-connections-per-cycle",
-            Integer(1, 1000),
-            "10",
-            "Connections are accepted as they come.",
-        ),
-        inert(
-            "max-new-tls-connections-per-cycle",
-            Integer(1, 1000),
-            "1",
-            TLS,
-        ),
-        inert(
-            "extended-redis-compatibility",
-            YesNo,
-            "no",
-            "For scripts that ask for the server's name.",
-        ),
-        inert(
-            "import-mode",
-            YesNo,
-            "no",
-            "For migrations of other servers.",
-        ),
-        inert(
-            "availability-zone",
-            Text,
-            "",
-            "For clients of cluster mode.",
-        ),
+        inert("max-new-connections-per-cycle", Integer(1, 1000), "10", "Connections are accepted as they come."),
+        inert("max-new-tls-connections-per-cycle", Integer(1, 1000), "1", TLS),
+        inert("extended-redis-compatibility", YesNo, "no", "For scripts that ask for the server's name."),
+        inert("import-mode", YesNo, "no", "For migrations of other servers."),
+        inert("availability-zone", Text, "", "For clients of cluster mode."),
         inert(
             "log-timestamp-format",
             Choice(&["legacy", "iso8601", "milliseconds"]),
@@ -271,50 +92,22 @@ pub static INERT: Section = Section {
             "resetchannels",
             "Of users, which are not here yet.",
         ),
-        inert(
-            "propagation-error-behavior",
-            Choice(&["ignore", "panic", "panic-on-replicas"]),
-            "ignore",
-            REPLICATION,
-        ),
-        inert(
-            "lua-enable-deprecated-api",
-            YesNo,
-            "no",
-            "Of scripts, which are not here yet.",
-        )
-        .immutable()
-        .hidden(),
-        inert("primaryauth", Text, "", REPLICATION)
-            .alias(&["masterauth"])
-            .with(Flags::SENSITIVE),
-        inert("primaryuser", Text, "", REPLICATION)
-            .alias(&["masteruser"])
-            .with(Flags::SENSITIVE),
+        inert("propagation-error-behavior", Choice(&["ignore", "panic", "panic-on-replicas"]), "ignore", REPLICATION),
+        inert("lua-enable-deprecated-api", YesNo, "no", "Of scripts, which are not here yet.").immutable().hidden(),
+        inert("primaryauth", Text, "", REPLICATION).alias(&["masterauth"]).with(Flags::SENSITIVE),
+        inert("primaryuser", Text, "", REPLICATION).alias(&["masteruser"]).with(Flags::SENSITIVE),
         inert("min-replicas-max-lag", ANY, "10", REPLICATION).alias(&["min-slaves-max-lag"]),
         inert("replica-announce-ip", Text, "", REPLICATION).alias(&["slave-announce-ip"]),
         inert("replica-announce-port", PORT, "0", REPLICATION).alias(&["slave-announce-port"]),
         inert("replica-announced", YesNo, "yes", REPLICATION),
         inert("replica-ignore-disk-write-errors", YesNo, "no", REPLICATION),
-        inert("replica-ignore-maxmemory", YesNo, "yes", REPLICATION)
-            .alias(&["slave-ignore-maxmemory"]),
+        inert("replica-ignore-maxmemory", YesNo, "yes", REPLICATION).alias(&["slave-ignore-maxmemory"]),
         inert("replica-lazy-flush", YesNo, "no", REPLICATION).alias(&["slave-lazy-flush"]),
         inert("replica-priority", ANY, "100", REPLICATION).alias(&["slave-priority"]),
         inert("replica-read-only", YesNo, "yes", REPLICATION).alias(&["slave-read-only"]),
-        inert("replica-serve-stale-data", YesNo, "yes", REPLICATION)
-            .alias(&["slave-serve-stale-data"]),
-        inert(
-            "repl-backlog-size",
-            Memory(1, i64::MAX as u64),
-            "1mb",
-            REPLICATION,
-        ),
-        inert(
-            "repl-backlog-ttl",
-            Integer(0, i64::MAX),
-            "3600",
-            REPLICATION,
-        ),
+        inert("replica-serve-stale-data", YesNo, "yes", REPLICATION).alias(&["slave-serve-stale-data"]),
+        inert("repl-backlog-size", Memory(1, i64::MAX as u64), "1mb", REPLICATION),
+        inert("repl-backlog-ttl", Integer(0, i64::MAX), "3600", REPLICATION),
         inert("repl-disable-tcp-nodelay", YesNo, "no", REPLICATION),
         inert(
             "repl-diskless-load",
@@ -325,24 +118,13 @@ pub static INERT: Section = Section {
         inert("repl-diskless-sync", YesNo, "yes", REPLICATION),
         inert("repl-diskless-sync-delay", ANY, "5", REPLICATION),
         inert("repl-diskless-sync-max-replicas", ANY, "0", REPLICATION),
-        inert(
-            "repl-ping-replica-period",
-            Integer(1, INT),
-            "10",
-            REPLICATION,
-        )
-        .alias(&["repl-ping-slave-period"]),
+        inert("repl-ping-replica-period", Integer(1, INT), "10", REPLICATION).alias(&["repl-ping-slave-period"]),
         inert("repl-timeout", Integer(1, INT), "60", REPLICATION),
         inert("dual-channel-replication-enabled", YesNo, "no", REPLICATION),
         inert("replica-full-sync-buffer-limit", BYTES, "0", REPLICATION),
         inert("appendfilename", Text, "appendonly.aof", LOG_FILE).immutable(),
         inert("appenddirname", Text, "appendonlydir", LOG_FILE).immutable(),
-        inert(
-            "appendfsync",
-            Choice(&["everysec", "always", "no"]),
-            "everysec",
-            LOG_FILE,
-        ),
+        inert("appendfsync", Choice(&["everysec", "always", "no"]), "everysec", LOG_FILE),
         inert("no-appendfsync-on-rewrite", YesNo, "no", LOG_FILE),
         inert("auto-aof-rewrite-percentage", ANY, "100", LOG_FILE),
         inert("auto-aof-rewrite-min-size", BYTES, "64mb", LOG_FILE),
@@ -352,12 +134,7 @@ pub static INERT: Section = Section {
         inert("aof-rewrite-incremental-fsync", YesNo, "yes", LOG_FILE),
         inert("aof-disable-auto-gc", YesNo, "no", LOG_FILE).hidden(),
         inert("cluster-config-file", Text, "nodes.conf", CLUSTER).immutable(),
-        inert(
-            "cluster-node-timeout",
-            Integer(0, i64::MAX),
-            "15000",
-            CLUSTER,
-        ),
+        inert("cluster-node-timeout", Integer(0, i64::MAX), "15000", CLUSTER),
         inert("cluster-port", PORT, "0", CLUSTER).immutable(),
         inert("cluster-announce-ip", Text, "", CLUSTER),
         inert("cluster-announce-hostname", Text, "", CLUSTER),
@@ -367,18 +144,11 @@ pub static INERT: Section = Section {
         inert("cluster-announce-port", PORT, "0", CLUSTER),
         inert("cluster-announce-tls-port", PORT, "0", CLUSTER),
         inert("cluster-announce-bus-port", PORT, "0", CLUSTER),
-        inert(
-            "cluster-preferred-endpoint-type",
-            Choice(&["ip", "hostname", "unknown-endpoint"]),
-            "ip",
-            CLUSTER,
-        ),
+        inert("cluster-preferred-endpoint-type", Choice(&["ip", "hostname", "unknown-endpoint"]), "ip", CLUSTER),
         inert("cluster-migration-barrier", ANY, "1", CLUSTER),
         inert("cluster-allow-replica-migration", YesNo, "yes", CLUSTER),
-        inert("cluster-replica-no-failover", YesNo, "no", CLUSTER)
-            .alias(&["cluster-slave-no-failover"]),
-        inert("cluster-replica-validity-factor", ANY, "10", CLUSTER)
-            .alias(&["cluster-slave-validity-factor"]),
+        inert("cluster-replica-no-failover", YesNo, "no", CLUSTER).alias(&["cluster-slave-no-failover"]),
+        inert("cluster-replica-validity-factor", ANY, "10", CLUSTER).alias(&["cluster-slave-validity-factor"]),
         inert("cluster-require-full-coverage", YesNo, "yes", CLUSTER),
         inert("cluster-allow-reads-when-down", YesNo, "no", CLUSTER),
         inert("cluster-allow-pubsubshard-when-down", YesNo, "yes", CLUSTER),
@@ -395,12 +165,7 @@ pub static INERT: Section = Section {
         inert("tls-dh-params-file", Text, "", TLS),
         inert("tls-ca-cert-file", Text, "", TLS),
         inert("tls-ca-cert-dir", Text, "", TLS),
-        inert(
-            "tls-auth-clients",
-            Choice(&["no", "yes", "optional"]),
-            "yes",
-            TLS,
-        ),
+        inert("tls-auth-clients", Choice(&["no", "yes", "optional"]), "yes", TLS),
         inert("tls-protocols", Text, "", TLS),
         inert("tls-ciphers", Text, "", TLS),
         inert("tls-ciphersuites", Text, "", TLS),
@@ -439,7 +204,8 @@ pub static REFUSED: Section = Section {
             "the server does not notify a supervisor: let it be started as a simple foreground service",
         )
         .immutable(),
-        refused("syslog-enabled", YesNo, "no", "there is no syslog: log to standard output or to 'logfile'").immutable(),
+        refused("syslog-enabled", YesNo, "no", "there is no syslog: log to standard output or to 'logfile'")
+            .immutable(),
         inert("syslog-ident", Text, "flagstone", "Of syslog, which is not here.").immutable(),
         inert(
             "syslog-facility",

@@ -115,11 +115,7 @@ fn get_output_limits(settings: &Settings, _: &Directive) -> String {
     settings.client_output_buffer_limits.show()
 }
 
-fn set_output_limits(
-    settings: &mut Settings,
-    _: &Directive,
-    words: &[String],
-) -> Result<(), Reason> {
+fn set_output_limits(settings: &mut Settings, _: &Directive, words: &[String]) -> Result<(), Reason> {
     settings.client_output_buffer_limits.update(words)
 }
 
@@ -215,14 +211,8 @@ pub static LOGGING: Section = Section {
             "The least important line that is logged: debug, verbose, notice, warning, or nothing at all.",
             field!(loglevel),
         ),
-        directive(
-            "logfile",
-            Text,
-            "",
-            "File to log to, relative to 'dir'; \"\" is standard output.",
-            field!(logfile),
-        )
-        .immutable(),
+        directive("logfile", Text, "", "File to log to, relative to 'dir'; \"\" is standard output.", field!(logfile))
+            .immutable(),
         directive(
             "log-format",
             Choice(LogFormat::NAMES),

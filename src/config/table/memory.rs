@@ -3,7 +3,7 @@
 use super::{Section, field};
 use crate::config::{
     directive::{Directive, Flags, Kind, directive},
-    reason::Reason,
+    reason::{Reason, system_error},
     settings::Settings,
     value::{Policy, ShutdownOn},
 };
@@ -74,20 +74,8 @@ pub static LAZY_FREEING: Section = Section {
     title: "Lazy freeing",
     about: "Whether large values are freed in small steps after the command, instead of by it.",
     rows: &[
-        directive(
-            "lazyfree-lazy-eviction",
-            YesNo,
-            "no",
-            "For evicted keys.",
-            field!(lazyfree_lazy_eviction),
-        ),
-        directive(
-            "lazyfree-lazy-expire",
-            YesNo,
-            "no",
-            "For expired keys.",
-            field!(lazyfree_lazy_expire),
-        ),
+        directive("lazyfree-lazy-eviction", YesNo, "no", "For evicted keys.", field!(lazyfree_lazy_eviction)),
+        directive("lazyfree-lazy-expire", YesNo, "no", "For expired keys.", field!(lazyfree_lazy_expire)),
         directive(
             "lazyfree-lazy-server-del",
             YesNo,
@@ -95,13 +83,7 @@ pub static LAZY_FREEING: Section = Section {
             "For values that a write replaces.",
             field!(lazyfree_lazy_server_del),
         ),
-        directive(
-            "lazyfree-lazy-user-del",
-            YesNo,
-            "no",
-            "Make DEL act as UNLINK.",
-            field!(lazyfree_lazy_user_del),
-        ),
+        directive("lazyfree-lazy-user-del", YesNo, "no", "Make DEL act as UNLINK.", field!(lazyfree_lazy_user_del)),
         directive(
             "lazyfree-lazy-user-flush",
             YesNo,
@@ -180,11 +162,7 @@ fn get_save(settings: &Settings, _: &Directive) -> String {
 }
 
 /// Replaces the rules; the loader adds those of several lines up before it calls this.
-fn set_save(
-    settings: &mut Settings,
-    directive: &Directive,
-    words: &[String],
-) -> Result<(), Reason> {
+fn set_save(settings: &mut Settings, directive: &Directive, words: &[String]) -> Result<(), Reason> {
     settings.save = crate::config::value::Value::read(directive.kind, words)?;
     Ok(())
 }
@@ -200,23 +178,12 @@ fn set_dir(settings: &mut Settings, _: &Directive, words: &[String]) -> Result<(
         return Err("dir can't be empty".into());
     }
     let dir = settings.resolve(Path::new(word));
-    let dir = dir
-        .canonicalize()
-        .map_err(|error| Reason::from(system_error(&error)))?;
+    let dir = dir.canonicalize().map_err(|error| Reason::from(system_error(&error)))?;
     if !dir.is_dir() {
         return Err("Not a directory".into());
     }
     settings.dir = dir;
     Ok(())
-}
-
-/// The system's own words for an error, without the number that Rust adds.
-fn system_error(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error")
-        .next()
-        .unwrap_or_default()
-        .to_owned()
 }
 
 fn set_dbfilename(settings: &mut Settings, _: &Directive, words: &[String]) -> Result<(), Reason> {
@@ -273,13 +240,7 @@ pub static ENCODINGS: Section = Section {
             "Members of a set of integers packed as such.",
             field!(set_max_intset_entries),
         ),
-        directive(
-            "set-max-listpack-entries",
-            ANY,
-            "128",
-            "Members of a packed set.",
-            field!(set_max_listpack_entries),
-        ),
+        directive("set-max-listpack-entries", ANY, "128", "Members of a packed set.", field!(set_max_listpack_entries)),
         directive(
             "set-max-listpack-value",
             ANY,

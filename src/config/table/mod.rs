@@ -41,8 +41,7 @@ pub fn find(name: &str) -> Option<&'static Directive> {
 macro_rules! field {
     ($field:ident) => {
         (
-            (|settings, _| $crate::config::value::Value::show(&settings.$field))
-                as $crate::config::directive::Getter,
+            (|settings, _| $crate::config::value::Value::show(&settings.$field)) as $crate::config::directive::Getter,
             (|settings, directive, words| {
                 settings.$field = $crate::config::value::Value::read(directive.kind, words)?;
                 Ok(())
@@ -78,9 +77,7 @@ mod tests {
             } else {
                 vec![shown.clone()]
             };
-            directive
-                .apply(&mut again, &words)
-                .unwrap_or_else(|e| panic!("{} {shown}: {e}", directive.name));
+            directive.apply(&mut again, &words).unwrap_or_else(|e| panic!("{} {shown}: {e}", directive.name));
             assert_eq!(directive.value(&again), shown, "{}", directive.name);
         }
     }

@@ -19,14 +19,8 @@ pub static OBSERVING: Section = Section {
             field!(slowlog_log_slower_than_us),
         )
         .alias(&["commandlog-execution-slower-than"]),
-        directive(
-            "slowlog-max-len",
-            ANY,
-            "128",
-            "How many slow commands are remembered.",
-            field!(slowlog_max_len),
-        )
-        .alias(&["commandlog-slow-execution-max-len"]),
+        directive("slowlog-max-len", ANY, "128", "How many slow commands are remembered.", field!(slowlog_max_len))
+            .alias(&["commandlog-slow-execution-max-len"]),
         directive(
             "commandlog-request-larger-than",
             OR_OFF,
