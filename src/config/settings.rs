@@ -98,7 +98,7 @@ pub struct Settings {
     pub hll_sparse_max_bytes: u64,
 
     /// Directives that are accepted and do nothing.
-    pub(super) kept: Kept,
+    pub kept: Kept,
 }
 
 impl Settings {
