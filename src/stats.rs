@@ -1,1 +1,285 @@
-//! stats.
+//! Counters behind INFO. What every command touches is kept per worker thread, written by that
+//! thread alone, and summed up when someone asks.
+
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// More error codes than this are not told apart: a client may invent them.
+const ERROR_CODES_MAX: usize = 128;
+/// Latencies from about a microsecond (2^10 ns) to above half a second, one bucket per power of two.
+pub const LATENCY_BUCKETS: usize = 22;
+const FIRST_BUCKET_BITS: u32 = 10;
+
+/// A counter with one writing thread; others may read it at any time.
+#[derive(Default, Debug)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Not a locked instruction: only the owning thread adds.
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+    pub fn reset(&self) {
+        self.0.store(0, Relaxed);
+    }
+}
+
+/// A counter that any thread adds to; for what is rare.
+#[derive(Default, Debug)]
+pub struct SharedCounter(AtomicU64);
+
+impl SharedCounter {
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Relaxed);
+    }
+    pub fn subtract(&self, n: u64) {
+        self.0.fetch_sub(n, Relaxed);
+    }
+    /// Keeps the greatest value it was shown.
+    pub fn raise_to(&self, n: u64) {
+        self.0.fetch_max(n, Relaxed);
+    }
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+    pub fn reset(&self) {
+        self.0.store(0, Relaxed);
+    }
+}
+
+/// One command on one worker.
+#[derive(Default, Debug)]
+pub struct CommandCounters {
+    pub calls: Counter,
+    pub nanos: Counter,
+    pub rejected: Counter,
+    pub failed: Counter,
+    latency: [Counter; LATENCY_BUCKETS],
+}
+
+impl CommandCounters {
+    pub fn called(&self, nanos: u64, latency_tracking: bool) {
+        self.calls.add(1);
+        self.nanos.add(nanos);
+        if latency_tracking {
+            self.latency[latency_bucket(nanos)].add(1);
+        }
+    }
+}
+
+/// The bucket whose upper bound (`latency_bound`) is the smallest not below `nanos`.
+fn latency_bucket(nanos: u64) -> usize {
+    let bits = u64::BITS - nanos.saturating_sub(1).leading_zeros();
+    (bits.saturating_sub(FIRST_BUCKET_BITS) as usize).min(LATENCY_BUCKETS - 1)
+}
+
+/// The upper bound of a latency bucket, in nanoseconds.
+pub fn latency_bound(bucket: usize) -> u64 {
+    1 << (bucket as u32 + FIRST_BUCKET_BITS)
+}
+
+/// The same over all workers, at one moment.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct CommandTotals {
+    pub calls: u64,
+    pub nanos: u64,
+    pub rejected: u64,
+    pub failed: u64,
+    /// Calls per bucket; `latency_bound` gives the buckets' upper bounds.
+    pub latency: [u64; LATENCY_BUCKETS],
+}
+
+impl CommandTotals {
+    /// The latency below which `percent` of the calls stayed, in nanoseconds.
+    pub fn latency_percentile(&self, percent: f64) -> u64 {
+        let all: u64 = self.latency.iter().sum();
+        let wanted = ((all as f64) * percent / 100.0).ceil().max(1.0) as u64;
+        let mut seen = 0;
+        for (bucket, calls) in self.latency.iter().enumerate() {
+            seen += calls;
+            if seen >= wanted {
+                return latency_bound(bucket);
+            }
+        }
+        0
+    }
+}
+
+/// What one worker thread counts. Its own cache lines, so that workers do not disturb each other.
+#[repr(align(128))]
+#[derive(Default, Debug)]
+pub struct Worker {
+    commands: Box<[CommandCounters]>,
+    pub network_in: Counter,
+    pub network_out: Counter,
+    /// Reads and writes of the connections of this worker.
+    pub reads: Counter,
+    pub writes: Counter,
+}
+
+impl Worker {
+    /// The counters of a command, by its place in the command table.
+    pub fn command(&self, id: usize) -> &CommandCounters {
+        &self.commands[id]
+    }
+}
+
+#[derive(Debug)]
+pub struct Stats {
+    workers: Box<[Worker]>,
+    errors: Mutex<BTreeMap<Box<str>, u64>>,
+    pub error_replies: SharedCounter,
+    pub connections: SharedCounter,
+    pub rejected_connections: SharedCounter,
+    pub blocked_clients: SharedCounter,
+    pub protocol_errors: SharedCounter,
+    pub unauthenticated: SharedCounter,
+    pub query_limit_closes: SharedCounter,
+    pub output_limit_closes: SharedCounter,
+    /// The most bytes ever seen waiting in one client's query buffer and output.
+    pub query_bytes_max: SharedCounter,
+    pub output_bytes_max: SharedCounter,
+}
+
+impl Stats {
+    /// `commands` is the size of the command table.
+    pub fn new(workers: usize, commands: usize) -> Self {
+        let worker =
+            || Worker { commands: (0..commands).map(|_| CommandCounters::default()).collect(), ..Worker::default() };
+        Stats {
+            workers: (0..workers.max(1)).map(|_| worker()).collect(),
+            errors: Mutex::default(),
+            error_replies: SharedCounter::default(),
+            connections: SharedCounter::default(),
+            rejected_connections: SharedCounter::default(),
+            blocked_clients: SharedCounter::default(),
+            protocol_errors: SharedCounter::default(),
+            unauthenticated: SharedCounter::default(),
+            query_limit_closes: SharedCounter::default(),
+            output_limit_closes: SharedCounter::default(),
+            query_bytes_max: SharedCounter::default(),
+            output_bytes_max: SharedCounter::default(),
+        }
+    }
+
+    pub fn worker(&self, index: usize) -> &Worker {
+        &self.workers[index % self.workers.len()]
+    }
+
+    pub fn workers(&self) -> &[Worker] {
+        &self.workers
+    }
+
+    /// What all workers counted for a command.
+    pub fn command(&self, id: usize) -> CommandTotals {
+        let mut totals = CommandTotals::default();
+        for worker in &self.workers {
+            let one = worker.command(id);
+            totals.calls += one.calls.get();
+            totals.nanos += one.nanos.get();
+            totals.rejected += one.rejected.get();
+            totals.failed += one.failed.get();
+            for (sum, bucket) in totals.latency.iter_mut().zip(&one.latency) {
+                *sum += bucket.get();
+            }
+        }
+        totals
+    }
+
+    /// Calls of all commands.
+    pub fn calls(&self) -> u64 {
+        self.workers.iter().flat_map(|worker| &worker.commands).map(|command| command.calls.get()).sum()
+    }
+
+    /// Counts an error reply by its code.
+    pub fn error(&self, code: &str) {
+        self.error_replies.add(1);
+        let mut errors = self.errors.lock();
+        if let Some(count) = errors.get_mut(code) {
+            *count += 1;
+        } else if errors.len() < ERROR_CODES_MAX {
+            errors.insert(code.into(), 1);
+        } else {
+            // Redis gives up telling codes apart as well, and says so in one line.
+            errors.clear();
+            errors.insert("ERRORSTATS_DISABLED".into(), 1);
+        }
+    }
+
+    /// Error replies by code, in order of the codes.
+    pub fn errors(&self) -> Vec<(Box<str>, u64)> {
+        self.errors.lock().iter().map(|(code, count)| (code.clone(), *count)).collect()
+    }
+
+    /// CONFIG RESETSTAT.
+    pub fn reset(&self) {
+        for worker in &self.workers {
+            for command in &worker.commands {
+                for counter in [&command.calls, &command.nanos, &command.rejected, &command.failed] {
+                    counter.reset();
+                }
+                command.latency.iter().for_each(Counter::reset);
+            }
+            for counter in [&worker.network_in, &worker.network_out, &worker.reads, &worker.writes] {
+                counter.reset();
+            }
+        }
+        self.errors.lock().clear();
+        for counter in [
+            &self.error_replies,
+            &self.connections,
+            &self.rejected_connections,
+            &self.protocol_errors,
+            &self.unauthenticated,
+            &self.query_limit_closes,
+            &self.output_limit_closes,
+            &self.query_bytes_max,
+            &self.output_bytes_max,
+        ] {
+            counter.reset();
+        }
+    }
+
+    /// LATENCY RESET's and CONFIG RESETSTAT's part for one command's histogram.
+    pub fn reset_latency(&self, id: usize) {
+        for worker in &self.workers {
+            worker.command(id).latency.iter().for_each(Counter::reset);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_latency_falls_into_the_bucket_that_bounds_it() {
+        for (nanos, bound) in [(0, 1024), (1024, 1024), (1025, 2048), (4096, 4096), (u64::MAX, latency_bound(21))] {
+            assert_eq!(latency_bound(latency_bucket(nanos)), bound, "{nanos}");
+        }
+    }
+
+    #[test]
+    fn workers_are_summed_up() {
+        let stats = Stats::new(2, 3);
+        stats.worker(0).command(1).called(900, true);
+        stats.worker(1).command(1).called(3000, true);
+        let totals = stats.command(1);
+        assert_eq!((totals.calls, totals.nanos), (2, 3900));
+        assert_eq!((totals.latency_percentile(50.0), totals.latency_percentile(99.0)), (1024, 4096));
+        stats.reset();
+        assert_eq!(stats.command(1), CommandTotals::default());
+    }
+
+    #[test]
+    fn invented_error_codes_do_not_pile_up() {
+        let stats = Stats::new(1, 0);
+        (0..1000).for_each(|n| stats.error(&format!("E{n}")));
+        assert!(stats.errors().len() <= ERROR_CODES_MAX);
+        assert_eq!(stats.error_replies.get(), 1000);
+    }
+}

@@ -1,6 +1,6 @@
 //! The one way from a request to its handler.
 
-use super::{Args, Client, Reply, Shared};
+use super::{Args, Client, Command, Context, Error, Reply, Shared, keys, spec::Flags, table};
 use crate::util::clock::UnixMillis;
 
 /// What the connection does after a command.
@@ -21,19 +21,67 @@ pub struct Block {
     pub deadline: Option<UnixMillis>,
 }
 
-pub fn execute(
-    _shared: &Shared,
-    _client: &mut Client,
+/// Runs one request: from its words to its reply.
+pub fn execute(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn Reply, now: UnixMillis) -> Flow {
+    client.refresh_settings();
+    let flow = match table::resolve(args) {
+        Ok(command) => admit(shared, client, command, args, reply, now),
+        Err(refusal) => {
+            refuse(shared, client, refusal.command, &refusal.error, reply);
+            Flow::Continue
+        }
+    };
+    if flow == Flow::Continue && client.closing { Flow::Close } else { flow }
+}
+
+/// Checks whether the command may run now, locks what it needs, and runs it.
+fn admit(
+    shared: &Shared,
+    client: &mut Client,
+    command: &'static Command,
     args: &Args<'_>,
     reply: &mut dyn Reply,
-    _now: UnixMillis,
+    now: UnixMillis,
 ) -> Flow {
-    match args {
-        [name] if name.eq_ignore_ascii_case(b"ping") => reply.simple("PONG"),
-        [name, ..] => reply.error(&format!("ERR unknown command '{}'", String::from_utf8_lossy(name))),
-        [] => {}
+    let set = if command.spec.flags.contains(Flags::ALL_SHARDS) {
+        shared.keyspace.all_shards()
+    } else {
+        shared.keyspace.shard_set(keys::keys(command.spec, args))
+    };
+    let keys = shared.keyspace.lock(set, now);
+    let mut context = Context { shared, client, reply, keys, now, command, spec: command.spec };
+    call(&mut context, args);
+    context.client.block.take().map_or(Flow::Continue, Flow::Block)
+}
+
+/// Runs the handler of `context.command` and keeps the books.
+pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
+    let command = context.command;
+    let started = context.client.started();
+    let result = (command.spec.handler)(context, args);
+    let nanos = context.client.lap(started);
+    let counters = context.shared.stats.worker(context.client.worker).command(command.id);
+    counters.called(nanos, context.client.settings.latency_tracking);
+    if let Err(error) = result {
+        counters.failed.add(1);
+        context.shared.stats.error(error.code());
+        context.reply.error(&error.0);
     }
-    Flow::Continue
+}
+
+/// Answers a request that was not run.
+fn refuse(
+    shared: &Shared,
+    client: &mut Client,
+    command: Option<&'static Command>,
+    error: &Error,
+    reply: &mut dyn Reply,
+) {
+    if let Some(command) = command {
+        shared.stats.worker(client.worker).command(command.id).rejected.add(1);
+    }
+    shared.stats.error(error.code());
+    reply.error(&error.0);
 }
 
 /// Called for a client that `Block` without `retry` holds, when it was nudged or its deadline

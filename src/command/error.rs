@@ -10,16 +10,13 @@ pub type CommandResult = Result<(), Error>;
 
 impl Error {
     pub const SYNTAX: Error = Error::new("ERR syntax error");
-    pub const WRONG_TYPE: Error =
-        Error::new("WRONGTYPE Operation against a key holding the wrong kind of value");
+    pub const WRONG_TYPE: Error = Error::new("WRONGTYPE Operation against a key holding the wrong kind of value");
     pub const NOT_INTEGER: Error = Error::new("ERR value is not an integer or out of range");
     pub const NOT_FLOAT: Error = Error::new("ERR value is not a valid float");
     pub const NO_SUCH_KEY: Error = Error::new("ERR no such key");
-    pub const OUT_OF_MEMORY: Error =
-        Error::new("OOM command not allowed when used memory > 'maxmemory'.");
+    pub const OUT_OF_MEMORY: Error = Error::new("OOM command not allowed when used memory > 'maxmemory'.");
     pub const OUT_OF_RANGE: Error = Error::new("ERR value is out of range");
-    pub const STRING_TOO_LONG: Error =
-        Error::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    pub const STRING_TOO_LONG: Error = Error::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
 
     pub const fn new(text: &'static str) -> Self {
         Error(Cow::Borrowed(text))

@@ -1,6 +1,7 @@
 //! The part of a client that other threads may touch: its mailbox, its kill flag, its waker and
 //! the figures CLIENT LIST shows. The rest of a client belongs to its connection alone.
 
+use crate::util::clock::UnixMillis;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::task::Waker;
@@ -15,6 +16,10 @@ const NUDGED: u8 = 1 << 2;
 #[derive(Default)]
 pub struct ClientHandle {
     pub id: u64,
+    /// `address:port` of both ends.
+    pub peer: String,
+    pub local: String,
+    pub created: UnixMillis,
     /// Encoded bytes for this client, from other clients (pub/sub, MONITOR, tracking).
     mailbox: Mutex<Vec<u8>>,
     signals: AtomicU8,

@@ -2,10 +2,12 @@
 //! commands and their handlers; `dispatch` is the one way in.
 
 pub mod client;
+pub mod clients;
 pub mod dispatch;
 pub mod error;
 pub mod family;
 pub mod handle;
+pub mod keys;
 pub mod reply;
 pub mod shared;
 pub mod spec;
@@ -18,6 +20,7 @@ pub use error::{CommandResult, Error};
 pub use handle::ClientHandle;
 pub use reply::{Protocol, Reply, ReplyBuffer};
 pub use shared::Shared;
+pub use table::Command;
 
 /// The words of one command; `args[0]` is its name as the client wrote it.
 pub type Args<'a> = [&'a [u8]];
@@ -32,6 +35,7 @@ pub struct Context<'a> {
     pub keys: Locked<'a>,
     /// The time of this command (of the whole EXEC inside a transaction).
     pub now: UnixMillis,
-    /// The row that is running.
+    /// The command that is running, and its row.
+    pub command: &'static Command,
     pub spec: &'static spec::Spec,
 }

@@ -1,11 +1,21 @@
 //! What all connections share.
 
-use super::reply::EncoderFactory;
-use crate::{config::Config, keyspace::Keyspace};
+use super::{clients::Clients, reply::EncoderFactory, table};
+use crate::{config::Config, keyspace::Keyspace, stats::Stats, util::clock::Clock};
 
 pub struct Shared {
     pub config: Config,
     pub keyspace: Keyspace,
     /// Makes the encoder of a protocol, for messages to other clients.
     pub encoder: EncoderFactory,
+    pub clock: Clock,
+    pub stats: Stats,
+    pub clients: Clients,
+}
+
+impl Shared {
+    pub fn new(config: Config, keyspace: Keyspace, encoder: EncoderFactory, clock: Clock) -> Self {
+        let stats = Stats::new(config.current().threads(), table::all().len());
+        Shared { config, keyspace, encoder, clock, stats, clients: Clients::default() }
+    }
 }

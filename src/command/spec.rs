@@ -33,6 +33,16 @@ bitflags::bitflags! {
         const ALL_SHARDS = 1 << 20;
         /// Ours: a container command without a behaviour of its own; only its subcommands run.
         const CONTAINER = 1 << 21;
+        /// Ours: runs at once inside MULTI instead of being queued.
+        const NOT_QUEUED = 1 << 22;
+        /// Ours: allowed to a RESP2 connection that has subscriptions.
+        const IN_SUBSCRIBER = 1 << 23;
+        /// Ours: the shards of the queued commands' keys are locked (EXEC).
+        const QUEUED_KEYS = 1 << 24;
+        /// Ours: the shards of the watched keys are locked.
+        const WATCHED_KEYS = 1 << 25;
+        /// Ours: its arguments are secrets; they are shown to nobody.
+        const SECRET = 1 << 26;
     }
 }
 
@@ -92,8 +102,16 @@ pub enum BeginSearch {
 #[derive(Clone, Copy, Debug)]
 pub enum FindKeys {
     /// `last` is relative to the first key; negative counts from the end. `limit` as in Redis.
-    Range { last: i32, step: i32, limit: i32 },
-    KeyNum { keynum_index: i32, first_key: i32, step: i32 },
+    Range {
+        last: i32,
+        step: i32,
+        limit: i32,
+    },
+    KeyNum {
+        keynum_index: i32,
+        first_key: i32,
+        step: i32,
+    },
     Unknown,
 }
 

@@ -1,10 +1,238 @@
 //! Every command, by name.
-use super::spec::Spec;
+
+use super::{
+    Args, Error,
+    family::*,
+    spec::{Flags, Spec},
+};
+use std::sync::LazyLock;
 
 /// The families' rows.
-pub static FAMILIES: &[&[Spec]] = &[];
+pub static FAMILIES: &[&[Spec]] = &[connection::COMMANDS];
+
+/// A command or subcommand in its place in the table.
+pub struct Command {
+    pub spec: &'static Spec,
+    /// Its place in `Stats` and in `all()`.
+    pub id: usize,
+    /// `get`, `client|setname`.
+    pub full_name: String,
+    pub parent: Option<usize>,
+    /// The ids of its subcommands, which follow it in the table.
+    children: std::ops::Range<usize>,
+}
+
+struct Table {
+    commands: Vec<Command>,
+    /// Open addressing over the top-level names; `EMPTY` ends a probe.
+    slots: Vec<Slot>,
+    mask: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    key: u64,
+    id: u32,
+    len: u32,
+}
+
+const EMPTY: Slot = Slot { key: 0, id: u32::MAX, len: 0 };
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(FAMILIES));
 
 /// Finds a command by name, whatever its case.
-pub fn lookup(_name: &[u8]) -> Option<&'static Spec> {
-    None
+pub fn lookup(name: &[u8]) -> Option<&'static Command> {
+    TABLE.find(name)
+}
+
+/// Every command, each followed by its subcommands.
+pub fn all() -> &'static [Command] {
+    &TABLE.commands
+}
+
+/// The commands without the subcommands.
+pub fn top_level() -> impl Iterator<Item = &'static Command> {
+    all().iter().filter(|command| command.parent.is_none())
+}
+
+/// Finds a command by the name COMMAND INFO and LATENCY HISTOGRAM use (`client|setname`).
+pub fn lookup_full(name: &[u8]) -> Option<&'static Command> {
+    match name.iter().position(|&byte| byte == b'|') {
+        None => lookup(name),
+        Some(bar) => lookup(&name[..bar])?.subcommand(&name[bar + 1..]),
+    }
+}
+
+/// The command that a request means, with its number of words checked.
+pub fn resolve(args: &Args<'_>) -> Result<&'static Command, Refusal> {
+    let name = args.first().copied().unwrap_or_default();
+    let Some(command) = lookup(name) else {
+        return Err(Refusal { command: None, error: unknown_command(name, args) });
+    };
+    let command = match args.get(1) {
+        Some(word) if !command.children.is_empty() => command.subcommand(word).ok_or_else(|| Refusal {
+            // An unknown subcommand counts as a refusal of nothing: the container never runs.
+            command: None,
+            error: unknown_subcommand(command.spec.name, word),
+        })?,
+        _ => command,
+    };
+    let arity = command.spec.arity;
+    let words = i32::try_from(args.len()).unwrap_or(i32::MAX);
+    if (arity > 0 && words != arity) || (arity < 0 && words < -arity) || command.is_bare_container() {
+        return Err(Refusal { command: Some(command), error: Error::wrong_arity(&command.full_name) });
+    }
+    Ok(command)
+}
+
+/// A request that names no command that could run.
+pub struct Refusal {
+    pub command: Option<&'static Command>,
+    pub error: Error,
+}
+
+impl Command {
+    pub fn subcommand(&self, name: &[u8]) -> Option<&'static Command> {
+        self.subcommands().iter().find(|sub| sub.spec.name.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    pub fn subcommands(&self) -> &'static [Command] {
+        &all()[self.children.clone()]
+    }
+
+    fn is_bare_container(&self) -> bool {
+        self.spec.flags.contains(Flags::CONTAINER)
+    }
+}
+
+impl Table {
+    fn new(families: &'static [&'static [Spec]]) -> Table {
+        let mut commands = Vec::new();
+        for spec in families.iter().copied().flatten() {
+            let parent = commands.len();
+            commands.push(Command {
+                spec,
+                id: parent,
+                full_name: spec.name.to_owned(),
+                parent: None,
+                children: parent + 1..parent + 1 + spec.subcommands.len(),
+            });
+            for sub in spec.subcommands {
+                let id = commands.len();
+                let full_name = format!("{}|{}", spec.name, sub.name);
+                commands.push(Command { spec: sub, id, full_name, parent: Some(parent), children: 0..0 });
+            }
+        }
+        let size = (commands.len() * 4).next_power_of_two();
+        let mut table = Table { slots: vec![EMPTY; size], mask: size - 1, commands };
+        for id in 0..table.commands.len() {
+            if table.commands[id].parent.is_none() {
+                table.insert(id);
+            }
+        }
+        table
+    }
+
+    fn insert(&mut self, id: usize) {
+        let name = self.commands[id].spec.name.as_bytes();
+        let key = fold(name);
+        let mut at = self.home(key, name.len());
+        while self.slots[at].id != EMPTY.id {
+            at = (at + 1) & self.mask;
+        }
+        self.slots[at] = Slot { key, id: id as u32, len: name.len() as u32 };
+    }
+
+    fn home(&self, key: u64, len: usize) -> usize {
+        ((key ^ len as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as usize & self.mask
+    }
+
+    fn find(&'static self, name: &[u8]) -> Option<&'static Command> {
+        let key = fold(name);
+        let mut at = self.home(key, name.len());
+        loop {
+            let slot = self.slots[at];
+            if slot.id == EMPTY.id {
+                return None;
+            }
+            if slot.key == key && slot.len as usize == name.len() {
+                let command = &self.commands[slot.id as usize];
+                // The key already holds the first eight bytes, but `@` folds to a backquote.
+                if command.spec.name.as_bytes().eq_ignore_ascii_case(name) {
+                    return Some(command);
+                }
+            }
+            at = (at + 1) & self.mask;
+        }
+    }
+}
+
+/// The first eight bytes as a number, letters in lower case.
+fn fold(name: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    let len = name.len().min(8);
+    bytes[..len].copy_from_slice(&name[..len]);
+    u64::from_le_bytes(bytes) | 0x2020_2020_2020_2020
+}
+
+/// At most this many bytes of a request are repeated in an error.
+const QUOTED_MAX: usize = 128;
+
+fn unknown_command(name: &[u8], args: &Args<'_>) -> Error {
+    let mut quoted = Vec::new();
+    for arg in args.iter().skip(1) {
+        if quoted.len() >= QUOTED_MAX {
+            break;
+        }
+        let len = arg.len().min(QUOTED_MAX - quoted.len());
+        quoted.push(b'\'');
+        quoted.extend_from_slice(&arg[..len]);
+        quoted.extend_from_slice(b"' ");
+    }
+    let name = &name[..name.len().min(QUOTED_MAX)];
+    Error::text(format!(
+        "ERR unknown command '{}', with args beginning with: {}",
+        String::from_utf8_lossy(name),
+        String::from_utf8_lossy(&quoted)
+    ))
+}
+
+pub fn unknown_subcommand(command: &str, word: &[u8]) -> Error {
+    let word = &word[..word.len().min(QUOTED_MAX)];
+    Error::text(format!(
+        "ERR unknown subcommand '{}'. Try {} HELP.",
+        String::from_utf8_lossy(word),
+        command.to_ascii_uppercase()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(request: &[&[u8]], expected: &str) {
+        match resolve(request) {
+            Ok(command) => assert_eq!(command.full_name, expected),
+            Err(refusal) => assert_eq!(refusal.error.0, expected),
+        }
+    }
+
+    #[test]
+    fn requests_are_resolved_as_redis_does() {
+        check(&[b"PiNg"], "ping");
+        check(&[b"client", b"SETNAME", b"x"], "client|setname");
+        check(&[b"client"], "ERR wrong number of arguments for 'client' command");
+        check(&[b"client", b"setname"], "ERR wrong number of arguments for 'client|setname' command");
+        check(&[b"client", b"nope"], "ERR unknown subcommand 'nope'. Try CLIENT HELP.");
+        check(&[b"nope", b"a", b"b"], "ERR unknown command 'nope', with args beginning with: 'a' 'b' ");
+        check(&[b"p\x09ng"], "ERR unknown command 'p\tng', with args beginning with: ");
+    }
+
+    #[test]
+    fn every_command_is_found_once() {
+        for command in top_level() {
+            assert!(std::ptr::eq(lookup(command.spec.name.as_bytes()).expect("found"), command));
+            assert!(command.spec.name.bytes().all(|b| b.is_ascii_lowercase() || b"_-|".contains(&b)));
+        }
+    }
 }

@@ -1,1 +1,3 @@
 //! One file per family: rows and handlers.
+
+pub mod connection;
