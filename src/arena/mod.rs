@@ -1,1 +1,200 @@
-//! arena.
+//! The arena: one large anonymous mapping in which every value lives, and the only `unsafe` code.
+//!
+//! ```text
+//! mapping   | page 0: superblock | page 1 | page 2 | ...           64 KiB each, up to 512 GiB
+//! page      a slab of equal chunks (one shard, one size class), or part of a large run
+//! block     4 KiB: what is stamped with an epoch when written, and what a checksum covers
+//! chunk     what is allocated; its first byte is its tag: 0x00 never used, 0xFF freed
+//! ```
+//!
+//! Virtual space is free: the reservation is far larger than `maxmemory`, so a value that must be
+//! contiguous takes fresh addresses and nothing is ever compacted to make room for it. Memory that
+//! empties goes back to the operating system page by page and is counted out at once.
+//!
+//! **Ownership.** A page belongs to one shard from its allocation to its release, and is touched
+//! only through that shard's [`ShardHeap`], which lives inside the shard's mutex. One word per
+//! page says who owns it, what it is, and whether its bytes are resident; every access compares
+//! that word once, so a foreign, free or not yet loaded page cannot be read by accident.
+//!
+//! **Cut.** A snapshot begins by adding one to the arena's epoch. A write stamps its blocks with
+//! the epoch its operation began in; a block that is older than the running cut and not yet taken
+//! by the sweep is copied before it is written (see [`cut`]).
+#![allow(unsafe_code)]
+
+mod class;
+mod cut;
+mod heap;
+mod large;
+mod mapping;
+mod offset;
+mod pages;
+mod slab;
+
+pub use class::{CLASSES, class_of, class_size, MAX_SLAB};
+pub use cut::{Block, CutSink, SavedPage};
+pub use heap::{HeapStats, ShardHeap};
+pub use offset::{BLOCK, BLOCKS_PER_PAGE, Offset, PAGE, PageId};
+pub use pages::{Kind, PageMeta};
+
+use mapping::{Mapping, Table};
+use pages::{PageEntry, PagePool};
+use parking_lot::{Mutex, RwLock};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::*},
+    },
+};
+
+/// The first byte of a chunk that was never used since its page was fresh.
+pub const TAG_UNUSED: u8 = 0x00;
+/// The first byte of a chunk on its page's free list.
+pub const TAG_FREE: u8 = 0xFF;
+
+/// There is no address space or page left (the reservation is full).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ArenaFull;
+
+/// Where the bytes of a page come from that is not resident yet.
+pub trait PageSource: Send + Sync {
+    /// Fills `into` (zeroed before) with the page's bytes. An error means that the page is
+    /// damaged: it is left zeroed, its chunks are gone, and the damage is counted.
+    fn load(&self, page: PageId, into: &mut [u8]) -> Result<(), String>;
+}
+
+/// The mapping and what all shards share of it.
+pub struct Arena {
+    mapping: Mapping,
+    pages: Table<PageEntry>,
+    /// Per block, the epoch of its last write.
+    stamps: Table<AtomicU32>,
+    pool: Mutex<PagePool>,
+    resident_blocks: AtomicU64,
+    peak_blocks: AtomicU64,
+    epoch: AtomicU32,
+    /// The epoch of the running cut; 0 when none runs.
+    cut: AtomicU32,
+    sink: RwLock<Option<Arc<dyn CutSink>>>,
+    /// Some page may still be only in the snapshot file.
+    loading: AtomicBool,
+    source: RwLock<Option<Arc<dyn PageSource>>>,
+    damaged_pages: AtomicU64,
+}
+
+impl Arena {
+    /// Reserves `bytes` of address space (rounded up to whole pages, at most 512 GiB). When the
+    /// system refuses that much, smaller reservations are tried down to `least`.
+    pub fn reserve(bytes: usize, least: usize) -> io::Result<Arc<Arena>> {
+        let mut pages = bytes.min(Offset::SPACE).div_ceil(PAGE).max(2);
+        loop {
+            match Self::try_reserve(pages) {
+                Ok(arena) => return Ok(Arc::new(arena)),
+                Err(error) if pages / 2 * PAGE < least.max(2 * PAGE) => return Err(error),
+                Err(_) => pages /= 2,
+            }
+        }
+    }
+
+    fn try_reserve(pages: usize) -> io::Result<Arena> {
+        Ok(Arena {
+            mapping: Mapping::reserve(pages * PAGE)?,
+            pages: Table::reserve(pages)?,
+            stamps: Table::reserve(pages * BLOCKS_PER_PAGE)?,
+            pool: Mutex::new(PagePool::new(pages as u32)),
+            resident_blocks: AtomicU64::new(0),
+            peak_blocks: AtomicU64::new(0),
+            epoch: AtomicU32::new(1),
+            cut: AtomicU32::new(0),
+            sink: RwLock::new(None),
+            loading: AtomicBool::new(false),
+            source: RwLock::new(None),
+            damaged_pages: AtomicU64::new(0),
+        })
+    }
+
+    /// Bytes of address space.
+    pub fn capacity(&self) -> u64 {
+        (self.pages.len() * PAGE) as u64
+    }
+
+    /// Bytes of memory that the arena holds.
+    pub fn resident(&self) -> u64 {
+        self.resident_blocks.load(Relaxed) * BLOCK as u64
+    }
+
+    /// The most that `resident` has been.
+    pub fn peak(&self) -> u64 {
+        self.peak_blocks.load(Relaxed).max(self.resident_blocks.load(Relaxed)) * BLOCK as u64
+    }
+
+    /// The page after the last that was ever used.
+    pub fn frontier(&self) -> PageId {
+        PageId(self.pool.lock().frontier())
+    }
+
+    /// What the page is now. Without the owner's lock it may change at once.
+    pub fn page(&self, page: PageId) -> PageMeta {
+        self.pages.get(page.0 as usize).map_or(PageMeta::FREE, PageEntry::meta)
+    }
+
+    /// The epoch in which an operation that holds all its locks begins now.
+    #[inline]
+    pub fn epoch(&self) -> u32 {
+        self.epoch.load(Acquire)
+    }
+
+    /// The epoch of the running cut, 0 when none runs.
+    #[inline]
+    pub fn cut_epoch(&self) -> u32 {
+        self.cut.load(Acquire)
+    }
+
+    /// Hints the processor to fetch the line at `at`; any offset is allowed.
+    #[inline]
+    pub fn prefetch(&self, at: Offset) {
+        self.mapping.prefetch(at.byte());
+    }
+
+    /// How many pages were found damaged while loading.
+    pub fn damaged_pages(&self) -> u64 {
+        self.damaged_pages.load(Relaxed)
+    }
+
+    /// Whether some page may still be only in the snapshot file.
+    pub fn is_loading(&self) -> bool {
+        self.loading.load(Relaxed)
+    }
+
+    /// Takes over the pages of an image. `pages` are (page, meta, blocks in use), each to be
+    /// loaded from `source` at its first touch. The arena must be fresh.
+    pub fn attach(&self, pages: &[(PageId, PageMeta, u32)], source: Arc<dyn PageSource>) -> Result<(), ArenaFull> {
+        let frontier = pages.iter().map(|(page, ..)| page.0 + 1).max().unwrap_or(1);
+        self.pool.lock().rebuild(frontier, pages.iter().map(|(page, ..)| page.0))?;
+        for (page, meta, blocks) in pages {
+            let entry = &self.pages[page.0 as usize];
+            entry.set_large_blocks(*blocks);
+            entry.set_meta(meta.not_resident());
+        }
+        *self.source.write() = Some(source);
+        self.loading.store(true, Release);
+        Ok(())
+    }
+
+    /// All pages are resident: the source is dropped.
+    pub fn loaded(&self) {
+        self.loading.store(false, Release);
+        *self.source.write() = None;
+    }
+
+    fn count_blocks(&self, more: u32) {
+        self.resident_blocks.fetch_add(more.into(), Relaxed);
+    }
+
+    fn uncount_blocks(&self, fewer: u32) {
+        // The peak is sampled where memory is given back, so that taking it stays one addition.
+        let before = self.resident_blocks.fetch_sub(fewer.into(), Relaxed);
+        self.peak_blocks.fetch_max(before, Relaxed);
+    }
+}
+

@@ -79,7 +79,7 @@ macro_rules! choice {
 
         impl $name {
             pub const NAMES: &'static [&'static str] = &[$($word),*];
-            const ALL: &'static [$name] = &[$($name::$variant),*];
+            pub const ALL: &'static [$name] = &[$($name::$variant),*];
 
             pub fn name(self) -> &'static str {
                 match self { $($name::$variant => $word),* }

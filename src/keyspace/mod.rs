@@ -1,14 +1,43 @@
 //! The keyspace: shards and their locks, databases, lookup, expiry, eviction, WATCH.
 //!
-//! This file is the facade that commands see.
+//! A key's hash decides its shard. A command locks the shards of all its keys at once, in
+//! ascending order, reads the arena's epoch after the last lock, and then acts: so it is atomic,
+//! and wholly before or wholly after a snapshot's cut. `now` is an argument everywhere.
 
-use crate::util::clock::UnixMillis;
-use std::sync::{Arc, atomic::AtomicBool};
+mod cron;
+mod db;
+mod evict;
+mod item;
+mod recency;
+mod room;
+mod scan;
+mod shard;
+mod watch;
+
+pub use cron::CronReport;
+pub use db::Db;
+
+use crate::{
+    arena::{Arena, PageId},
+    config::Policy,
+    util::clock::UnixMillis,
+};
+use parking_lot::{Mutex, MutexGuard};
+use shard::Shard;
+use smallvec::SmallVec;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::*},
+    },
+};
 
 /// The type of a value, with Redis's names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub enum Type {
-    String,
+    String = 1,
 }
 
 impl Type {
@@ -17,17 +46,21 @@ impl Type {
             Type::String => "string",
         }
     }
+    fn from_code(code: u8) -> Option<Type> {
+        (code == 1).then_some(Type::String)
+    }
 }
 
 /// How a value is stored, with the names OBJECT ENCODING answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub enum Encoding {
     /// A signed 64-bit integer, stored as such.
-    Int,
+    Int = 0,
     /// A string of at most 44 bytes set in one piece.
-    EmbStr,
+    EmbStr = 1,
     /// Any other string.
-    Raw,
+    Raw = 2,
 }
 
 impl Encoding {
@@ -37,6 +70,9 @@ impl Encoding {
             Encoding::EmbStr => "embstr",
             Encoding::Raw => "raw",
         }
+    }
+    fn from_code(code: u8) -> Option<Encoding> {
+        [Encoding::Int, Encoding::EmbStr, Encoding::Raw].get(code as usize).copied()
     }
 }
 
@@ -64,13 +100,29 @@ pub enum Ttl {
     At(UnixMillis),
 }
 
-/// `maxmemory` is reached and nothing may be evicted.
+/// `maxmemory` is reached and nothing may be evicted, or the address space is used up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OutOfMemory;
 
 /// Shards to lock, one bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct ShardSet(pub u64);
+
+impl ShardSet {
+    pub const NONE: ShardSet = ShardSet(0);
+
+    pub fn contains(self, shard: usize) -> bool {
+        self.0 >> shard & 1 == 1
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        (0..64).filter(move |shard| self.contains(*shard))
+    }
+
+    pub fn union(self, other: ShardSet) -> ShardSet {
+        ShardSet(self.0 | other.0)
+    }
+}
 
 /// Counters summed over the shards, for INFO.
 #[derive(Clone, Copy, Default, Debug)]
@@ -93,159 +145,347 @@ pub struct DbStats {
     pub avg_ttl_ms: i64,
 }
 
-pub struct Keyspace {}
+/// What a keyspace is made with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub databases: usize,
+    /// A power of two up to 64.
+    pub shards: usize,
+    /// Bytes; 0 for no limit.
+    pub maxmemory: u64,
+    pub policy: Policy,
+    /// Bytes of address space to reserve.
+    pub reserve: usize,
+    /// The hash's keys; random unless an image brings its own.
+    pub hash_keys: [u64; 4],
+}
+
+impl Options {
+    /// For so many cores and such a `maxmemory`: about four shards a core, fewer for a small arena.
+    pub fn new(databases: usize, cores: usize, maxmemory: u64, policy: Policy) -> Options {
+        let by_memory = if maxmemory == 0 { usize::MAX } else { (maxmemory >> 24).max(1) as usize };
+        let shards = (cores * 4).min(by_memory).clamp(1, 64);
+        let shards = 1 << shards.ilog2();
+        let reserve = if maxmemory == 0 { usize::MAX } else { (maxmemory as usize).saturating_mul(8).max(64 << 30) };
+        Options { databases, shards, maxmemory, policy, reserve, hash_keys: std::array::from_fn(|_| fastrand::u64(..)) }
+    }
+}
+
+pub struct Keyspace {
+    arena: Arc<Arena>,
+    shards: Box<[Padded]>,
+    shard_bits: u8,
+    databases: usize,
+    hash: ahash::RandomState,
+    hash_keys: [u64; 4],
+    maxmemory: AtomicU64,
+    policy: AtomicU8,
+    active_expire: AtomicBool,
+    /// Where the next search for room begins, and the next cron step.
+    next_shard: AtomicU64,
+}
+
+/// A shard on cache lines of its own, so that two cores do not fight over neighbours.
+#[repr(align(128))]
+struct Padded(Mutex<Shard>);
 
 /// Held locks on some shards; every operation on keys goes through it.
 pub struct Locked<'k> {
-    _k: &'k Keyspace,
-}
-
-/// One database within the locked shards.
-pub struct Db<'l> {
-    _l: &'l mut (),
+    keyspace: &'k Keyspace,
+    set: ShardSet,
+    guards: SmallVec<[MutexGuard<'k, Shard>; 1]>,
+    now: UnixMillis,
+    /// CLIENT NO-TOUCH: reads leave no trace.
+    no_touch: bool,
 }
 
 impl Keyspace {
-    pub fn hash(&self, _key: &[u8]) -> u64 {
-        todo!()
+    pub fn new(options: &Options) -> io::Result<Keyspace> {
+        let arena = Arena::reserve(options.reserve, 1 << 30)?;
+        let [a, b, c, d] = options.hash_keys;
+        let hash = ahash::RandomState::with_seeds(a, b, c, d);
+        let shard_bits = options.shards.ilog2() as u8;
+        let shards = (0..1usize << shard_bits)
+            .map(|n| Padded(Mutex::new(Shard::new(&arena, n as u8, options.databases, shard_bits, hash.clone()))))
+            .collect();
+        Ok(Keyspace {
+            arena,
+            shards,
+            shard_bits,
+            databases: options.databases,
+            hash,
+            hash_keys: options.hash_keys,
+            maxmemory: AtomicU64::new(options.maxmemory),
+            policy: AtomicU8::new(options.policy as u8),
+            active_expire: AtomicBool::new(true),
+            next_shard: AtomicU64::new(0),
+        })
     }
-    pub fn shard_of(&self, _hash: u64) -> usize {
-        todo!()
+
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        self.hash.hash_one(key)
     }
+
+    #[inline]
+    pub fn shard_of(&self, hash: u64) -> usize {
+        if self.shard_bits == 0 { 0 } else { (hash >> (64 - self.shard_bits)) as usize }
+    }
+
     pub fn shards(&self) -> usize {
-        todo!()
+        self.shards.len()
     }
+
     pub fn databases(&self) -> usize {
-        todo!()
+        self.databases
     }
+
+    pub fn arena(&self) -> &Arc<Arena> {
+        &self.arena
+    }
+
+    pub fn hash_keys(&self) -> [u64; 4] {
+        self.hash_keys
+    }
+
     pub fn all_shards(&self) -> ShardSet {
-        ShardSet(1)
+        ShardSet(u64::MAX >> (64 - self.shards.len()))
     }
+
     pub fn shard_set<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) -> ShardSet {
-        ShardSet(keys.count().min(1) as u64)
+        ShardSet(keys.fold(0, |set, key| set | 1 << self.shard_of(self.hash(key))))
     }
+
     /// Locks the shards in ascending order. Never called while another `Locked` is held.
-    pub fn lock(&self, _set: ShardSet, _now: UnixMillis) -> Locked<'_> {
-        Locked { _k: self }
+    #[inline]
+    pub fn lock(&self, set: ShardSet, now: UnixMillis) -> Locked<'_> {
+        let mut guards = SmallVec::new();
+        let mut rest = set.0;
+        while rest != 0 {
+            guards.push(self.shards[rest.trailing_zeros() as usize].0.lock());
+            rest &= rest - 1;
+        }
+        // Read after the last lock: so the operation is on one side of any cut.
+        let epoch = self.arena.epoch();
+        guards.iter_mut().for_each(|shard: &mut MutexGuard<'_, Shard>| shard.enter(epoch));
+        Locked { keyspace: self, set, guards, now, no_touch: false }
     }
+
+    /// Asks the processor to fetch what the commands on these keys will touch: buckets first, then
+    /// items. Shards that somebody else holds are left out.
+    pub fn prefetch(&self, db: usize, keys: &[&[u8]]) {
+        let mut hashes: SmallVec<[u64; 32]> = SmallVec::new();
+        for key in keys {
+            let hash = self.hash(key);
+            hashes.push(hash);
+            if let Some(shard) = self.shards[self.shard_of(hash)].0.try_lock()
+                && let Some(index) = shard.indexes.get(db)
+            {
+                self.arena.prefetch(index.bucket_of(&shard.heap, hash));
+            }
+        }
+        for hash in hashes {
+            if let Some(shard) = self.shards[self.shard_of(hash)].0.try_lock()
+                && let Some(index) = shard.indexes.get(db)
+                && let Some(at) = index.candidate(&shard.heap, hash)
+            {
+                self.arena.prefetch(at);
+            }
+        }
+    }
+
     pub fn stats(&self) -> KeyspaceStats {
-        todo!()
+        self.shards.iter().fold(KeyspaceStats::default(), |sum, shard| {
+            let counters = shard.0.lock().counters;
+            KeyspaceStats {
+                hits: sum.hits + counters.hits,
+                misses: sum.misses + counters.misses,
+                expired: sum.expired + counters.expired,
+                expired_active: sum.expired_active + counters.expired_active,
+                evicted: sum.evicted + counters.evicted,
+                dirty: sum.dirty + counters.dirty,
+            }
+        })
     }
+
+    /// CONFIG RESETSTAT.
+    pub fn reset_stats(&self) {
+        for shard in &self.shards {
+            let counters = &mut shard.0.lock().counters;
+            *counters = shard::Counters { dirty: counters.dirty, ..Default::default() };
+        }
+    }
+
     /// Bytes resident in the arena: what `maxmemory` bounds and INFO's used_memory reports.
     pub fn used_memory(&self) -> u64 {
-        todo!()
+        self.arena.resident()
     }
+
     pub fn peak_memory(&self) -> u64 {
-        todo!()
+        self.arena.peak()
     }
+
+    /// Bytes of live chunks: what is used of [`Self::used_memory`].
+    pub fn dataset_bytes(&self) -> u64 {
+        self.shards
+            .iter()
+            .map(|shard| {
+                let stats = shard.0.lock().heap.stats();
+                stats.chunk_bytes + stats.large_bytes
+            })
+            .sum()
+    }
+
     pub fn maxmemory(&self) -> u64 {
-        todo!()
+        self.maxmemory.load(Relaxed)
+    }
+
+    pub fn set_maxmemory(&self, bytes: u64) {
+        self.maxmemory.store(bytes, Relaxed);
+    }
+
+    pub fn policy(&self) -> Policy {
+        let code = self.policy.load(Relaxed);
+        Policy::ALL.iter().copied().find(|policy| *policy as u8 == code).unwrap_or(Policy::NoEviction)
+    }
+
+    pub fn set_policy(&self, policy: Policy) {
+        self.policy.store(policy as u8, Relaxed);
+    }
+
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    pub fn set_active_expire(&self, on: bool) {
+        self.active_expire.store(on, Relaxed);
+    }
+
+    /// Keys and times to live of a database, without holding more than one lock at a time.
+    pub fn db_stats(&self, db: usize) -> DbStats {
+        self.shards.iter().fold(DbStats::default(), |sum, shard| {
+            let shard = shard.0.lock();
+            let (keys, expires) = shard.indexes.get(db).map_or((0, 0), |index| (index.len(), index.expires()));
+            DbStats { keys: sum.keys + keys, expires: sum.expires + expires, avg_ttl_ms: 0 }
+        })
+    }
+
+    /// For the snapshot: takes a page of whichever shard owns it, as it was at the cut. Each
+    /// block is handed to `each`. `None` when the page held nothing then or is gone since.
+    pub fn take_page(&self, page: PageId, each: &mut dyn FnMut(u64, &[u8])) -> Option<crate::arena::SavedPage> {
+        loop {
+            let owner = self.arena.page(page);
+            if owner.kind() == crate::arena::Kind::Free {
+                return None;
+            }
+            let mut shard = self.shards.get(owner.shard() as usize)?.0.lock();
+            let now = self.arena.page(page);
+            if now.kind() != crate::arena::Kind::Free && now.shard() == owner.shard() {
+                let epoch = self.arena.epoch();
+                shard.enter(epoch);
+                return shard.heap.take_page(page, each);
+            }
+        }
+    }
+
+    /// For the snapshot, after all pages: what the shard gave back since the cut, and its
+    /// indexes' roots as they were.
+    pub fn take_rest(&self, shard: usize, each: &mut dyn FnMut(u64, &[u8])) -> (Vec<crate::arena::SavedPage>, Vec<[u64; 4]>) {
+        let mut shard = self.shards[shard].0.lock();
+        let epoch = self.arena.epoch();
+        shard.enter(epoch);
+        let gone = shard.heap.take_gone(each);
+        let roots = shard.cut_roots.take().unwrap_or_default();
+        shard.heap.leave_cut();
+        (gone, roots)
+    }
+
+    /// After a restart: the indexes' roots of each shard, as an image kept them.
+    pub fn adopt_roots(&self, shard: usize, roots: &[[u64; 4]]) -> bool {
+        self.shards.get(shard).is_some_and(|place| place.0.lock().adopt_roots(roots))
+    }
+
+    /// Makes one page resident; used by the background loader.
+    pub fn load_page(&self, page: PageId) {
+        let owner = self.arena.page(page);
+        if owner.kind() != crate::arena::Kind::Free
+            && !owner.is_resident()
+            && let Some(shard) = self.shards.get(owner.shard() as usize)
+        {
+            shard.0.lock().heap.make_resident(page);
+        }
     }
 }
 
 impl<'k> Locked<'k> {
     pub fn keyspace(&self) -> &'k Keyspace {
-        todo!()
+        self.keyspace
     }
-    pub fn now(&self) -> UnixMillis {
-        todo!()
-    }
-    /// The database `index` (below `databases()`).
-    pub fn db(&mut self, _index: usize) -> Db<'_> {
-        todo!()
-    }
-    /// SWAPDB; needs all shards.
-    pub fn swap_databases(&mut self, _a: usize, _b: usize) {
-        todo!()
-    }
-    /// FLUSHDB (`Some`) or FLUSHALL (`None`); needs all shards. Answers how many keys went.
-    pub fn flush(&mut self, _db: Option<usize>) -> u64 {
-        todo!()
-    }
-    pub fn db_stats(&mut self, _index: usize) -> DbStats {
-        todo!()
-    }
-    /// One step of SCAN: calls `visit(key, item)` for about `count` keys, answers the next cursor
-    /// (0: done). Locks one shard at a time if none is held.
-    pub fn scan(&mut self, _db: usize, _cursor: u64, _count: usize, _visit: &mut dyn FnMut(&[u8], Item<'_>)) -> u64 {
-        todo!()
-    }
-    /// A key chosen at random among those not expired, copied into `out`.
-    pub fn random_key(&mut self, _db: usize, _out: &mut Vec<u8>) -> bool {
-        todo!()
-    }
-    /// WATCH: `dirty` becomes true when the key changes, expires by command, or is flushed.
-    /// The key's shard must be locked.
-    pub fn watch(&mut self, _db: usize, _key: &[u8], _dirty: &Arc<AtomicBool>) {
-        todo!()
-    }
-    pub fn unwatch(&mut self, _db: usize, _key: &[u8], _dirty: &Arc<AtomicBool>) {
-        todo!()
-    }
-}
 
-/// Expired keys are absent for every method and are removed when met.
-impl Db<'_> {
-    /// A read on behalf of a client: counts a hit or miss and marks the key as used.
-    pub fn read(&mut self, _key: &[u8]) -> Option<Item<'_>> {
-        todo!()
+    pub fn now(&self) -> UnixMillis {
+        self.now
     }
-    /// A look that leaves no trace (writes looking at the old value, OBJECT, TYPE, TTL).
-    pub fn peek(&mut self, _key: &[u8]) -> Option<Item<'_>> {
-        todo!()
+
+    /// CLIENT NO-TOUCH: reads leave no trace.
+    pub fn set_no_touch(&mut self, no_touch: bool) {
+        self.no_touch = no_touch;
     }
-    /// Marks the key as used (TOUCH); false when absent.
-    pub fn touch(&mut self, _key: &[u8]) -> bool {
-        todo!()
+
+    /// The database `index` (below `databases()`).
+    #[inline]
+    pub fn db(&mut self, index: usize) -> Db<'_, 'k> {
+        Db { locked: self, db: index }
     }
-    /// Stores `value` whole, over whatever was there; picks the encoding as Redis does
-    /// (integer text of up to 20 bytes -> Int, up to 44 bytes -> EmbStr, else Raw).
-    pub fn set(&mut self, _key: &[u8], _value: &[u8], _ttl: Ttl) -> Result<(), OutOfMemory> {
-        todo!()
+
+    /// The shard of a hash. Every key of a command is locked before its handler runs; a handler
+    /// that asks for another is a defect of its row.
+    #[inline]
+    fn shard(&mut self, hash: u64) -> &mut Shard {
+        let shard = self.keyspace.shard_of(hash);
+        debug_assert!(self.set.contains(shard), "a key's shard is not locked: is the command's key specification complete?");
+        let rank = (self.set.0 & ((1 << shard) - 1)).count_ones() as usize;
+        &mut self.guards[rank]
     }
-    pub fn set_int(&mut self, _key: &[u8], _value: i64, _ttl: Ttl) -> Result<(), OutOfMemory> {
-        todo!()
+
+    /// SWAPDB; needs all shards.
+    pub fn swap_databases(&mut self, a: usize, b: usize) {
+        if a == b {
+            return;
+        }
+        let (low, high) = (a.min(b), a.max(b));
+        for shard in &mut self.guards {
+            let Shard { indexes, heap, wheels, watchers, counters, .. } = &mut **shard;
+            let (first, second) = indexes.split_at_mut(high);
+            first[low].swap(&mut second[0], heap);
+            wheels.swap(low, high);
+            watchers.changed_all(low, |_| true);
+            watchers.changed_all(high, |_| true);
+            counters.dirty += 1;
+        }
     }
-    /// Makes the value a Raw string of exactly `len` bytes and lends it: old bytes kept up to
-    /// `len`, new ones zero; created when absent; TTL kept. Growth is amortised.
-    /// Counts as one change. The caller has checked the type and the length limit.
-    pub fn string_mut(&mut self, _key: &[u8], _len: usize) -> Result<&mut [u8], OutOfMemory> {
-        todo!()
+
+    /// FLUSHDB (`Some`) or FLUSHALL (`None`); needs all shards. Answers how many keys went.
+    pub fn flush(&mut self, db: Option<usize>) -> u64 {
+        let range = db.map_or(0..self.keyspace.databases, |db| db..db + 1);
+        self.guards.iter_mut().map(|shard| range.clone().map(|db| shard.clear(db)).sum::<u64>()).sum()
     }
-    /// Removes the key; false when absent.
-    pub fn remove(&mut self, _key: &[u8]) -> bool {
-        todo!()
+
+    /// Of the locked shards.
+    pub fn db_stats(&mut self, index: usize) -> DbStats {
+        self.guards.iter().fold(DbStats::default(), |sum, shard| {
+            let (keys, expires) = shard.indexes.get(index).map_or((0, 0), |index| (index.len(), index.expires()));
+            DbStats { keys: sum.keys + keys, expires: sum.expires + expires, avg_ttl_ms: 0 }
+        })
     }
-    /// Sets (`Some`) or removes (`None`) the time to live; false when the key is absent.
-    pub fn set_expiry(&mut self, _key: &[u8], _at: Option<UnixMillis>) -> Result<bool, OutOfMemory> {
-        todo!()
+
+    /// WATCH: `dirty` becomes true when the key changes, expires, or is flushed. A key that has
+    /// expired already is removed first, so that its removal later does not count as a change.
+    /// The key's shard must be locked.
+    pub fn watch(&mut self, db: usize, key: &[u8], dirty: &Arc<AtomicBool>) {
+        self.db(db).peek(key);
+        let hash = self.keyspace.hash(key);
+        self.shard(hash).watchers.add(db, key, dirty);
     }
-    /// Moves the value, with its TTL and encoding, to `to` in database `to_db`, over whatever is
-    /// there; false when `from` is absent. The shards of both keys must be locked. `keep` leaves
-    /// the source in place (COPY).
-    pub fn transfer(&mut self, _from: &[u8], _to_db: usize, _to: &[u8], _keep: bool) -> Result<bool, OutOfMemory> {
-        todo!()
-    }
-    /// Bytes the key takes with its index slot, for MEMORY USAGE.
-    pub fn memory_usage(&mut self, _key: &[u8]) -> Option<u64> {
-        todo!()
-    }
-    /// Seconds since the last use, for OBJECT IDLETIME; the LFU counter (0-255) for OBJECT FREQ.
-    pub fn idle_seconds(&mut self, _key: &[u8]) -> Option<u64> {
-        todo!()
-    }
-    pub fn frequency(&mut self, _key: &[u8]) -> Option<u8> {
-        todo!()
-    }
-    /// RESTORE's IDLETIME / FREQ.
-    pub fn set_idle_seconds(&mut self, _key: &[u8], _seconds: u64) {
-        todo!()
-    }
-    pub fn set_frequency(&mut self, _key: &[u8], _frequency: u8) {
-        todo!()
-    }
-    /// Whether the key is stored but its time has passed (so a command can tell "expired now").
-    pub fn is_expired(&mut self, _key: &[u8]) -> bool {
-        todo!()
+
+    pub fn unwatch(&mut self, db: usize, key: &[u8], dirty: &Arc<AtomicBool>) {
+        let hash = self.keyspace.hash(key);
+        self.shard(hash).watchers.remove(db, key, dirty);
     }
 }

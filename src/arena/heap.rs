@@ -1,0 +1,259 @@
+//! A shard's share of the arena: the one way to read and write chunks.
+//!
+//! A `ShardHeap` lives inside its shard's mutex. `&self` lends chunks for reading, `&mut self` for
+//! writing; since a page belongs to one shard, the borrow checker's rules for one heap are enough
+//! to rule out aliasing in the whole mapping.
+
+use super::{
+    Arena, BLOCK, CLASSES, Kind, Offset, PAGE, PageId, class_size,
+    cut::Cut,
+    pages::{Fill, PageEntry, PageMeta},
+};
+use std::{
+    cell::Cell,
+    ops::Range,
+    sync::{Arc, atomic::Ordering::*},
+};
+
+/// What a shard's heap holds.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct HeapStats {
+    /// Bytes of slab pages that are resident.
+    pub slab_bytes: u64,
+    /// Bytes of live chunks in them.
+    pub chunk_bytes: u64,
+    /// Bytes of large runs that are resident.
+    pub large_bytes: u64,
+}
+
+pub struct ShardHeap {
+    pub(super) arena: Arc<Arena>,
+    pub(super) shard: u8,
+    /// The epoch that the running operation writes in.
+    pub(super) epoch: u32,
+    pub(super) cut: Cut,
+    /// Per class, the first page with room; 0 for none. (Cells, because a read may make a page
+    /// resident and so put it on its list.)
+    pub(super) rooms: [Cell<u32>; CLASSES],
+    pub(super) slab_blocks: Cell<u64>,
+    pub(super) chunk_bytes: Cell<u64>,
+    pub(super) large_blocks: Cell<u64>,
+}
+
+impl ShardHeap {
+    pub fn new(arena: &Arc<Arena>, shard: u8) -> ShardHeap {
+        ShardHeap {
+            arena: Arc::clone(arena),
+            shard,
+            epoch: arena.epoch(),
+            cut: Cut::default(),
+            rooms: std::array::from_fn(|_| Cell::new(0)),
+            slab_blocks: Cell::new(0),
+            chunk_bytes: Cell::new(0),
+            large_blocks: Cell::new(0),
+        }
+    }
+
+    pub fn arena(&self) -> &Arc<Arena> {
+        &self.arena
+    }
+
+    pub fn shard(&self) -> u8 {
+        self.shard
+    }
+
+    pub fn stats(&self) -> HeapStats {
+        HeapStats {
+            slab_bytes: self.slab_blocks.get() * BLOCK as u64,
+            chunk_bytes: self.chunk_bytes.get(),
+            large_bytes: self.large_blocks.get() * BLOCK as u64,
+        }
+    }
+
+    /// Allocates a chunk of at least `bytes`. Its content is arbitrary but for its first byte,
+    /// which the caller must make its own tag before anything else allocates.
+    pub fn alloc(&mut self, bytes: usize) -> Result<Offset, super::ArenaFull> {
+        match super::class_of(bytes) {
+            Some(class) => self.alloc_slab(class),
+            None => self.alloc_large(bytes, 0),
+        }
+    }
+
+    /// Frees a chunk.
+    pub fn free(&mut self, at: Offset) {
+        let Some(meta) = self.owned(at.page()) else { return };
+        match meta.kind() {
+            Kind::Slab => self.free_slab(at, meta.class()),
+            Kind::Large => self.free_large(at),
+            _ => {}
+        }
+    }
+
+    /// The whole chunk at `at`, for reading; empty when there is none of this shard.
+    #[inline]
+    pub fn chunk(&self, at: Offset) -> &[u8] {
+        let len = self.span(at);
+        // SAFETY: `span` answers more than 0 only for bytes within a resident page (or run) that
+        // this shard owns; writes to those need `&mut self`.
+        unsafe { self.arena.mapping.slice(at.byte(), len) }
+    }
+
+    /// The whole chunk for writing. Its blocks are stamped, and copied first if a snapshot needs
+    /// them. For a large chunk prefer [`Self::range_mut`].
+    #[inline]
+    pub fn chunk_mut(&mut self, at: Offset) -> &mut [u8] {
+        let len = self.span(at);
+        self.stamp(at.byte()..at.byte() + len);
+        // SAFETY: as in `chunk`; `&mut self` makes it exclusive.
+        unsafe { self.arena.mapping.slice_mut(at.byte(), len) }
+    }
+
+    /// The part `range` of the chunk at `at` for writing; empty when it is not within the chunk.
+    #[inline]
+    pub fn range_mut(&mut self, at: Offset, range: Range<usize>) -> &mut [u8] {
+        if range.start > range.end || range.end > self.span(at) {
+            return &mut [];
+        }
+        let (start, len) = (at.byte() + range.start, range.end - range.start);
+        self.stamp(start..start + len);
+        // SAFETY: as in `chunk`, and `range` is within the chunk; `&mut self` makes it exclusive.
+        unsafe { self.arena.mapping.slice_mut(start, len) }
+    }
+
+    /// Reads the word at byte `index` of the chunk; 0 when outside of it.
+    #[inline]
+    pub fn word(&self, at: Offset, index: usize) -> u64 {
+        self.chunk(at).get(index..index + 8).map_or(0, |b| u64::from_le_bytes(b.try_into().unwrap_or_default()))
+    }
+
+    /// Writes a word without stamping its block: for access bits, which an image may or may not
+    /// contain.
+    #[inline]
+    pub fn poke(&mut self, at: Offset, index: usize, word: u64) {
+        if index + 8 <= self.span(at) {
+            // SAFETY: within a resident chunk of this shard; `&mut self` makes it exclusive.
+            unsafe { self.arena.mapping.slice_mut(at.byte() + index, 8) }.copy_from_slice(&word.to_le_bytes());
+        }
+    }
+
+    /// Bytes of the chunk at `at` (its class's size, or a large run's blocks); 0 when there is
+    /// none of this shard.
+    #[inline]
+    pub fn span(&self, at: Offset) -> usize {
+        let Some(entry) = self.arena.pages.get(at.page().0 as usize) else { return 0 };
+        let meta = entry.meta();
+        if meta.guards(Kind::Slab, self.shard) {
+            let size = class_size(meta.class());
+            return if at.in_page() + size <= PAGE { size } else { 0 };
+        }
+        self.span_slow(at)
+    }
+
+    #[cold]
+    fn span_slow(&self, at: Offset) -> usize {
+        let Some(meta) = self.owned(at.page()) else { return 0 };
+        if !meta.is_resident() {
+            self.make_resident(at.page());
+        }
+        match meta.kind() {
+            Kind::Slab => {
+                let size = class_size(meta.class());
+                if at.in_page() + size <= PAGE { size } else { 0 }
+            }
+            Kind::Large if at.in_page() == 0 => {
+                if self.arena.is_loading() {
+                    self.make_run_resident(at.page(), meta.run());
+                }
+                self.entry(at.page()).large_blocks() as usize * BLOCK
+            }
+            _ => 0,
+        }
+    }
+
+    /// Stamps the blocks of `bytes` with this operation's epoch.
+    #[inline]
+    pub(super) fn stamp(&mut self, bytes: Range<usize>) {
+        if bytes.is_empty() {
+            return;
+        }
+        for block in bytes.start / BLOCK..=(bytes.end - 1) / BLOCK {
+            if self.arena.stamps[block].load(Relaxed) != self.epoch {
+                self.stamp_slow(block);
+            }
+        }
+    }
+
+    pub(super) fn entry(&self, page: PageId) -> &PageEntry {
+        &self.arena.pages[page.0 as usize]
+    }
+
+    /// The page's word if this shard owns it.
+    pub(super) fn owned(&self, page: PageId) -> Option<PageMeta> {
+        let meta = self.arena.pages.get(page.0 as usize)?.meta();
+        (meta.kind() != Kind::Free && meta.shard() == self.shard).then_some(meta)
+    }
+
+    /// Takes a page of an attached image as this shard's, after a restart. It is counted and put
+    /// on its list when it becomes resident.
+    pub(super) fn make_run_resident(&self, page: PageId, run: u32) {
+        let pages = (self.entry(page).large_blocks() as usize * BLOCK).div_ceil(PAGE) as u32;
+        for page in page.0..page.0 + pages.min(run) {
+            if self.owned(PageId(page)).is_some_and(|meta| !meta.is_resident()) {
+                self.make_resident(PageId(page));
+            }
+        }
+    }
+
+    /// Brings a page of this shard from the snapshot file. What is damaged there is gone.
+    #[cold]
+    pub fn make_resident(&self, page: PageId) {
+        let Some(meta) = self.owned(page) else { return };
+        if meta.is_resident() {
+            return;
+        }
+        let source = self.arena.source.read().clone();
+        // SAFETY: the page is this shard's, whose lock is held, and it is not resident: no slice
+        // into it was ever lent, because every access compares the resident bit first.
+        let bytes = unsafe { self.arena.mapping.slice_mut(page.start().byte(), PAGE) };
+        if let Some(source) = source
+            && let Err(reason) = source.load(page, bytes)
+        {
+            bytes.fill(0);
+            self.arena.damaged_pages.fetch_add(1, Relaxed);
+            tracing::error!(page = page.0, reason, "a page of the snapshot is damaged; its keys are gone");
+        }
+        let entry = self.entry(page);
+        match meta.kind() {
+            Kind::Slab => {
+                let fill = Fill::of_loaded(bytes, class_size(meta.class()));
+                entry.set_fill(fill);
+                self.slab_blocks.set(self.slab_blocks.get() + u64::from(fill.blocks));
+                self.chunk_bytes.set(self.chunk_bytes.get() + fill.used as u64 * class_size(meta.class()) as u64);
+                self.arena.count_blocks(fill.blocks.into());
+                entry.set_meta(meta.resident());
+                if fill.has_room(meta.class()) {
+                    self.list(page, meta.class());
+                }
+            }
+            _ => {
+                let blocks = entry.blocks_in_use() as u32;
+                self.large_blocks.set(self.large_blocks.get() + u64::from(blocks));
+                self.arena.count_blocks(blocks);
+                entry.set_meta(meta.resident());
+            }
+        }
+    }
+
+    /// Gives `pages` pages back, of which `blocks` blocks are resident, and forgets them.
+    pub(super) fn release_pages(&mut self, page: PageId, pages: u32, blocks: u32) {
+        for page in page.0..page.0 + pages {
+            self.save_before_release(PageId(page));
+            self.entry(PageId(page)).set_meta(PageMeta::FREE);
+        }
+        // SAFETY: the pages were this shard's and hold no live chunk; `&mut self` means that no
+        // slice into them is lent.
+        unsafe { self.arena.mapping.release(page.start().byte(), (blocks as usize * BLOCK).min(pages as usize * PAGE)) };
+        self.arena.uncount_blocks(blocks);
+        self.arena.pool.lock().give(page.0, pages);
+    }
+}

@@ -1,0 +1,214 @@
+//! Chunks in slab pages: allocation, release, and the choice of pages to empty.
+//!
+//! A page of class size s holds PAGE / s chunks. Freed chunks are chained through the page itself:
+//! byte 0 is [`TAG_FREE`], bytes 2..4 the next one's place. So a page loaded from an image can
+//! tell its free chunks by itself, and an image needs no allocator state.
+
+use super::{
+    ArenaFull, BLOCK, Kind, Offset, PAGE, PageId, ShardHeap, TAG_FREE, TAG_UNUSED, class_size,
+    pages::{Fill, PageMeta},
+};
+
+/// How many pages of a class are looked at for the emptiest one.
+const EMPTIEST_OF: usize = 32;
+
+impl Fill {
+    pub(super) fn has_room(self, class: u8) -> bool {
+        self.free != Fill::NONE || (self.bump as usize) < PAGE / class_size(class)
+    }
+
+    /// Reads how full a page is from its bytes, and chains its free chunks anew.
+    pub(super) fn of_loaded(page: &mut [u8], size: usize) -> Fill {
+        let mut fill = Fill::EMPTY;
+        for (index, chunk) in page.chunks_exact_mut(size).enumerate() {
+            if chunk[0] != TAG_UNUSED {
+                fill.bump = index as u16 + 1;
+            }
+        }
+        for (index, chunk) in page.chunks_exact_mut(size).enumerate().take(fill.bump as usize) {
+            if chunk[0] == TAG_UNUSED || chunk[0] == TAG_FREE {
+                chunk[0] = TAG_FREE;
+                chunk[2..4].copy_from_slice(&fill.free.to_le_bytes());
+                fill.free = (index * size / 8) as u16;
+            } else {
+                fill.used += 1;
+            }
+        }
+        fill.blocks = (fill.bump as usize * size).div_ceil(BLOCK) as u16;
+        fill
+    }
+}
+
+impl ShardHeap {
+    pub(super) fn alloc_slab(&mut self, class: u8) -> Result<Offset, ArenaFull> {
+        let size = class_size(class);
+        let page = match self.rooms[class as usize].get() {
+            0 => self.add_page(class)?,
+            page => PageId(page),
+        };
+        let mut fill = self.entry(page).fill();
+        let at = if fill.free != Fill::NONE {
+            let at = page.at(fill.free as usize * 8);
+            fill.free = self.chunk(at).get(2..4).map_or(Fill::NONE, |next| u16::from_le_bytes([next[0], next[1]]));
+            at
+        } else {
+            let at = page.at(fill.bump as usize * size);
+            fill.bump += 1;
+            let blocks = (fill.bump as usize * size).div_ceil(BLOCK) as u16;
+            if blocks > fill.blocks {
+                let more = blocks - fill.blocks;
+                self.arena.count_blocks(more.into());
+                self.slab_blocks.set(self.slab_blocks.get() + u64::from(more));
+                fill.blocks = blocks;
+            }
+            at
+        };
+        fill.used += 1;
+        self.entry(page).set_fill(fill);
+        self.chunk_bytes.set(self.chunk_bytes.get() + size as u64);
+        if !fill.has_room(class) {
+            self.unlist(page, class);
+        }
+        Ok(at)
+    }
+
+    pub(super) fn free_slab(&mut self, at: Offset, class: u8) {
+        let (page, size) = (at.page(), class_size(class));
+        // The access makes the page resident and its fill known.
+        let Some(head) = self.range_mut(at, 0..4).first_chunk_mut::<4>() else { return };
+        if matches!(head[0], TAG_FREE | TAG_UNUSED) {
+            debug_assert!(false, "{at:?} is freed twice");
+            return;
+        }
+        let mut fill = self.entry(page).fill();
+        let next = fill.free.to_le_bytes();
+        self.range_mut(at, 0..4).copy_from_slice(&[TAG_FREE, 0, next[0], next[1]]);
+        let had_room = fill.has_room(class);
+        fill.free = (at.in_page() / 8) as u16;
+        fill.used = fill.used.saturating_sub(1);
+        self.entry(page).set_fill(fill);
+        self.chunk_bytes.set(self.chunk_bytes.get().saturating_sub(size as u64));
+        if !had_room {
+            self.list(page, class);
+        }
+        // One empty page is kept when it is the class's only one with room, so that a class
+        // that breathes in and out does not go to the system each time.
+        if fill.used == 0 && (self.entry(page).next() != 0 || self.entry(page).previous() != 0) {
+            self.release_slab_page(page, class);
+        }
+    }
+
+    fn release_slab_page(&mut self, page: PageId, class: u8) {
+        self.unlist(page, class);
+        let blocks = self.entry(page).fill().blocks;
+        self.slab_blocks.set(self.slab_blocks.get() - u64::from(blocks));
+        self.release_pages(page, 1, blocks.into());
+    }
+
+    fn add_page(&mut self, class: u8) -> Result<PageId, ArenaFull> {
+        let page = PageId(self.arena.pool.lock().take(1)?);
+        let entry = self.entry(page);
+        entry.set_fill(Fill::EMPTY);
+        entry.set_born(self.epoch);
+        entry.set_meta(PageMeta::slab(self.shard, class));
+        self.list(page, class);
+        Ok(page)
+    }
+
+    /// Puts the page first on its class's list of pages with room.
+    pub(super) fn list(&self, page: PageId, class: u8) {
+        let room = &self.rooms[class as usize];
+        let first = room.replace(page.0);
+        self.entry(page).set_links(0, first);
+        if first != 0 {
+            let entry = self.entry(PageId(first));
+            entry.set_links(page.0, entry.next());
+        }
+    }
+
+    fn unlist(&self, page: PageId, class: u8) {
+        let (previous, next) = (self.entry(page).previous(), self.entry(page).next());
+        if previous != 0 {
+            let entry = self.entry(PageId(previous));
+            entry.set_links(entry.previous(), next);
+        } else if self.rooms[class as usize].get() == page.0 {
+            self.rooms[class as usize].set(next);
+        }
+        if next != 0 {
+            let entry = self.entry(PageId(next));
+            entry.set_links(previous, entry.next());
+        }
+        self.entry(page).set_links(0, 0);
+    }
+
+    /// Free bytes in the touched part of the listed pages of a class (looks at a bounded number).
+    fn emptiest(&self, class: u8) -> Option<(PageId, usize)> {
+        let per_page = PAGE / class_size(class);
+        let (mut page, mut free, mut pages) = (self.rooms[class as usize].get(), 0, 0);
+        let mut best: Option<(PageId, u16)> = None;
+        while page != 0 && pages < EMPTIEST_OF {
+            let fill = self.entry(PageId(page)).fill();
+            free += per_page - fill.used as usize;
+            if best.is_none_or(|(_, used)| fill.used < used) {
+                best = Some((PageId(page), fill.used));
+            }
+            page = self.entry(PageId(page)).next();
+            pages += 1;
+        }
+        // Emptying one page needs room for its chunks in the others.
+        let (page, used) = best?;
+        (free >= per_page).then_some((page, used as usize * class_size(class)))
+    }
+
+    /// The page that is cheapest to empty: whose live chunks fit into other pages of its class
+    /// and are the fewest bytes.
+    pub fn page_to_empty(&self) -> Option<PageId> {
+        let mut best: Option<(PageId, usize)> = None;
+        for class in 0..self.rooms.len() as u8 {
+            if self.rooms[class as usize].get() == 0 {
+                continue;
+            }
+            if let Some((page, bytes)) = self.emptiest(class)
+                && best.is_none_or(|(_, least)| bytes < least)
+            {
+                best = Some((page, bytes));
+            }
+        }
+        best.map(|(page, _)| page)
+    }
+
+    /// Whether a chunk of this many bytes can be had without a fresh page.
+    pub fn has_room(&self, bytes: usize) -> bool {
+        super::class_of(bytes).is_some_and(|class| self.rooms[class as usize].get() != 0)
+    }
+
+    /// Takes the page off its list, so that nothing new is put there, and lists its live chunks.
+    /// The caller moves each away and frees it; then calls [`Self::finish_emptying`].
+    pub fn begin_emptying(&mut self, page: PageId, live: &mut Vec<Offset>) {
+        live.clear();
+        let Some(meta) = self.owned(page).filter(|meta| meta.kind() == Kind::Slab) else { return };
+        self.make_resident(page);
+        let size = class_size(meta.class());
+        let bump = self.entry(page).fill().bump as usize;
+        live.extend((0..bump).map(|index| page.at(index * size)).filter(|at| !matches!(self.chunk(*at)[0], TAG_FREE | TAG_UNUSED)));
+        self.unlist(page, meta.class());
+    }
+
+    /// Gives the page back if it is empty now; otherwise it takes part again.
+    pub fn finish_emptying(&mut self, page: PageId) -> bool {
+        let Some(meta) = self.owned(page).filter(|meta| meta.kind() == Kind::Slab) else { return true };
+        let class = meta.class();
+        let listed = self.entry(page).previous() != 0 || self.entry(page).next() != 0 || self.rooms[class as usize].get() == page.0;
+        if self.entry(page).fill().used == 0 {
+            if !listed {
+                self.list(page, class);
+            }
+            self.release_slab_page(page, class);
+            return true;
+        }
+        if !listed && self.entry(page).fill().has_room(class) {
+            self.list(page, class);
+        }
+        false
+    }
+}

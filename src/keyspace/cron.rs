@@ -1,0 +1,90 @@
+//! What happens without a command: active expiry, and giving sparse pages back.
+
+use super::{Keyspace, item::Header, shard::Shard};
+use crate::{index::expiry_code, util::clock::UnixMillis};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Segments looked at under one hold of a shard's lock.
+const SEGMENTS: usize = 64;
+/// A shard gives pages back when free chunks are more than this share of its slab memory.
+const SPARSE: u64 = 6;
+
+/// What one run of the cron did.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct CronReport {
+    pub expired: u64,
+    pub pages_emptied: u64,
+    /// Whether every shard's due keys were seen; otherwise the next run goes on.
+    pub complete: bool,
+}
+
+impl Keyspace {
+    /// Removes keys whose time has passed and empties sparse pages, shard by shard, for as long as
+    /// `go_on` says (asked between short holds of a lock). The next run goes on where this one
+    /// stopped.
+    pub fn cron(&self, now: UnixMillis, go_on: &mut dyn FnMut() -> bool) -> CronReport {
+        let mut report = CronReport { complete: true, ..CronReport::default() };
+        let first = self.next_shard.load(Relaxed) as usize;
+        for step in 0..self.shards() {
+            let shard = &self.shards[(first + step) % self.shards()].0;
+            if self.active_expire.load(Relaxed) {
+                for db in 0..self.databases {
+                    while go_on() {
+                        let mut shard = shard.lock();
+                        let epoch = self.arena.epoch();
+                        shard.enter(epoch);
+                        let (expired, complete) = shard.expire_due(db, now);
+                        report.expired += expired;
+                        if complete {
+                            break;
+                        }
+                    }
+                }
+            }
+            while go_on() {
+                let mut shard = shard.lock();
+                let epoch = self.arena.epoch();
+                shard.enter(epoch);
+                if !shard.is_sparse() || !shard.empty_a_page() {
+                    break;
+                }
+                report.pages_emptied += 1;
+            }
+            if !go_on() {
+                report.complete = false;
+                self.next_shard.fetch_add(step as u64, Relaxed);
+                break;
+            }
+        }
+        report
+    }
+}
+
+impl Shard {
+    /// Removes due keys of some segments; answers how many, and whether the sweep is complete.
+    fn expire_due(&mut self, db: usize, now: UnixMillis) -> (u64, bool) {
+        let mut due = Vec::new();
+        let mut visit = |heap: &crate::arena::ShardHeap, slot: crate::index::Slot| {
+            match Header::read(heap.chunk(slot.location())).and_then(|header| header.expiry) {
+                Some(expiry) if expiry > now => Some(expiry_code(expiry, now)),
+                _ => None,
+            }
+        };
+        let complete = self.wheels[db].sweep(&self.indexes[db], &mut self.heap, now, SEGMENTS, &mut visit, &mut due);
+        let mut expired = 0;
+        for (_, slot) in due {
+            // A slot moves when another of its bucket goes: found again by its location.
+            if let Some((hash, found)) = self.find_at(db, slot.location()) {
+                self.expire(db, hash, found, true);
+                expired += 1;
+            }
+        }
+        (expired, complete)
+    }
+
+    fn is_sparse(&self) -> bool {
+        let stats = self.heap.stats();
+        let free = stats.slab_bytes.saturating_sub(stats.chunk_bytes);
+        free > (stats.slab_bytes / SPARSE).max(8 * crate::arena::PAGE as u64)
+    }
+}

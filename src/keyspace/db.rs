@@ -1,0 +1,232 @@
+//! Operations on the keys of one database, under the locks of their shards.
+
+use super::{
+    Encoding, Item, Locked, OutOfMemory, Ttl,
+    recency::{FREQUENCY_NEW, LastUse},
+    shard::{Content, Found, Shard},
+};
+use crate::util::{clock::UnixMillis, number};
+use std::ops::Range;
+
+/// One database within the locked shards. Expired keys are absent for every method and are
+/// removed when met.
+pub struct Db<'l, 'k> {
+    pub(super) locked: &'l mut Locked<'k>,
+    pub(super) db: usize,
+}
+
+/// The longest string that is stored as `embstr`.
+const EMBSTR_MAX: usize = 44;
+/// A change that needs more than this is refused when it would pass `maxmemory`; smaller ones are
+/// what the room made before each command is for.
+const CHECKED_GROWTH: usize = 64 << 10;
+
+impl<'k> Db<'_, 'k> {
+    fn now(&self) -> UnixMillis {
+        self.locked.now
+    }
+
+    #[inline]
+    fn shard(&mut self, key: &[u8]) -> (&mut Shard, u64) {
+        let hash = self.locked.keyspace.hash(key);
+        (self.locked.shard(hash), hash)
+    }
+
+    #[inline]
+    fn find(&mut self, key: &[u8]) -> Option<(&mut Shard, u64, Found)> {
+        let (db, now) = (self.db, self.now());
+        let (shard, hash) = self.shard(key);
+        let found = shard.find(db, hash, key, now)?;
+        Some((shard, hash, found))
+    }
+
+    /// A read on behalf of a client: counts a hit or miss and marks the key as used.
+    #[inline]
+    pub fn read(&mut self, key: &[u8]) -> Option<Item<'_>> {
+        let (db, now, trace) = (self.db, self.now(), !self.locked.no_touch);
+        let (shard, hash) = self.shard(key);
+        let Some(found) = shard.find(db, hash, key, now) else {
+            shard.counters.misses += 1;
+            return None;
+        };
+        shard.counters.hits += 1;
+        if trace {
+            shard.mark_used(db, hash, &found, now);
+        }
+        shard.item(&found)
+    }
+
+    /// A look that leaves no trace (writes looking at the old value, OBJECT, TYPE, TTL).
+    pub fn peek(&mut self, key: &[u8]) -> Option<Item<'_>> {
+        let (shard, _, found) = self.find(key)?;
+        shard.item(&found)
+    }
+
+    /// Marks the key as used (TOUCH); false when absent.
+    pub fn touch(&mut self, key: &[u8]) -> bool {
+        self.read(key).is_some()
+    }
+
+    /// Stores `value` whole, over whatever was there; picks the encoding as Redis does
+    /// (integer text of up to 20 bytes: Int, up to 44 bytes: EmbStr, else Raw).
+    #[inline]
+    pub fn set(&mut self, key: &[u8], value: &[u8], ttl: Ttl) -> Result<(), OutOfMemory> {
+        let content = if value.len() <= 20
+            && let Some(n) = number::parse_i64(value)
+        {
+            Content::Int(n)
+        } else if value.len() <= EMBSTR_MAX {
+            Content::Bytes(Encoding::EmbStr, value)
+        } else {
+            Content::Bytes(Encoding::Raw, value)
+        };
+        self.put(key, content, value.len(), ttl)
+    }
+
+    /// Stores an integer.
+    pub fn set_int(&mut self, key: &[u8], value: i64, ttl: Ttl) -> Result<(), OutOfMemory> {
+        self.put(key, Content::Int(value), 8, ttl)
+    }
+
+    #[inline]
+    fn put(&mut self, key: &[u8], content: Content<'_>, len: usize, ttl: Ttl) -> Result<(), OutOfMemory> {
+        let (db, now) = (self.db, self.now());
+        self.check_growth(len)?;
+        let (shard, hash) = self.shard(key);
+        let found = shard.find(db, hash, key, now);
+        let expiry = match ttl {
+            Ttl::Clear => None,
+            Ttl::At(at) => Some(at),
+            Ttl::Keep => found.and_then(|found| shard.item(&found)).and_then(|item| item.expiry),
+        };
+        shard.put(db, hash, key, content, expiry, found, now)
+    }
+
+    /// Makes the value a Raw string of exactly `len` bytes and lends it: old bytes kept up to
+    /// `len`, new ones zero; created when absent; TTL kept. Growth is amortised.
+    /// Counts as one change. The caller has checked the type and the length limit.
+    pub fn string_mut(&mut self, key: &[u8], len: usize) -> Result<&mut [u8], OutOfMemory> {
+        self.string_range_mut(key, len, 0..len)
+    }
+
+    /// As [`Self::string_mut`], but lends only `range` of the value: a change of a few bytes in a
+    /// large value then costs in proportion to those.
+    pub fn string_range_mut(&mut self, key: &[u8], len: usize, range: Range<usize>) -> Result<&mut [u8], OutOfMemory> {
+        let (db, now) = (self.db, self.now());
+        let old = self.peek(key).map_or(0, |item| match item.value {
+            super::Value::Bytes(bytes) => bytes.len(),
+            super::Value::Int(_) => 0,
+        });
+        self.check_growth(len.saturating_sub(old))?;
+        let (shard, hash) = self.shard(key);
+        let found = shard.find(db, hash, key, now);
+        let (at, value_at) = shard.resize_string(db, hash, key, len, found, now)?;
+        let end = range.end.min(len);
+        Ok(shard.heap.range_mut(at, value_at + range.start.min(end)..value_at + end))
+    }
+
+    fn check_growth(&self, more: usize) -> Result<(), OutOfMemory> {
+        if more <= CHECKED_GROWTH {
+            return Ok(());
+        }
+        let keyspace = self.locked.keyspace;
+        let limit = keyspace.maxmemory();
+        if limit != 0 && keyspace.used_memory() + more as u64 > limit { Err(OutOfMemory) } else { Ok(()) }
+    }
+
+    /// Removes the key; false when absent.
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        let db = self.db;
+        let Some((shard, hash, found)) = self.find(key) else { return false };
+        shard.remove(db, hash, found);
+        shard.counters.dirty += 1;
+        true
+    }
+
+    /// Sets (`Some`) or removes (`None`) the time to live; false when the key is absent.
+    pub fn set_expiry(&mut self, key: &[u8], at: Option<UnixMillis>) -> Result<bool, OutOfMemory> {
+        let (db, now) = (self.db, self.now());
+        match self.find(key) {
+            Some((shard, hash, found)) => shard.set_expiry(db, hash, key, found, at, now).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Moves the value, with its TTL and encoding, to `to` in database `to_db`, over whatever is
+    /// there; false when `from` is absent. The shards of both keys must be locked. `keep` leaves
+    /// the source in place (COPY).
+    pub fn transfer(&mut self, from: &[u8], to_db: usize, to: &[u8], keep: bool) -> Result<bool, OutOfMemory> {
+        let now = self.now();
+        let Some(item) = self.peek(from) else { return Ok(false) };
+        let (expiry, encoding) = (item.expiry, item.encoding);
+        let (integer, bytes) = match item.value {
+            super::Value::Int(n) => (Some(n), Vec::new()),
+            super::Value::Bytes(bytes) => (None, bytes.to_vec()),
+        };
+        if keep {
+            self.check_growth(bytes.len())?;
+        }
+        let content = integer.map_or(Content::Bytes(encoding, &bytes), Content::Int);
+        if !keep {
+            // First, so that a large value is not there twice.
+            self.remove(from);
+        }
+        let (shard, hash) = self.shard(to);
+        let found = shard.find(to_db, hash, to, now);
+        shard.put(to_db, hash, to, content, expiry, found, now)?;
+        Ok(true)
+    }
+
+    /// Bytes the key takes with its index slot, for MEMORY USAGE.
+    pub fn memory_usage(&mut self, key: &[u8]) -> Option<u64> {
+        let db = self.db;
+        let (shard, _, found) = self.find(key)?;
+        let index = &shard.indexes[db];
+        let slot_bytes = 10u64.min(index.len().max(1) * 10);
+        Some(shard.heap.span(found.at()) as u64 + slot_bytes)
+    }
+
+    /// Seconds since the last use, for OBJECT IDLETIME. Exact for keys used lately; else from
+    /// the age in the slot, in which case it is at least an hour.
+    pub fn idle_seconds(&mut self, key: &[u8]) -> Option<u64> {
+        let now = self.now();
+        let (shard, hash, found) = self.find(key)?;
+        Some(match shard.recency.get(hash) {
+            Some(last) => (now / 1000 - i64::from(last.seconds)).max(0) as u64,
+            None => (shard.evictor.age().wrapping_sub(found.slot.age()) & 7) as u64 * 3600,
+        })
+    }
+
+    /// The LFU counter (0-255) for OBJECT FREQ.
+    pub fn frequency(&mut self, key: &[u8]) -> Option<u8> {
+        let (shard, hash, found) = self.find(key)?;
+        Some(shard.recency.get(hash).map_or(FREQUENCY_NEW + found.slot.freq(), |last| last.frequency))
+    }
+
+    /// RESTORE's IDLETIME.
+    pub fn set_idle_seconds(&mut self, key: &[u8], seconds: u64) {
+        let now = self.now();
+        if let Some((shard, hash, _)) = self.find(key) {
+            let frequency = shard.recency.get(hash).map_or(FREQUENCY_NEW, |last| last.frequency);
+            let seconds = (now / 1000).saturating_sub_unsigned(seconds).max(0) as u32;
+            shard.recency.set(hash, LastUse { seconds, frequency });
+        }
+    }
+
+    /// RESTORE's FREQ.
+    pub fn set_frequency(&mut self, key: &[u8], frequency: u8) {
+        let (db, now) = (self.db, self.now());
+        if let Some((shard, hash, found)) = self.find(key) {
+            shard.recency.set(hash, LastUse { seconds: (now / 1000) as u32, frequency });
+            let slot = found.slot.with_freq((frequency / 64).min(crate::index::Slot::FREQ_MAX));
+            shard.indexes[db].poke(&mut shard.heap, found.place, slot);
+        }
+    }
+
+    /// Whether the key is stored but its time has passed (so a command can tell "expired now").
+    pub fn is_expired(&mut self, key: &[u8]) -> bool {
+        let (db, now) = (self.db, self.now());
+        let (shard, hash) = self.shard(key);
+        shard.find_any(db, hash, key).is_some_and(|found| shard.has_expired(found.at(), now))
+    }
+}

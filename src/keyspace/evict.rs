@@ -1,0 +1,210 @@
+//! Eviction: a hand walks the index in hash order and judges small groups of keys by the bits in
+//! their slots, without touching an item.
+//!
+//! For the `s3fifo` policies this is S3-FIFO (Yang et al., SOSP 2023) without its queues: a new
+//! key is on probation (`main` = 0) unless the ghost table remembers that it was evicted lately; a
+//! hit raises `freq`; a key on probation that was hit moves to `main` when the hand passes, one
+//! that was not is the first to go. `lru` evicts by age, `lfu` by frequency then age, `ttl` by
+//! expiry, `random` at random, each among the group under the hand.
+
+use super::shard::{Found, Shard};
+use crate::{
+    config::Policy,
+    index::{Place, Slot},
+    keyspace::item::Header,
+};
+
+/// Keys judged at a time.
+const GROUP: usize = 32;
+/// Of which at most so many go.
+const VICTIMS: usize = 4;
+
+/// A shard's state of eviction.
+pub(super) struct Evictor {
+    hands: Vec<u64>,
+    /// Counts uses in coarse steps; its low three bits stamp the slots.
+    age: u32,
+    admitted: u64,
+    ghost: Option<Ghost>,
+    /// Which database the hand moves in next.
+    turn: usize,
+}
+
+impl Evictor {
+    pub fn new(databases: usize) -> Evictor {
+        Evictor { hands: vec![0; databases], age: 0, admitted: 0, ghost: None, turn: 0 }
+    }
+
+    #[inline]
+    pub fn age(&self) -> u8 {
+        self.age as u8 & 7
+    }
+
+    /// A new key comes in: its slot's first bits. An age is an eighth of the keys' number of
+    /// admissions, so that seven ages span about the time that a key stays.
+    pub fn admit(&mut self, hash: u64, slot: Slot, len: u64) -> Slot {
+        self.admitted += 1;
+        if self.admitted >= (len / 8).max(64) {
+            self.admitted = 0;
+            self.age = self.age.wrapping_add(1);
+        }
+        let remembered = self.ghost.as_mut().is_some_and(|ghost| ghost.take(hash));
+        slot.with_age(self.age()).with_main(remembered)
+    }
+}
+
+/// Fingerprints of keys evicted from probation: 16 bits each, four to a bucket, the oldest
+/// overwritten.
+struct Ghost {
+    buckets: Vec<[u16; 4]>,
+}
+
+impl Ghost {
+    fn new(keys: u64) -> Ghost {
+        let buckets = (keys / 4).next_power_of_two().clamp(64, 1 << 18);
+        Ghost { buckets: vec![[0; 4]; buckets as usize] }
+    }
+
+    fn place(&self, hash: u64) -> (usize, u16) {
+        (((hash >> 16) as usize) & (self.buckets.len() - 1), (hash as u16).max(1))
+    }
+
+    fn add(&mut self, hash: u64) {
+        let (index, print) = self.place(hash);
+        let bucket = &mut self.buckets[index];
+        bucket.rotate_right(1);
+        bucket[0] = print;
+    }
+
+    fn take(&mut self, hash: u64) -> bool {
+        let (index, print) = self.place(hash);
+        match self.buckets[index].iter_mut().find(|entry| **entry == print) {
+            Some(entry) => {
+                *entry = 0;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+impl Shard {
+    /// Evicts a few keys under the hand; answers how many. 0 means that a whole round found none
+    /// that the policy lets go.
+    pub fn evict(&mut self, policy: Policy) -> usize {
+        if policy == Policy::NoEviction {
+            return 0;
+        }
+        let databases = self.indexes.len();
+        for _ in 0..databases {
+            let db = self.evictor.turn % databases;
+            let index = &self.indexes[db];
+            let candidates = if policy.is_volatile() { index.expires() } else { index.len() };
+            let gone = if candidates == 0 { 0 } else { self.evict_in(db, policy) };
+            // A database keeps its turn in proportion to its keys.
+            if gone == 0 || fastrand::u64(..self.indexes.iter().map(|index| index.len()).sum::<u64>().max(1)) >= index_len(self, db) {
+                self.evictor.turn = self.evictor.turn.wrapping_add(1);
+            }
+            if gone > 0 {
+                return gone;
+            }
+        }
+        0
+    }
+
+    fn evict_in(&mut self, db: usize, policy: Policy) -> usize {
+        let mut group: Vec<(Place, Slot)> = Vec::with_capacity(GROUP * 2);
+        let mut wrapped = false;
+        loop {
+            group.clear();
+            let next = self.indexes[db].walk(&self.heap, self.evictor.hands[db], GROUP, |place, slot| {
+                if !policy.is_volatile() || slot.has_expiry() {
+                    group.push((place, slot));
+                }
+            });
+            self.evictor.hands[db] = next.unwrap_or(0);
+            if !group.is_empty() {
+                let gone = self.judge(db, policy, &mut group);
+                if gone > 0 {
+                    return gone;
+                }
+            }
+            // At the end once more from the start: the hand may have begun in the middle.
+            if next.is_none() && std::mem::replace(&mut wrapped, true) {
+                return 0;
+            }
+        }
+    }
+
+    /// Lets the least worthy of the group go and ages the others.
+    fn judge(&mut self, db: usize, policy: Policy, group: &mut [(Place, Slot)]) -> usize {
+        let age = self.evictor.age();
+        let staleness = |slot: Slot| (age.wrapping_sub(slot.age()) & 7) as i64;
+        let worth = |heap: &crate::arena::ShardHeap, slot: Slot| -> i64 {
+            match policy {
+                Policy::AllkeysS3Fifo | Policy::VolatileS3Fifo => {
+                    let hit = if slot.freq() > 0 { 64 } else { 0 };
+                    hit + if slot.main() { 16 } else { 0 } + slot.freq() as i64 * 8 - staleness(slot)
+                }
+                Policy::AllkeysLru | Policy::VolatileLru => -staleness(slot),
+                Policy::AllkeysLfu | Policy::VolatileLfu => slot.freq() as i64 * 8 - staleness(slot),
+                Policy::VolatileTtl => {
+                    Header::read(heap.chunk(slot.location())).and_then(|header| header.expiry).unwrap_or(i64::MAX)
+                }
+                Policy::AllkeysRandom | Policy::VolatileRandom | Policy::NoEviction => fastrand::i64(..),
+            }
+        };
+        group.sort_by_cached_key(|(_, slot)| worth(&self.heap, *slot));
+        let victims = (group.len() / 8).clamp(1, VICTIMS);
+        // Others first, while their places are still true.
+        for (place, slot) in &group[victims..] {
+            let aged = self.pass(policy, *slot);
+            if aged != *slot {
+                self.indexes[db].poke(&mut self.heap, *place, aged);
+            }
+        }
+        let mut gone = 0;
+        for (_, slot) in &group[..victims] {
+            let Some((hash, found)) = self.find_at(db, slot.location()) else { continue };
+            if matches!(policy, Policy::AllkeysS3Fifo | Policy::VolatileS3Fifo) && !slot.main() {
+                let keys = self.indexes[db].len();
+                let ghost = self.evictor.ghost.get_or_insert_with(|| Ghost::new(keys));
+                ghost.add(hash);
+            }
+            self.evict_one(db, hash, found);
+            gone += 1;
+        }
+        gone
+    }
+
+    /// The slot of a key that the hand has passed over.
+    fn pass(&self, policy: Policy, slot: Slot) -> Slot {
+        let slot = match policy {
+            Policy::AllkeysS3Fifo | Policy::VolatileS3Fifo => match (slot.main(), slot.freq()) {
+                (_, 0) => slot,
+                (false, _) => slot.with_main(true).with_freq(0),
+                (true, freq) => slot.with_freq(freq - 1),
+            },
+            Policy::AllkeysLfu | Policy::VolatileLfu if (self.evictor.age().wrapping_sub(slot.age()) & 7) >= 6 => {
+                slot.with_freq(slot.freq().saturating_sub(1))
+            }
+            _ => slot,
+        };
+        // Three bits wrap: what is oldest stays oldest.
+        if self.evictor.age().wrapping_sub(slot.age()) & 7 == 7 {
+            slot.with_age(self.evictor.age().wrapping_sub(6) & 7)
+        } else {
+            slot
+        }
+    }
+
+    fn evict_one(&mut self, db: usize, hash: u64, found: Found) {
+        self.remove(db, hash, found);
+        self.counters.evicted += 1;
+        self.counters.dirty += 1;
+    }
+}
+
+fn index_len(shard: &Shard, db: usize) -> u64 {
+    shard.indexes[db].len()
+}

@@ -1,0 +1,97 @@
+//! Room for a write: what `maxmemory` means.
+//!
+//! The bound is on what is resident, counted in 4 KiB blocks, so it is the process's real memory
+//! that is bounded. Before a command that may use memory, and with no lock held, its shards are
+//! asked for room: a free chunk of the right class, or blocks below the bound. When there is
+//! neither, keys are evicted and sparse pages emptied until there is. So memory that one size
+//! class no longer needs moves to another at the moment of need.
+
+use super::{Keyspace, OutOfMemory, ShardSet, shard::Shard};
+use crate::{
+    arena::{BLOCK, MAX_SLAB},
+    config::Policy,
+    util::clock::UnixMillis,
+};
+
+/// Rounds of eviction in one shard for one command, each of a few keys.
+const ROUNDS: usize = 512;
+/// What an item takes beyond key and value, generously.
+const ITEM_OVERHEAD: usize = 32;
+
+impl Keyspace {
+    /// Makes room for a command on `set` that may store `bytes`. An error means that memory is
+    /// above `maxmemory` and the policy lets nothing go.
+    #[inline]
+    pub fn make_room(&self, set: ShardSet, bytes: usize, _now: UnixMillis) -> Result<(), OutOfMemory> {
+        let limit = self.maxmemory();
+        if limit == 0 || self.arena.resident() + (bytes + ITEM_OVERHEAD + 2 * BLOCK) as u64 <= limit {
+            return Ok(());
+        }
+        self.make_room_slow(set, bytes + ITEM_OVERHEAD)
+    }
+
+    #[cold]
+    fn make_room_slow(&self, set: ShardSet, bytes: usize) -> Result<(), OutOfMemory> {
+        let policy = self.policy();
+        if policy == Policy::NoEviction {
+            return if self.arena.resident() > self.maxmemory() || bytes > MAX_SLAB && !self.fits(bytes) {
+                Err(OutOfMemory)
+            } else {
+                Ok(())
+            };
+        }
+        let mut satisfied = true;
+        for shard in set.iter() {
+            satisfied &= self.make_room_in(shard, bytes, policy, true);
+        }
+        if satisfied {
+            return Ok(());
+        }
+        // The command's own shards have nothing to give: the others, in turn.
+        let first = self.next_shard.fetch_add(1, std::sync::atomic::Ordering::Relaxed) as usize;
+        for step in 0..self.shards() {
+            if self.make_room_in((first + step) % self.shards(), bytes, policy, false) {
+                return Ok(());
+            }
+        }
+        // Never refused for fragmentation alone: only when memory is really above the bound.
+        if self.arena.resident() <= self.maxmemory() && bytes <= MAX_SLAB { Ok(()) } else { Err(OutOfMemory) }
+    }
+
+    fn fits(&self, bytes: usize) -> bool {
+        self.arena.resident() + (bytes + BLOCK) as u64 <= self.maxmemory()
+    }
+
+    /// `own`: a free chunk in this shard will do. Otherwise only memory given back counts.
+    fn make_room_in(&self, shard: usize, bytes: usize, policy: Policy, own: bool) -> bool {
+        let mut shard = self.shards[shard].0.lock();
+        let epoch = self.arena.epoch();
+        shard.enter(epoch);
+        for _ in 0..ROUNDS {
+            let above = self.arena.resident() > self.maxmemory();
+            if !above && (self.fits(bytes) || own && bytes <= MAX_SLAB && shard.heap.has_room(bytes)) {
+                return true;
+            }
+            if shard.pays_to_empty() && shard.empty_a_page() {
+                continue;
+            }
+            if shard.evict(policy) == 0 {
+                // Nothing to evict; a sparse page may be left.
+                if !shard.empty_a_page() {
+                    return false;
+                }
+            }
+        }
+        !(self.arena.resident() > self.maxmemory())
+    }
+}
+
+impl Shard {
+    /// Whether the free chunks of this shard are more than a sparse page's worth, so that emptying
+    /// one gives back more than it moves.
+    fn pays_to_empty(&self) -> bool {
+        let stats = self.heap.stats();
+        let free = stats.slab_bytes.saturating_sub(stats.chunk_bytes);
+        free > (stats.slab_bytes / 16).max(2 * crate::arena::PAGE as u64)
+    }
+}

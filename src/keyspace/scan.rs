@@ -1,0 +1,113 @@
+//! SCAN and RANDOMKEY: walks over a database in hash order.
+
+use super::{Item, Locked, item, shard::Shard};
+use crate::util::clock::UnixMillis;
+
+/// A cursor is the hash's top 48 bits of where to go on. That is finer than any bucket, and small
+/// enough for clients that read cursors as signed or floating numbers.
+const CURSOR_SHIFT: u32 = 16;
+
+impl Locked<'_> {
+    /// One step of SCAN: calls `visit(key, item)` for about `count` keys that are not expired,
+    /// answers the next cursor (0: done). Every key that is there from the first step to the
+    /// last is visited, whatever else comes, goes or moves. Locks one shard at a time
+    /// if none is held.
+    pub fn scan(&mut self, db: usize, cursor: u64, count: usize, visit: &mut dyn FnMut(&[u8], Item<'_>)) -> u64 {
+        let bits = u32::from(self.keyspace.shard_bits);
+        // A cursor that no step gave is past the end or somewhere in the middle: either is fine.
+        let Some(hash) = cursor.checked_mul(1 << CURSOR_SHIFT) else { return 0 };
+        let (mut shard, mut position) = (self.keyspace.shard_of(hash), hash << bits);
+        let mut seen = 0;
+        // Empty shards are passed over, but not all of a large number in one step.
+        for _ in 0..self.keyspace.shards() {
+            let next = self.with_shard(shard, |shard, now| {
+                shard.scan(db, position, count - seen, now, &mut |key, item| {
+                    seen += 1;
+                    visit(key, item);
+                })
+            });
+            match next {
+                Some(next) => return ((shard as u64) << (64 - bits).min(63) | next >> bits) >> CURSOR_SHIFT,
+                None => (shard, position) = (shard + 1, 0),
+            }
+            if shard == self.keyspace.shards() {
+                return 0;
+            }
+            if seen >= count {
+                break;
+            }
+        }
+        ((shard as u64) << (64 - bits)) >> CURSOR_SHIFT
+    }
+
+    /// A key chosen at random among those not expired, copied into `out`; false when there is
+    /// none.
+    pub fn random_key(&mut self, db: usize, out: &mut Vec<u8>) -> bool {
+        let shards = self.keyspace.shards();
+        let counts: Vec<u64> =
+            (0..shards).map(|shard| self.with_shard(shard, |shard, _| shard.indexes.get(db).map_or(0, |index| index.len()))).collect();
+        let total: u64 = counts.iter().sum();
+        if total == 0 {
+            return false;
+        }
+        // Shards in proportion to their keys, within one a random place; then, if only expired
+        // keys were met, whatever is left from the start on.
+        for _ in 0..32 {
+            let mut pick = fastrand::u64(..total);
+            let shard = counts.iter().position(|count| {
+                let here = pick < *count;
+                pick = pick.saturating_sub(*count);
+                here
+            });
+            if self.with_shard(shard.unwrap_or(0), |shard, now| shard.pick(db, fastrand::u64(..), now, out)) {
+                return true;
+            }
+        }
+        (0..shards).any(|shard| self.with_shard(shard, |shard, now| shard.pick(db, 0, now, out)))
+    }
+
+    /// Runs `act` on a shard: the held one, or one locked for this alone when none is held.
+    fn with_shard<R>(&mut self, number: usize, act: impl FnOnce(&mut Shard, UnixMillis) -> R) -> R {
+        if self.set.contains(number) {
+            let rank = (self.set.0 & ((1 << number) - 1)).count_ones() as usize;
+            return act(&mut self.guards[rank], self.now);
+        }
+        assert!(self.guards.is_empty(), "a walk over all shards needs either all of them locked or none");
+        let mut shard = self.keyspace.shards[number].0.lock();
+        let epoch = self.keyspace.arena.epoch();
+        shard.enter(epoch);
+        act(&mut shard, self.now)
+    }
+}
+
+impl Shard {
+    fn scan(&mut self, db: usize, from: u64, count: usize, now: UnixMillis, visit: &mut dyn FnMut(&[u8], Item<'_>)) -> Option<u64> {
+        let heap = &self.heap;
+        self.indexes.get(db)?.walk(heap, from, count.max(1), |_, slot| {
+            let chunk = heap.chunk(slot.location());
+            if let (Some(key), Some(item)) = (item::key_of(chunk), item::read(chunk))
+                && item.expiry.is_none_or(|expiry| expiry > now)
+            {
+                visit(key, item);
+            }
+        })
+    }
+
+    /// One of the unexpired keys near a random position.
+    fn pick(&mut self, db: usize, from: u64, now: UnixMillis, out: &mut Vec<u8>) -> bool {
+        let mut met: Vec<Vec<u8>> = Vec::new();
+        let mut position = Some(from);
+        while let Some(at) = position
+            && met.is_empty()
+        {
+            position = self.scan(db, at, 16, now, &mut |key, _| met.push(key.to_vec()));
+        }
+        match fastrand::choice(met) {
+            Some(key) => {
+                *out = key;
+                true
+            }
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! A shard: its heap, its databases' indexes, and what goes with them. All of it is behind one
+//! mutex; every change to a key passes through [`Shard::put`] or [`Shard::remove`].
+
+use super::{
+    Encoding, Item, OutOfMemory, Type, Value,
+    item::{self, Header},
+    recency::Recency,
+    watch::Watchers,
+};
+use crate::{
+    arena::{Arena, Offset, ShardHeap},
+    index::{HashOf, Index, Place, Slot, Wheel, expiry_code},
+    util::clock::UnixMillis,
+};
+use std::sync::Arc;
+
+/// Counts since the start.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Counters {
+    pub hits: u64,
+    pub misses: u64,
+    pub expired: u64,
+    pub expired_active: u64,
+    pub evicted: u64,
+    pub dirty: u64,
+}
+
+pub(super) struct Shard {
+    pub heap: ShardHeap,
+    pub indexes: Vec<Index>,
+    pub wheels: Vec<Wheel>,
+    pub counters: Counters,
+    pub watchers: Watchers,
+    pub recency: Recency,
+    pub evictor: super::evict::Evictor,
+    /// The indexes' roots as they were at the running cut.
+    pub cut_roots: Option<Vec<[u64; 4]>>,
+    hash: ahash::RandomState,
+    shard_bits: u8,
+}
+
+/// A key that was found.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub place: Place,
+    pub slot: Slot,
+}
+
+impl Found {
+    pub fn at(&self) -> Offset {
+        self.slot.location()
+    }
+}
+
+/// A value to be stored.
+#[derive(Clone, Copy)]
+pub(super) enum Content<'a> {
+    Int(i64),
+    Bytes(Encoding, &'a [u8]),
+}
+
+impl Shard {
+    pub fn new(arena: &Arc<Arena>, number: u8, databases: usize, shard_bits: u8, hash: ahash::RandomState) -> Shard {
+        Shard {
+            heap: ShardHeap::new(arena, number),
+            indexes: (0..databases).map(|database| Index::new(database as u8, shard_bits)).collect(),
+            wheels: vec![Wheel::default(); databases],
+            counters: Counters::default(),
+            watchers: Watchers::default(),
+            recency: Recency::default(),
+            evictor: super::evict::Evictor::new(databases),
+            cut_roots: None,
+            hash,
+            shard_bits,
+        }
+    }
+
+    /// An operation that holds all its locks begins: the first one after a cut keeps the roots.
+    #[inline]
+    pub fn enter(&mut self, epoch: u32) {
+        if self.heap.enter(epoch) {
+            self.cut_roots = Some(self.indexes.iter().map(Index::to_root).collect());
+        }
+    }
+
+    pub fn adopt_roots(&mut self, roots: &[[u64; 4]]) -> bool {
+        for (database, root) in roots.iter().enumerate() {
+            match (Index::from_root(*root, database as u8, self.shard_bits), self.indexes.get_mut(database)) {
+                (Some(index), Some(place)) => *place = index,
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Finds a key, expired or not.
+    #[inline]
+    pub fn find_any(&self, db: usize, hash: u64, key: &[u8]) -> Option<Found> {
+        let (place, slot) =
+            self.indexes[db].find(&self.heap, hash, |at| item::key_of(self.heap.chunk(at)) == Some(key))?;
+        Some(Found { place, slot })
+    }
+
+    /// Finds a key that has not expired; one that has is removed.
+    #[inline]
+    pub fn find(&mut self, db: usize, hash: u64, key: &[u8], now: UnixMillis) -> Option<Found> {
+        let found = self.find_any(db, hash, key)?;
+        if found.slot.has_expiry() && self.has_expired(found.at(), now) {
+            self.expire(db, hash, found, false);
+            return None;
+        }
+        Some(found)
+    }
+
+    pub fn has_expired(&self, at: Offset, now: UnixMillis) -> bool {
+        Header::read(self.heap.chunk(at)).and_then(|header| header.expiry).is_some_and(|expiry| expiry <= now)
+    }
+
+    #[inline]
+    pub fn item(&self, found: &Found) -> Option<Item<'_>> {
+        item::read(self.heap.chunk(found.at()))
+    }
+
+    /// Marks a key as used.
+    #[inline]
+    pub fn mark_used(&mut self, db: usize, hash: u64, found: &Found, now: UnixMillis) {
+        let used = found.slot.used(self.evictor.age());
+        if used != found.slot {
+            self.indexes[db].poke(&mut self.heap, found.place, used);
+        }
+        self.recency.note(hash, now);
+    }
+
+    /// Stores a value whole: over `found` when given, else as a new key.
+    pub fn put(
+        &mut self,
+        db: usize,
+        hash: u64,
+        key: &[u8],
+        content: Content<'_>,
+        expiry: Option<UnixMillis>,
+        found: Option<Found>,
+        now: UnixMillis,
+    ) -> Result<(), OutOfMemory> {
+        let mut integer = [0; 8];
+        let (encoding, bytes) = match content {
+            Content::Int(n) => {
+                integer = n.to_le_bytes();
+                (Encoding::Int, &integer[..item::int_len(n)])
+            }
+            Content::Bytes(encoding, bytes) => (encoding, bytes),
+        };
+        let _ = integer;
+        let header = Header::plan(Type::String, encoding, expiry, key.len(), bytes.len());
+        let at = self.place_for(db, hash, key, &header, found, now)?;
+        let chunk = self.heap.range_mut(at, 0..header.end);
+        header.write(chunk, key);
+        chunk[header.value_at..].copy_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Makes room for an item of this header where the index refers to it, and updates the
+    /// slot. The item's bytes are then to be written at the place answered.
+    pub fn place_for(
+        &mut self,
+        db: usize,
+        hash: u64,
+        key: &[u8],
+        header: &Header,
+        found: Option<Found>,
+        now: UnixMillis,
+    ) -> Result<Offset, OutOfMemory> {
+        let code = header.expiry.map_or(0, |at| expiry_code(at, now));
+        self.changed(db, key);
+        self.recency.note(hash, now);
+        match found {
+            Some(found) => {
+                let old = found.at();
+                let span = self.heap.span(old);
+                let fits = span >= header.end && (span == self.best_span(header.end) || self.heap.resize_large(old, header.end));
+                let at = if fits { old } else { self.alloc_item(header.end)? };
+                let slot = found.slot.used(self.evictor.age()).with_location(at).with_expiry(code);
+                if slot != found.slot {
+                    self.indexes[db].replace(&mut self.heap, found.place, slot);
+                }
+                if at != old {
+                    self.heap.free(old);
+                }
+                Ok(at)
+            }
+            None => {
+                let at = self.alloc_item(header.end)?;
+                let slot = self.evictor.admit(hash, Slot::new(at).with_expiry(code), self.indexes[db].len());
+                self.insert(db, hash, slot, at)?;
+                Ok(at)
+            }
+        }
+    }
+
+    /// Bytes of the class for an item; 0 for a large one.
+    fn best_span(&self, bytes: usize) -> usize {
+        crate::arena::class_of(bytes).map_or(0, crate::arena::class_size)
+    }
+
+    /// Allocates a chunk and gives it an item's tag at once.
+    pub fn alloc_item(&mut self, bytes: usize) -> Result<Offset, OutOfMemory> {
+        let at = self.heap.alloc(bytes).map_err(|_| OutOfMemory)?;
+        if let [first] = self.heap.range_mut(at, 0..1) {
+            *first = (Type::String as u8) << 4;
+        }
+        Ok(at)
+    }
+
+    fn insert(&mut self, db: usize, hash: u64, slot: Slot, at: Offset) -> Result<(), OutOfMemory> {
+        let state = self.hash.clone();
+        let hash_of: HashOf<'_> = &|heap, at| item::key_of(heap.chunk(at)).map(|key| state.hash_one(key));
+        self.indexes[db].insert(&mut self.heap, hash, slot, hash_of).map_err(|_| {
+            self.heap.free(at);
+            OutOfMemory
+        })
+    }
+
+    /// Makes the value of a key a raw string of `len` bytes: what was there is kept, the rest is
+    /// zero. Answers where the value lies: (chunk, byte in the chunk).
+    pub fn resize_string(
+        &mut self,
+        db: usize,
+        hash: u64,
+        key: &[u8],
+        len: usize,
+        found: Option<Found>,
+        now: UnixMillis,
+    ) -> Result<(Offset, usize), OutOfMemory> {
+        let Some(found) = found else {
+            let header = Header::plan(Type::String, Encoding::Raw, None, key.len(), len);
+            let at = self.place_for(db, hash, key, &header, None, now)?;
+            let chunk = self.heap.range_mut(at, 0..header.end);
+            header.write(chunk, key);
+            chunk[header.value_at..].fill(0);
+            return Ok((at, header.value_at));
+        };
+        let old = Header::read(self.heap.chunk(found.at())).ok_or(OutOfMemory)?;
+        if old.encoding == Encoding::Int {
+            let Some(Value::Int(n)) = self.item(&found).map(|item| item.value) else { return Err(OutOfMemory) };
+            let mut text = itoa::Buffer::new();
+            self.put(db, hash, key, Content::Bytes(Encoding::Raw, text.format(n).as_bytes()), old.expiry, Some(found), now)?;
+            let found = self.find_any(db, hash, key);
+            return self.resize_string(db, hash, key, len, found, now);
+        }
+        let header = Header::plan(Type::String, Encoding::Raw, old.expiry, key.len(), len);
+        let from = found.at();
+        let kept = (old.end - old.value_at).min(len);
+        let span = self.heap.span(from);
+        let in_place = header.key_at == old.key_at && {
+            let fits_class = header.end <= span && crate::arena::class_of(span).is_some() && header.end * 2 >= span;
+            fits_class || self.heap.resize_large(from, header.end)
+        };
+        self.changed(db, key);
+        self.recency.note(hash, now);
+        let to = if in_place {
+            from
+        } else {
+            let to = if header.end > crate::arena::MAX_SLAB {
+                self.heap.alloc_growing(header.end).map_err(|_| OutOfMemory)?
+            } else {
+                self.alloc_item(header.end)?
+            };
+            self.heap.copy(from, old.value_at, to, header.value_at, kept);
+            to
+        };
+        header.write(self.heap.range_mut(to, 0..header.value_at), key);
+        self.heap.range_mut(to, header.value_at + kept..header.end).fill(0);
+        let slot = found.slot.used(self.evictor.age()).with_location(to);
+        if slot != found.slot {
+            self.indexes[db].replace(&mut self.heap, found.place, slot);
+        }
+        if to != from {
+            self.heap.free(from);
+        }
+        Ok((to, header.value_at))
+    }
+
+    /// Changes only the time to live.
+    pub fn set_expiry(&mut self, db: usize, hash: u64, key: &[u8], found: Found, expiry: Option<UnixMillis>, now: UnixMillis) -> Result<(), OutOfMemory> {
+        let old = Header::read(self.heap.chunk(found.at())).ok_or(OutOfMemory)?;
+        let header = Header::plan(old.kind, old.encoding, expiry, key.len(), old.end - old.value_at);
+        let code = expiry.map_or(0, |at| expiry_code(at, now));
+        self.changed(db, key);
+        let from = found.at();
+        let to = if header.same_shape(&old) { from } else { self.alloc_item(header.end)? };
+        if to != from {
+            self.heap.copy(from, old.value_at, to, header.value_at, old.end - old.value_at);
+        }
+        header.write(self.heap.range_mut(to, 0..header.value_at), key);
+        self.indexes[db].replace(&mut self.heap, found.place, found.slot.with_location(to).with_expiry(code));
+        if to != from {
+            self.heap.free(from);
+        }
+        Ok(())
+    }
+
+    /// Removes a key and frees its item.
+    pub fn remove(&mut self, db: usize, hash: u64, found: Found) {
+        if self.watchers.any()
+            && let Some(key) = item::key_of(self.heap.chunk(found.at())).map(<[u8]>::to_vec)
+        {
+            self.watchers.changed(db, &key);
+        }
+        self.indexes[db].remove(&mut self.heap, found.place);
+        self.heap.free(found.at());
+        self.indexes[db].settle(&mut self.heap, hash);
+    }
+
+    /// Removes a key whose time has passed.
+    pub fn expire(&mut self, db: usize, hash: u64, found: Found, active: bool) {
+        self.remove(db, hash, found);
+        self.counters.expired += 1;
+        self.counters.expired_active += u64::from(active);
+        self.counters.dirty += 1;
+    }
+
+    /// Finds the slot of the item at `at`, whose key is its own.
+    pub fn find_at(&self, db: usize, at: Offset) -> Option<(u64, Found)> {
+        let hash = self.hash.hash_one(item::key_of(self.heap.chunk(at))?);
+        let (place, slot) = self.indexes[db].find(&self.heap, hash, |location| location == at)?;
+        Some((hash, Found { place, slot }))
+    }
+
+    /// A key is about to change.
+    fn changed(&mut self, db: usize, key: &[u8]) {
+        self.counters.dirty += 1;
+        if self.watchers.any() {
+            self.watchers.changed(db, key);
+        }
+    }
+
+    /// Removes every key of a database; answers how many there were.
+    pub fn clear(&mut self, db: usize) -> u64 {
+        let keys = self.indexes[db].len();
+        self.watchers.changed_all(db, |_| keys > 0);
+        self.indexes[db].clear(&mut self.heap, |heap, at| heap.free(at));
+        self.counters.dirty += keys;
+        keys
+    }
+
+    /// Moves the chunks of one sparse page to others and gives the page back. False when no page
+    /// is worth it.
+    pub fn empty_a_page(&mut self) -> bool {
+        let Some(page) = self.heap.page_to_empty() else { return false };
+        let mut live = Vec::new();
+        self.heap.begin_emptying(page, &mut live);
+        for at in live {
+            self.move_chunk(at);
+        }
+        self.heap.finish_emptying(page)
+    }
+
+    /// Moves one chunk, whatever it holds, and mends the one reference to it.
+    fn move_chunk(&mut self, from: Offset) {
+        let chunk = self.heap.chunk(from);
+        match chunk.first() {
+            Some(&(crate::index::TAG_SEGMENT | crate::index::TAG_DIRECTORY)) => {
+                let database = chunk[if chunk[0] == crate::index::TAG_SEGMENT { 3 } else { 1 }] as usize;
+                if let Some(index) = self.indexes.get_mut(database) {
+                    index.relocate(&mut self.heap, from);
+                }
+            }
+            Some(_) => {
+                let Some(end) = Header::read(chunk).map(|header| header.end) else { return };
+                let home = (0..self.indexes.len()).find_map(|db| Some((db, self.find_at(db, from)?)));
+                let Some((db, (_, found))) = home else { return };
+                let Ok(to) = self.alloc_item(end) else { return };
+                self.heap.copy(from, 0, to, 0, end);
+                self.indexes[db].replace(&mut self.heap, found.place, found.slot.with_location(to));
+                self.heap.free(from);
+            }
+            None => {}
+        }
+    }
+}
