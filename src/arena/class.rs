@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn classes_waste_little_and_align() {
-        let waste: f64 = (64..4096).map(|b| 1.0 - b as f64 / class_size(class_of(b).unwrap()) as f64).sum::<f64>() / 4032.0;
+        let waste: f64 =
+            (64..4096).map(|b| 1.0 - b as f64 / class_size(class_of(b).unwrap()) as f64).sum::<f64>() / 4032.0;
         assert!(waste < 0.03, "{waste}");
         for class in 0..CLASSES as u8 {
             assert_eq!(class_size(class) % 8, 0);

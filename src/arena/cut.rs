@@ -152,7 +152,12 @@ impl ShardHeap {
     pub fn take_page(&mut self, page: PageId, each: &mut dyn FnMut(u64, &[u8])) -> Option<SavedPage> {
         let cut = self.cut.epoch;
         let entry = self.arena.pages.get(page.0 as usize)?;
-        if cut == 0 || entry.meta().kind() == Kind::Free || entry.meta().shard() != self.shard || entry.born() >= cut || entry.taken() == cut {
+        if cut == 0
+            || entry.meta().kind() == Kind::Free
+            || entry.meta().shard() != self.shard
+            || entry.born() >= cut
+            || entry.taken() == cut
+        {
             return None;
         }
         if !entry.meta().is_resident() {

@@ -35,6 +35,8 @@ pub struct ShardHeap {
     /// Per class, the first page with room; 0 for none. (Cells, because a read may make a page
     /// resident and so put it on its list.)
     pub(super) rooms: [Cell<u32>; CLASSES],
+    /// Per class, the chunks that can be had without a fresh page.
+    pub(super) free_chunks: [Cell<u32>; CLASSES],
     pub(super) slab_blocks: Cell<u64>,
     pub(super) chunk_bytes: Cell<u64>,
     pub(super) large_blocks: Cell<u64>,
@@ -48,6 +50,7 @@ impl ShardHeap {
             epoch: arena.epoch(),
             cut: Cut::default(),
             rooms: std::array::from_fn(|_| Cell::new(0)),
+            free_chunks: std::array::from_fn(|_| Cell::new(0)),
             slab_blocks: Cell::new(0),
             chunk_bytes: Cell::new(0),
             large_blocks: Cell::new(0),
@@ -227,6 +230,7 @@ impl ShardHeap {
             Kind::Slab => {
                 let fill = Fill::of_loaded(bytes, class_size(meta.class()));
                 entry.set_fill(fill);
+                self.count_free(meta.class(), (PAGE / class_size(meta.class())) as i32 - i32::from(fill.used));
                 self.slab_blocks.set(self.slab_blocks.get() + u64::from(fill.blocks));
                 self.chunk_bytes.set(self.chunk_bytes.get() + fill.used as u64 * class_size(meta.class()) as u64);
                 self.arena.count_blocks(fill.blocks.into());
@@ -252,7 +256,9 @@ impl ShardHeap {
         }
         // SAFETY: the pages were this shard's and hold no live chunk; `&mut self` means that no
         // slice into them is lent.
-        unsafe { self.arena.mapping.release(page.start().byte(), (blocks as usize * BLOCK).min(pages as usize * PAGE)) };
+        unsafe {
+            self.arena.mapping.release(page.start().byte(), (blocks as usize * BLOCK).min(pages as usize * PAGE))
+        };
         self.arena.uncount_blocks(blocks);
         self.arena.pool.lock().give(page.0, pages);
     }

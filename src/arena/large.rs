@@ -1,10 +1,7 @@
 //! Values beyond the largest class: a run of pages of their own, of which only the blocks in use
 //! are resident. A run that grows takes up the address space reserved behind it first.
 
-use super::{
-    ArenaFull, BLOCK, BLOCKS_PER_PAGE, Offset, PAGE, PageId, ShardHeap,
-    pages::PageMeta,
-};
+use super::{ArenaFull, BLOCK, BLOCKS_PER_PAGE, Offset, PAGE, PageId, ShardHeap, pages::PageMeta};
 
 impl ShardHeap {
     /// Allocates a run for `bytes`, with address space for `reserve` bytes.

@@ -93,7 +93,9 @@ impl Mapping {
     /// # Safety
     /// Nobody holds a reference into these bytes.
     pub unsafe fn release(&self, at: usize, len: usize) {
-        debug_assert!(at + len <= self.raw.len() && at.is_multiple_of(super::BLOCK) && len.is_multiple_of(super::BLOCK));
+        debug_assert!(
+            at + len <= self.raw.len() && at.is_multiple_of(super::BLOCK) && len.is_multiple_of(super::BLOCK)
+        );
         if len == 0 {
             return;
         }

@@ -30,7 +30,7 @@ mod offset;
 mod pages;
 mod slab;
 
-pub use class::{CLASSES, class_of, class_size, MAX_SLAB};
+pub use class::{CLASSES, MAX_SLAB, class_of, class_size};
 pub use cut::{Block, CutSink, SavedPage};
 pub use heap::{HeapStats, ShardHeap};
 pub use offset::{BLOCK, BLOCKS_PER_PAGE, Offset, PAGE, PageId};
@@ -198,3 +198,5 @@ impl Arena {
     }
 }
 
+#[cfg(test)]
+mod tests;

@@ -65,6 +65,7 @@ impl ShardHeap {
         };
         fill.used += 1;
         self.entry(page).set_fill(fill);
+        self.count_free(class, -1);
         self.chunk_bytes.set(self.chunk_bytes.get() + size as u64);
         if !fill.has_room(class) {
             self.unlist(page, class);
@@ -87,6 +88,7 @@ impl ShardHeap {
         fill.free = (at.in_page() / 8) as u16;
         fill.used = fill.used.saturating_sub(1);
         self.entry(page).set_fill(fill);
+        self.count_free(class, 1);
         self.chunk_bytes.set(self.chunk_bytes.get().saturating_sub(size as u64));
         if !had_room {
             self.list(page, class);
@@ -100,6 +102,7 @@ impl ShardHeap {
 
     fn release_slab_page(&mut self, page: PageId, class: u8) {
         self.unlist(page, class);
+        self.count_free(class, -((PAGE / class_size(class)) as i32));
         let blocks = self.entry(page).fill().blocks;
         self.slab_blocks.set(self.slab_blocks.get() - u64::from(blocks));
         self.release_pages(page, 1, blocks.into());
@@ -111,6 +114,7 @@ impl ShardHeap {
         entry.set_fill(Fill::EMPTY);
         entry.set_born(self.epoch);
         entry.set_meta(PageMeta::slab(self.shard, class));
+        self.count_free(class, (PAGE / class_size(class)) as i32);
         self.list(page, class);
         Ok(page)
     }
@@ -141,23 +145,28 @@ impl ShardHeap {
         self.entry(page).set_links(0, 0);
     }
 
-    /// Free bytes in the touched part of the listed pages of a class (looks at a bounded number).
+    pub(super) fn count_free(&self, class: u8, more: i32) {
+        let free = &self.free_chunks[class as usize];
+        free.set(free.get().saturating_add_signed(more));
+    }
+
+    /// The emptiest of the first pages with room of a class, if its chunks fit into the others,
+    /// and the bytes to move.
     fn emptiest(&self, class: u8) -> Option<(PageId, usize)> {
-        let per_page = PAGE / class_size(class);
-        let (mut page, mut free, mut pages) = (self.rooms[class as usize].get(), 0, 0);
+        if (self.free_chunks[class as usize].get() as usize) < PAGE / class_size(class) {
+            return None;
+        }
+        let (mut page, mut looked) = (self.rooms[class as usize].get(), 0);
         let mut best: Option<(PageId, u16)> = None;
-        while page != 0 && pages < EMPTIEST_OF {
-            let fill = self.entry(PageId(page)).fill();
-            free += per_page - fill.used as usize;
-            if best.is_none_or(|(_, used)| fill.used < used) {
-                best = Some((PageId(page), fill.used));
+        while page != 0 && looked < EMPTIEST_OF {
+            let used = self.entry(PageId(page)).fill().used;
+            if best.is_none_or(|(_, least)| used < least) {
+                best = Some((PageId(page), used));
             }
             page = self.entry(PageId(page)).next();
-            pages += 1;
+            looked += 1;
         }
-        // Emptying one page needs room for its chunks in the others.
-        let (page, used) = best?;
-        (free >= per_page).then_some((page, used as usize * class_size(class)))
+        best.map(|(page, used)| (page, used as usize * class_size(class)))
     }
 
     /// The page that is cheapest to empty: whose live chunks fit into other pages of its class
@@ -190,7 +199,11 @@ impl ShardHeap {
         self.make_resident(page);
         let size = class_size(meta.class());
         let bump = self.entry(page).fill().bump as usize;
-        live.extend((0..bump).map(|index| page.at(index * size)).filter(|at| !matches!(self.chunk(*at)[0], TAG_FREE | TAG_UNUSED)));
+        live.extend(
+            (0..bump)
+                .map(|index| page.at(index * size))
+                .filter(|at| !matches!(self.chunk(*at)[0], TAG_FREE | TAG_UNUSED)),
+        );
         self.unlist(page, meta.class());
     }
 
@@ -198,7 +211,9 @@ impl ShardHeap {
     pub fn finish_emptying(&mut self, page: PageId) -> bool {
         let Some(meta) = self.owned(page).filter(|meta| meta.kind() == Kind::Slab) else { return true };
         let class = meta.class();
-        let listed = self.entry(page).previous() != 0 || self.entry(page).next() != 0 || self.rooms[class as usize].get() == page.0;
+        let listed = self.entry(page).previous() != 0
+            || self.entry(page).next() != 0
+            || self.rooms[class as usize].get() == page.0;
         if self.entry(page).fill().used == 0 {
             if !listed {
                 self.list(page, class);

@@ -74,7 +74,11 @@ impl Entry {
     }
     #[inline]
     fn unpack(word: u64) -> Entry {
-        Entry { segment: Offset::from_code(word), size: (word >> 40) as u8 % SIZES.len() as u8, depth: (word >> 48) as u8 & 31 }
+        Entry {
+            segment: Offset::from_code(word),
+            size: (word >> 40) as u8 % SIZES.len() as u8,
+            depth: (word >> 48) as u8 & 31,
+        }
     }
     /// The 14 bits of the position that decide the bucket.
     #[inline]
@@ -196,7 +200,13 @@ impl Index {
     }
 
     /// Adds a slot for a key that is not in the index. `slot`'s tag is set here.
-    pub fn insert(&mut self, heap: &mut ShardHeap, hash: u64, slot: Slot, hash_of: HashOf<'_>) -> Result<(), ArenaFull> {
+    pub fn insert(
+        &mut self,
+        heap: &mut ShardHeap,
+        hash: u64,
+        slot: Slot,
+        hash_of: HashOf<'_>,
+    ) -> Result<(), ArenaFull> {
         if self.directory.is_null() {
             self.create(heap)?;
         }
@@ -348,7 +358,13 @@ impl Index {
         Ok(())
     }
 
-    fn split(&mut self, heap: &mut ShardHeap, position: u64, entry: Entry, hash_of: HashOf<'_>) -> Result<(), ArenaFull> {
+    fn split(
+        &mut self,
+        heap: &mut ShardHeap,
+        position: u64,
+        entry: Entry,
+        hash_of: HashOf<'_>,
+    ) -> Result<(), ArenaFull> {
         if entry.depth == self.depth {
             self.double(heap)?;
         }
@@ -361,9 +377,9 @@ impl Index {
         let mut halves: [Vec<Slot>; 2] = [Vec::with_capacity(slots.len()), Vec::with_capacity(slots.len())];
         for slot in slots {
             // A damaged item has no hash any more; its slot goes where its tag says it may be.
-            let position = hash_of(heap, slot.location()).map(|hash| self.position(hash)).unwrap_or_else(|| {
-                segment.prefix(heap) | (slot.tag() as u64) << (50 - entry.depth)
-            });
+            let position = hash_of(heap, slot.location())
+                .map(|hash| self.position(hash))
+                .unwrap_or_else(|| segment.prefix(heap) | (slot.tag() as u64) << (50 - entry.depth));
             let half = (position >> (63 - entry.depth) & 1) as usize;
             halves[half].push(slot.with_tag(((position << depth) >> 50) as u16));
         }
@@ -411,7 +427,8 @@ impl Index {
         let own = Segment { at: entry.segment, size: entry.size };
         let other = Segment { at: buddy.segment, size: buddy.size };
         // The bit that told the two apart becomes the top bit of the tag.
-        let lift = |slots: Vec<Slot>, bit: u16| slots.into_iter().map(move |slot| slot.with_tag(bit << 13 | slot.tag() >> 1));
+        let lift =
+            |slots: Vec<Slot>, bit: u16| slots.into_iter().map(move |slot| slot.with_tag(bit << 13 | slot.tag() >> 1));
         let bit = bit_of(position);
         let slots: Vec<Slot> = lift(own.slots(heap), bit).chain(lift(other.slots(heap), bit ^ 1)).collect();
         let prefix = own.prefix(heap) & other.prefix(heap);
@@ -554,3 +571,5 @@ fn next_prefix(position: u64, depth: u8) -> Option<u64> {
     (position & prefix_mask(depth)).checked_add(1 << (64 - depth))
 }
 
+#[cfg(test)]
+mod tests;

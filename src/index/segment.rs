@@ -65,7 +65,13 @@ impl Segment {
     }
 
     /// The smallest segment that takes `slots`, chained when they are too skewed for any.
-    pub fn create_for(heap: &mut ShardHeap, slots: &[Slot], depth: u8, database: u8, prefix: u64) -> Result<Segment, ArenaFull> {
+    pub fn create_for(
+        heap: &mut ShardHeap,
+        slots: &[Slot],
+        depth: u8,
+        database: u8,
+        prefix: u64,
+    ) -> Result<Segment, ArenaFull> {
         for size in 0..SIZES.len() as u8 {
             if slots.len() > SIZES[size as usize].0 * SLOTS * 7 / 8 {
                 continue;
@@ -162,7 +168,8 @@ impl Segment {
         }
         let stash = self.stash();
         slots_of(chunk.get(stash.clone())?).enumerate().find_map(|(index, slot)| {
-            (slot.tag() == tag && !slot.is_empty() && matches(slot.location())).then_some((stash.start + index * 8, slot))
+            (slot.tag() == tag && !slot.is_empty() && matches(slot.location()))
+                .then_some((stash.start + index * 8, slot))
         })
     }
 
@@ -202,7 +209,8 @@ impl Segment {
             segment = match segment.next(heap) {
                 Some(next) => next,
                 None => {
-                    let (depth, database) = ((segment.header(heap, 0) >> 16) as u8, (segment.header(heap, 0) >> 24) as u8);
+                    let (depth, database) =
+                        ((segment.header(heap, 0) >> 16) as u8, (segment.header(heap, 0) >> 24) as u8);
                     let next = Segment::create(heap, SIZES.len() as u8 - 1, depth, database, segment.prefix(heap))?;
                     segment.set_next(heap, next.at);
                     next
@@ -237,11 +245,8 @@ impl Segment {
         let size = (heap.word(segment, 0) >> 8) as u8 % SIZES.len() as u8;
         let this = Segment { at: segment, size };
         let stash = this.stash();
-        let bucket = if at >= stash.start {
-            bucket_of(Slot(heap.word(segment, at)).tag(), size)
-        } else {
-            (at - HEADER) / LINE
-        };
+        let bucket =
+            if at >= stash.start { bucket_of(Slot(heap.word(segment, at)).tag(), size) } else { (at - HEADER) / LINE };
         Segment::write(heap, segment, at, Slot::EMPTY);
         let overflow = heap.word(segment, 8);
         let mut overflows = overflow >> bucket & 1 == 1;
@@ -277,7 +282,10 @@ impl Segment {
         let mut all = Vec::with_capacity(self.count(heap));
         let mut segment = Some(self);
         while let Some(this) = segment {
-            all.extend(slots_of(heap.chunk(this.at).get(HEADER..this.bytes()).unwrap_or_default()).filter(|slot| !slot.is_empty()));
+            all.extend(
+                slots_of(heap.chunk(this.at).get(HEADER..this.bytes()).unwrap_or_default())
+                    .filter(|slot| !slot.is_empty()),
+            );
             segment = this.next(heap);
         }
         all

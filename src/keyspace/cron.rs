@@ -64,12 +64,13 @@ impl Shard {
     /// Removes due keys of some segments; answers how many, and whether the sweep is complete.
     fn expire_due(&mut self, db: usize, now: UnixMillis) -> (u64, bool) {
         let mut due = Vec::new();
-        let mut visit = |heap: &crate::arena::ShardHeap, slot: crate::index::Slot| {
-            match Header::read(heap.chunk(slot.location())).and_then(|header| header.expiry) {
+        let mut visit =
+            |heap: &crate::arena::ShardHeap, slot: crate::index::Slot| match Header::read(heap.chunk(slot.location()))
+                .and_then(|header| header.expiry)
+            {
                 Some(expiry) if expiry > now => Some(expiry_code(expiry, now)),
                 _ => None,
-            }
-        };
+            };
         let complete = self.wheels[db].sweep(&self.indexes[db], &mut self.heap, now, SEGMENTS, &mut visit, &mut due);
         let mut expired = 0;
         for (_, slot) in due {

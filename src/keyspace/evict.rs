@@ -102,7 +102,10 @@ impl Shard {
             let candidates = if policy.is_volatile() { index.expires() } else { index.len() };
             let gone = if candidates == 0 { 0 } else { self.evict_in(db, policy) };
             // A database keeps its turn in proportion to its keys.
-            if gone == 0 || fastrand::u64(..self.indexes.iter().map(|index| index.len()).sum::<u64>().max(1)) >= index_len(self, db) {
+            if gone == 0
+                || fastrand::u64(..self.indexes.iter().map(|index| index.len()).sum::<u64>().max(1))
+                    >= index_len(self, db)
+            {
                 self.evictor.turn = self.evictor.turn.wrapping_add(1);
             }
             if gone > 0 {

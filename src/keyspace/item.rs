@@ -30,7 +30,13 @@ pub(super) struct Header {
 
 impl Header {
     /// The header for an item with this key and a value of `value_len` bytes.
-    pub fn plan(kind: Type, encoding: Encoding, expiry: Option<UnixMillis>, key_len: usize, value_len: usize) -> Header {
+    pub fn plan(
+        kind: Type,
+        encoding: Encoding,
+        expiry: Option<UnixMillis>,
+        key_len: usize,
+        value_len: usize,
+    ) -> Header {
         let long_key = if key_len >= LONG_KEY as usize { 4 } else { 0 };
         let expiry_len = match expiry {
             None => 0,

@@ -387,7 +387,11 @@ impl Keyspace {
 
     /// For the snapshot, after all pages: what the shard gave back since the cut, and its
     /// indexes' roots as they were.
-    pub fn take_rest(&self, shard: usize, each: &mut dyn FnMut(u64, &[u8])) -> (Vec<crate::arena::SavedPage>, Vec<[u64; 4]>) {
+    pub fn take_rest(
+        &self,
+        shard: usize,
+        each: &mut dyn FnMut(u64, &[u8]),
+    ) -> (Vec<crate::arena::SavedPage>, Vec<[u64; 4]>) {
         let mut shard = self.shards[shard].0.lock();
         let epoch = self.arena.epoch();
         shard.enter(epoch);
@@ -439,7 +443,10 @@ impl<'k> Locked<'k> {
     #[inline]
     fn shard(&mut self, hash: u64) -> &mut Shard {
         let shard = self.keyspace.shard_of(hash);
-        debug_assert!(self.set.contains(shard), "a key's shard is not locked: is the command's key specification complete?");
+        debug_assert!(
+            self.set.contains(shard),
+            "a key's shard is not locked: is the command's key specification complete?"
+        );
         let rank = (self.set.0 & ((1 << shard) - 1)).count_ones() as usize;
         &mut self.guards[rank]
     }
@@ -451,12 +458,12 @@ impl<'k> Locked<'k> {
         }
         let (low, high) = (a.min(b), a.max(b));
         for shard in &mut self.guards {
-            let Shard { indexes, heap, wheels, watchers, counters, .. } = &mut **shard;
+            shard.touch_watched(low, &[low, high]);
+            shard.touch_watched(high, &[low, high]);
+            let Shard { indexes, heap, wheels, counters, .. } = &mut **shard;
             let (first, second) = indexes.split_at_mut(high);
             first[low].swap(&mut second[0], heap);
             wheels.swap(low, high);
-            watchers.changed_all(low, |_| true);
-            watchers.changed_all(high, |_| true);
             counters.dirty += 1;
         }
     }
@@ -489,3 +496,6 @@ impl<'k> Locked<'k> {
         self.shard(hash).watchers.remove(db, key, dirty);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,6 +92,6 @@ impl Shard {
     fn pays_to_empty(&self) -> bool {
         let stats = self.heap.stats();
         let free = stats.slab_bytes.saturating_sub(stats.chunk_bytes);
-        free > (stats.slab_bytes / 16).max(2 * crate::arena::PAGE as u64)
+        free > (stats.slab_bytes / 64).max(2 * crate::arena::PAGE as u64)
     }
 }

@@ -44,8 +44,9 @@ impl Locked<'_> {
     /// none.
     pub fn random_key(&mut self, db: usize, out: &mut Vec<u8>) -> bool {
         let shards = self.keyspace.shards();
-        let counts: Vec<u64> =
-            (0..shards).map(|shard| self.with_shard(shard, |shard, _| shard.indexes.get(db).map_or(0, |index| index.len()))).collect();
+        let counts: Vec<u64> = (0..shards)
+            .map(|shard| self.with_shard(shard, |shard, _| shard.indexes.get(db).map_or(0, |index| index.len())))
+            .collect();
         let total: u64 = counts.iter().sum();
         if total == 0 {
             return false;
@@ -81,7 +82,14 @@ impl Locked<'_> {
 }
 
 impl Shard {
-    fn scan(&mut self, db: usize, from: u64, count: usize, now: UnixMillis, visit: &mut dyn FnMut(&[u8], Item<'_>)) -> Option<u64> {
+    fn scan(
+        &mut self,
+        db: usize,
+        from: u64,
+        count: usize,
+        now: UnixMillis,
+        visit: &mut dyn FnMut(&[u8], Item<'_>),
+    ) -> Option<u64> {
         let heap = &self.heap;
         self.indexes.get(db)?.walk(heap, from, count.max(1), |_, slot| {
             let chunk = heap.chunk(slot.location());

@@ -177,7 +177,8 @@ impl Shard {
             Some(found) => {
                 let old = found.at();
                 let span = self.heap.span(old);
-                let fits = span >= header.end && (span == self.best_span(header.end) || self.heap.resize_large(old, header.end));
+                let fits = span >= header.end
+                    && (span == self.best_span(header.end) || self.heap.resize_large(old, header.end));
                 let at = if fits { old } else { self.alloc_item(header.end)? };
                 let slot = found.slot.used(self.evictor.age()).with_location(at).with_expiry(code);
                 if slot != found.slot {
@@ -243,7 +244,15 @@ impl Shard {
         if old.encoding == Encoding::Int {
             let Some(Value::Int(n)) = self.item(&found).map(|item| item.value) else { return Err(OutOfMemory) };
             let mut text = itoa::Buffer::new();
-            self.put(db, hash, key, Content::Bytes(Encoding::Raw, text.format(n).as_bytes()), old.expiry, Some(found), now)?;
+            self.put(
+                db,
+                hash,
+                key,
+                Content::Bytes(Encoding::Raw, text.format(n).as_bytes()),
+                old.expiry,
+                Some(found),
+                now,
+            )?;
             let found = self.find_any(db, hash, key);
             return self.resize_string(db, hash, key, len, found, now);
         }
@@ -281,7 +290,14 @@ impl Shard {
     }
 
     /// Changes only the time to live.
-    pub fn set_expiry(&mut self, db: usize, hash: u64, key: &[u8], found: Found, expiry: Option<UnixMillis>, now: UnixMillis) -> Result<(), OutOfMemory> {
+    pub fn set_expiry(
+        &mut self,
+        db: usize,
+        key: &[u8],
+        found: Found,
+        expiry: Option<UnixMillis>,
+        now: UnixMillis,
+    ) -> Result<(), OutOfMemory> {
         let old = Header::read(self.heap.chunk(found.at())).ok_or(OutOfMemory)?;
         let header = Header::plan(old.kind, old.encoding, expiry, key.len(), old.end - old.value_at);
         let code = expiry.map_or(0, |at| expiry_code(at, now));
@@ -334,10 +350,20 @@ impl Shard {
         }
     }
 
+    /// The watched keys of `db` that exist in one of `databases` change.
+    pub fn touch_watched(&mut self, db: usize, databases: &[usize]) {
+        for key in self.watchers.watched(db) {
+            let hash = self.hash.hash_one(&key[..]);
+            if databases.iter().any(|at| self.find_any(*at, hash, &key).is_some()) {
+                self.watchers.changed(db, &key);
+            }
+        }
+    }
+
     /// Removes every key of a database; answers how many there were.
     pub fn clear(&mut self, db: usize) -> u64 {
         let keys = self.indexes[db].len();
-        self.watchers.changed_all(db, |_| keys > 0);
+        self.touch_watched(db, &[db]);
         self.indexes[db].clear(&mut self.heap, |heap, at| heap.free(at));
         self.counters.dirty += keys;
         keys

@@ -45,15 +45,7 @@ impl Watchers {
         }
     }
 
-    /// Every watched key of the database that `which` names has changed.
-    pub fn changed_all(&self, db: usize, which: impl Fn(&[u8]) -> bool) {
-        for (key, flags) in self.keys.get(&db).into_iter().flatten() {
-            if which(key) {
-                flags.iter().for_each(|flag| flag.store(true, Relaxed));
-            }
-        }
-    }
-
+    /// The watched keys of a database.
     pub fn watched(&self, db: usize) -> Vec<Box<[u8]>> {
         self.keys.get(&db).into_iter().flat_map(|keys| keys.keys().cloned()).collect()
     }

@@ -1,0 +1,159 @@
+use super::*;
+
+const SMALL: usize = 8 << 20;
+
+fn heap() -> ShardHeap {
+    ShardHeap::new(&Arena::reserve(SMALL, SMALL).unwrap(), 3)
+}
+
+fn fill(heap: &mut ShardHeap, bytes: usize, byte: u8) -> Offset {
+    let at = heap.alloc(bytes).unwrap();
+    heap.chunk_mut(at)[..bytes].fill(byte);
+    at
+}
+
+#[test]
+fn chunks_keep_their_bytes_and_are_reused() {
+    let mut heap = heap();
+    let chunks: Vec<(Offset, usize, u8)> = (0..200)
+        .map(|i| {
+            let (bytes, byte) = (16 + i * 37 % 3000, 1 + (i % 200) as u8);
+            (fill(&mut heap, bytes, byte), bytes, byte)
+        })
+        .collect();
+    for (at, bytes, byte) in &chunks {
+        assert!(heap.chunk(*at)[..*bytes].iter().all(|b| b == byte));
+    }
+    let resident = heap.arena().resident();
+    for (at, ..) in &chunks {
+        heap.free(*at);
+    }
+    assert!(heap.arena().resident() <= resident);
+    assert_eq!(heap.stats().chunk_bytes, 0);
+    for (_, bytes, byte) in &chunks {
+        fill(&mut heap, *bytes, *byte);
+    }
+    assert!(heap.arena().resident() <= resident);
+}
+
+#[test]
+fn another_shards_chunk_is_not_seen() {
+    let arena = Arena::reserve(SMALL, SMALL).unwrap();
+    let (mut one, two) = (ShardHeap::new(&arena, 1), ShardHeap::new(&arena, 2));
+    let at = fill(&mut one, 100, 9);
+    assert_eq!(two.chunk(at), b"");
+    assert_eq!(two.span(Offset::NULL), 0);
+    assert_eq!(two.span(Offset::from_bytes(u64::MAX)), 0);
+}
+
+#[test]
+fn large_values_grow_in_place_and_go_back() {
+    let mut heap = heap();
+    let before = heap.arena().resident();
+    let at = heap.alloc_growing(100_000).unwrap();
+    heap.range_mut(at, 0..100_000).fill(5);
+    assert!(heap.resize_large(at, 180_000));
+    assert_eq!(heap.chunk(at)[99_999], 5);
+    assert!(heap.chunk(at)[100_352..180_000].iter().all(|b| *b == 0));
+    assert!(heap.resize_large(at, 20_000));
+    assert_eq!(heap.span(at), 20_480);
+    assert_eq!(heap.arena().resident() - before, 20_480);
+    heap.free(at);
+    assert_eq!(heap.arena().resident(), before);
+}
+
+#[test]
+fn a_full_reservation_is_an_error() {
+    let mut heap = ShardHeap::new(&Arena::reserve(4 * PAGE, 0).unwrap(), 0);
+    assert!(heap.alloc(3 * PAGE).is_ok());
+    assert_eq!(heap.alloc(100), Err(ArenaFull));
+}
+
+#[test]
+fn emptying_a_page_gives_it_back() {
+    let mut heap = heap();
+    let per_page = PAGE / 128;
+    let mut all: Vec<Offset> = (0..3 * per_page).map(|_| fill(&mut heap, 128, 7)).collect();
+    // Two of three go, so that the live ones fit into other pages.
+    let mut live = Vec::new();
+    for (i, at) in all.drain(..).enumerate() {
+        if i % 3 == 0 { live.push(at) } else { heap.free(at) }
+    }
+    let before = heap.arena().resident();
+    let page = heap.page_to_empty().unwrap();
+    let mut moved = Vec::new();
+    heap.begin_emptying(page, &mut moved);
+    assert!(!moved.is_empty());
+    for from in moved {
+        let to = heap.alloc(128).unwrap();
+        assert_ne!(to.page(), page);
+        heap.copy(from, 0, to, 0, 128);
+        assert!(heap.chunk(to)[..128].iter().all(|b| *b == 7));
+        heap.free(from);
+    }
+    assert!(heap.finish_emptying(page));
+    assert!(heap.arena().resident() < before);
+}
+
+#[derive(Default)]
+struct Pool {
+    spilled: Mutex<Vec<(u64, Box<Block>)>>,
+    room: AtomicU64,
+}
+
+impl CutSink for Pool {
+    fn reserve(&self) -> bool {
+        self.room.fetch_update(Relaxed, Relaxed, |room| room.checked_sub(1)).is_ok()
+    }
+    fn unreserve(&self, blocks: usize) {
+        self.room.fetch_add(blocks as u64, Relaxed);
+    }
+    fn spill(&self, block: u64, bytes: &Block) {
+        self.spilled.lock().push((block, Box::new(*bytes)));
+    }
+}
+
+/// Everything that was there at the cut is taken as it was, however it changes meanwhile.
+#[test]
+fn a_cut_sees_the_past() {
+    for room in [0, 3, 1000] {
+        let mut heap = heap();
+        let arena = Arc::clone(heap.arena());
+        let chunks: Vec<Offset> = (0..400).map(|_| fill(&mut heap, 1024, 1)).collect();
+        let large = heap.alloc_growing(70_000).unwrap();
+        heap.range_mut(large, 0..70_000).fill(1);
+        let pool = Arc::new(Pool { room: AtomicU64::new(room), ..Pool::default() });
+        let cut = arena.begin_cut(pool.clone());
+        assert!(heap.enter(arena.epoch()));
+        assert_eq!(arena.epoch(), cut);
+        // Changes after the cut: overwrite, free (a whole page among them), allocate anew.
+        for (i, at) in chunks.iter().enumerate() {
+            if i < 130 {
+                heap.free(*at)
+            } else if i % 3 == 0 {
+                heap.chunk_mut(*at).fill(2)
+            }
+        }
+        heap.free(large);
+        for _ in 0..100 {
+            fill(&mut heap, 1024, 3);
+        }
+        let mut image: std::collections::BTreeMap<u64, Vec<u8>> = Default::default();
+        let mut each = |block: u64, bytes: &[u8]| assert!(image.insert(block, bytes.to_vec()).is_none());
+        for page in 0..arena.frontier().0 {
+            heap.take_page(PageId(page), &mut each);
+        }
+        heap.take_gone(&mut each);
+        for (block, bytes) in pool.spilled.lock().drain(..) {
+            assert!(image.insert(block, bytes.to_vec()).is_none());
+        }
+        let byte = |at: u64| image.get(&(at / BLOCK as u64)).map_or(0, |block| block[(at % BLOCK as u64) as usize]);
+        for at in &chunks {
+            assert!((0..1024).all(|i| byte(at.bytes() + i) == 1), "{at:?}");
+        }
+        assert!((0..70_000).all(|i| byte(large.bytes() + i) == 1));
+        heap.leave_cut();
+        arena.end_cut();
+        assert_eq!(pool.room.load(Relaxed), room);
+    }
+}

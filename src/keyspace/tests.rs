@@ -1,0 +1,192 @@
+use super::*;
+use std::collections::BTreeMap;
+
+fn keyspace(maxmemory: u64, policy: Policy, shards: usize) -> Keyspace {
+    let mut options = Options::new(4, 1, maxmemory, policy);
+    options.shards = shards;
+    options.reserve = if cfg!(miri) { 8 << 20 } else { 4 << 30 };
+    options.hash_keys = [1, 2, 3, 4];
+    Keyspace::new(&options).unwrap()
+}
+
+fn text(value: Value<'_>) -> Vec<u8> {
+    match value {
+        Value::Int(n) => n.to_string().into_bytes(),
+        Value::Bytes(bytes) => bytes.to_vec(),
+    }
+}
+
+#[test]
+fn agrees_with_a_plain_map() {
+    let keyspace = keyspace(0, Policy::NoEviction, 4);
+    let mut model: BTreeMap<Vec<u8>, (Vec<u8>, Option<i64>)> = BTreeMap::new();
+    let mut random = fastrand::Rng::with_seed(42);
+    let (steps, keys) = if cfg!(miri) { (1500, 150) } else { (60_000, 3000) };
+    let mut now = 1_000_000;
+    for _ in 0..steps {
+        now += random.i64(0..3);
+        let key = format!("key:{}", random.u32(0..keys)).into_bytes();
+        let mut locked = keyspace.lock(keyspace.all_shards(), now);
+        let mut db = locked.db(0);
+        let live = model.get(&key).filter(|(_, expiry)| expiry.is_none_or(|at| at > now)).cloned();
+        if live.is_none() {
+            model.remove(&key);
+        }
+        match random.u8(0..10) {
+            0..4 => {
+                let len =
+                    if random.u8(..) == 0 && !cfg!(miri) { random.usize(0..200_000) } else { random.usize(0..300) };
+                let value = vec![random.alphanumeric() as u8; len];
+                let ttl = [Ttl::Clear, Ttl::Keep, Ttl::At(now + random.i64(1..4000))][random.usize(0..3)];
+                db.set(&key, &value, ttl).unwrap();
+                let expiry = match ttl {
+                    Ttl::Clear => None,
+                    Ttl::Keep => live.and_then(|(_, expiry)| expiry),
+                    Ttl::At(at) => Some(at),
+                };
+                model.insert(key, (value, expiry));
+            }
+            4 => {
+                assert_eq!(db.remove(&key), live.is_some());
+                model.remove(&key);
+            }
+            5 => {
+                let n = random.i64(..) >> random.u32(0..64);
+                db.set_int(&key, n, Ttl::Clear).unwrap();
+                model.insert(key, (n.to_string().into_bytes(), None));
+            }
+            6 => {
+                let len = random.usize(0..400);
+                db.string_mut(&key, len).unwrap();
+                let (mut value, expiry) = live.unwrap_or_default();
+                value.resize(len, 0);
+                model.insert(key, (value, expiry));
+            }
+            7 => {
+                let at = random.bool().then(|| now + random.i64(1..5000));
+                assert_eq!(db.set_expiry(&key, at), Ok(live.is_some()));
+                if let Some(entry) = model.get_mut(&key) {
+                    entry.1 = at;
+                }
+            }
+            8 => {
+                let to = format!("key:{}", random.u32(0..keys)).into_bytes();
+                if to != key {
+                    let keep = random.bool();
+                    assert_eq!(db.transfer(&key, 0, &to, keep), Ok(live.is_some()));
+                    if let Some(entry) = live {
+                        model.insert(to, entry);
+                        if !keep {
+                            model.remove(&key);
+                        }
+                    }
+                }
+            }
+            _ => {
+                assert_eq!(db.read(&key).map(|item| (text(item.value), item.expiry)), live);
+                drop(locked);
+                keyspace.cron(now, &mut || true);
+            }
+        }
+    }
+    model.retain(|_, (_, expiry)| expiry.is_none_or(|at| at > now));
+    let mut locked = keyspace.lock(ShardSet::NONE, now);
+    let (mut cursor, mut found) = (0, BTreeMap::new());
+    loop {
+        cursor = locked.scan(0, cursor, 10, &mut |key, item| {
+            found.insert(key.to_vec(), (text(item.value), item.expiry));
+        });
+        if cursor == 0 {
+            break;
+        }
+    }
+    assert_eq!(found, model);
+    drop(locked);
+    assert_eq!(keyspace.lock(keyspace.all_shards(), now).flush(Some(0)), keyspace_len(&found, &keyspace));
+    assert!(keyspace.dataset_bytes() == 0);
+}
+
+/// Keys that expired but were not met are still counted by a flush.
+fn keyspace_len(found: &BTreeMap<Vec<u8>, (Vec<u8>, Option<i64>)>, keyspace: &Keyspace) -> u64 {
+    let _ = keyspace;
+    found.len() as u64
+}
+
+#[cfg(not(miri))]
+fn fill(keyspace: &Keyspace, prefix: &str, count: usize, len: usize) -> usize {
+    let value = vec![b'v'; len];
+    (0..count)
+        .filter(|i| {
+            let key = format!("{prefix}:{i}");
+            let set = keyspace.shard_set(std::iter::once(key.as_bytes()));
+            keyspace.make_room(set, key.len() + len, 0).is_ok()
+                && keyspace.lock(set, 0).db(0).set(key.as_bytes(), &value, Ttl::Clear).is_ok()
+        })
+        .count()
+}
+
+#[cfg(not(miri))]
+#[test]
+fn memory_moves_to_the_class_that_needs_it() {
+    let limit = 32 << 20;
+    let keyspace = keyspace(limit, Policy::AllkeysS3Fifo, 4);
+    assert_eq!(fill(&keyspace, "small", 400_000, 100), 400_000);
+    assert!(keyspace.used_memory() <= limit + (1 << 20), "{}", keyspace.used_memory());
+    assert_eq!(fill(&keyspace, "big", 7000, 2000), 7000);
+    let alive = (0..7000)
+        .filter(|i| {
+            let key = format!("big:{i}");
+            keyspace.lock(keyspace.shard_set(std::iter::once(key.as_bytes())), 0).db(0).peek(key.as_bytes()).is_some()
+        })
+        .count();
+    assert!(alive > 6650, "{alive} of 7000");
+    assert!(keyspace.used_memory() <= limit + (1 << 20), "{}", keyspace.used_memory());
+}
+
+#[cfg(not(miri))]
+#[test]
+fn without_a_policy_memory_is_refused() {
+    let keyspace = keyspace(4 << 20, Policy::NoEviction, 2);
+    let stored = fill(&keyspace, "k", 100_000, 100);
+    assert!(stored > 20_000 && stored < 60_000, "{stored}");
+    assert!(keyspace.used_memory() < 5 << 20);
+    assert_eq!(keyspace.stats().evicted, 0);
+}
+
+#[cfg(not(miri))]
+#[test]
+fn deleted_memory_goes_back() {
+    let keyspace = keyspace(0, Policy::NoEviction, 4);
+    fill(&keyspace, "k", 300_000, 100);
+    let full = keyspace.used_memory();
+    for i in (0..300_000).filter(|i| i % 10 != 0) {
+        let key = format!("k:{i}");
+        keyspace.lock(keyspace.shard_set(std::iter::once(key.as_bytes())), 0).db(0).remove(key.as_bytes());
+    }
+    keyspace.cron(0, &mut || true);
+    assert!(keyspace.used_memory() * 5 < full, "{} of {full}", keyspace.used_memory());
+    let stats = keyspace.db_stats(0);
+    assert_eq!(stats.keys, 30_000);
+}
+
+#[test]
+fn watchers_hear_of_changes_and_only_of_those() {
+    let keyspace = keyspace(0, Policy::NoEviction, 2);
+    let dirty = Arc::new(AtomicBool::new(false));
+    let mut locked = keyspace.lock(keyspace.all_shards(), 1000);
+    locked.db(0).set(b"a", b"1", Ttl::At(2000)).unwrap();
+    locked.watch(0, b"a", &dirty);
+    locked.db(0).set(b"b", b"1", Ttl::Clear).unwrap();
+    locked.db(1).set(b"a", b"1", Ttl::Clear).unwrap();
+    locked.db(0).read(b"a");
+    assert!(!dirty.load(Relaxed));
+    drop(locked);
+    keyspace.lock(keyspace.all_shards(), 3000).db(0).peek(b"a");
+    assert!(dirty.swap(false, Relaxed), "it expired");
+    let mut locked = keyspace.lock(keyspace.all_shards(), 3000);
+    locked.flush(None);
+    assert!(!dirty.load(Relaxed), "it was not there");
+    locked.unwatch(0, b"a", &dirty);
+    locked.db(0).set(b"a", b"1", Ttl::Clear).unwrap();
+    assert!(!dirty.load(Relaxed));
+}
