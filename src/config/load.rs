@@ -53,13 +53,16 @@ pub fn load(sources: &Sources) -> Result<Loaded, LoadError> {
         let text = std::iter::once(format!("--{name}")).chain(words.iter().cloned()).collect::<Vec<_>>().join(" ");
         loader.directive(name, words, || Place::CommandLine { text: text.clone() })?;
     }
-    Ok(loader.finish())
+    loader.finish()
 }
 
 /// The settings so far.
 #[derive(Default)]
 pub struct Loader {
     loaded: Loaded,
+    /// Directives of features that are not here, where they were asked for. A later line may
+    /// take the wish back, so they count at the end.
+    refused: BTreeMap<&'static str, LoadError>,
     /// The words of directives whose lines add up.
     gathered: BTreeMap<&'static str, Vec<String>>,
 }
@@ -84,7 +87,16 @@ impl Loader {
             };
             return Err(wrong(reason));
         };
-        self.apply(directive, words).map_err(wrong)
+        match self.apply(directive, words).map_err(wrong) {
+            Err(error) if matches!(directive.effect, Effect::Refused(_)) => {
+                self.refused.insert(directive.name, error);
+                Ok(())
+            }
+            result => {
+                self.refused.remove(directive.name);
+                result
+            }
+        }
     }
 
     fn apply(&mut self, directive: &'static Directive, words: &[String]) -> Result<(), Reason> {
@@ -126,7 +138,10 @@ impl Loader {
         Ok(())
     }
 
-    fn finish(mut self) -> Loaded {
+    fn finish(mut self) -> Result<Loaded, LoadError> {
+        if let Some((_, error)) = self.refused.pop_first() {
+            return Err(error);
+        }
         let defaults = Settings::default();
         let idle: Vec<&str> = self
             .loaded
@@ -151,7 +166,7 @@ impl Loader {
                 limit.file.display()
             ));
         }
-        self.loaded
+        Ok(self.loaded)
     }
 }
 

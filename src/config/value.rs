@@ -145,6 +145,19 @@ choice! {
 }
 
 choice! {
+    /// Who is told that the server is ready.
+    Supervised {
+        No = "no",
+        /// By stopping until continued.
+        Upstart = "upstart",
+        /// By a message to the socket that `NOTIFY_SOCKET` names.
+        Systemd = "systemd",
+        /// Whichever the environment speaks of.
+        Auto = "auto",
+    }
+}
+
+choice! {
     LogFormat {
         /// One readable line per event.
         Text = "text",

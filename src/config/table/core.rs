@@ -5,7 +5,7 @@ use crate::config::{
     directive::{Directive, Flags, Kind, directive},
     reason::Reason,
     settings::Settings,
-    value::{Guard, LogFormat, LogLevel},
+    value::{Guard, LogFormat, LogLevel, Supervised},
 };
 use Kind::*;
 
@@ -132,6 +132,15 @@ pub static GENERAL: Section = Section {
             "How often a second the background work (timeouts, statistics) runs.",
             field!(hz),
         ),
+        directive("daemonize", YesNo, "no", "Go to the background at the start.", field!(daemonize)).immutable(),
+        directive(
+            "supervised",
+            Choice(Supervised::NAMES),
+            "no",
+            "Tell a supervisor when the server is ready: systemd, upstart, or auto for the one that started it.",
+            field!(supervised),
+        )
+        .immutable(),
         directive("pidfile", Text, "", "File to write the process id to.", field!(pidfile)).immutable(),
         directive(
             "set-proc-title",

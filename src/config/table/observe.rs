@@ -22,6 +22,20 @@ pub static OBSERVING: Section = Section {
         directive("slowlog-max-len", ANY, "128", "How many slow commands are remembered.", field!(slowlog_max_len))
             .alias(&["commandlog-slow-execution-max-len"]),
         directive(
+            "slowlog-entry-max-argc",
+            Integer(2, i32::MAX as i64),
+            "32",
+            "How many arguments of a logged command are kept.",
+            field!(slowlog_entry_max_argc),
+        ),
+        directive(
+            "slowlog-entry-max-string-len",
+            Integer(1, i64::MAX),
+            "128",
+            "How many bytes of each are kept.",
+            field!(slowlog_entry_max_string_len),
+        ),
+        directive(
             "commandlog-request-larger-than",
             OR_OFF,
             "1048576",
