@@ -132,6 +132,9 @@ impl Loader {
             // A variable says all there is to say about its directive.
             if let Some(directive) = table::find(&name) {
                 self.gathered.remove(directive.name);
+                if self.loaded.is_given(directive.name) {
+                    self.loaded.notes.push(format!("{variable} replaces '{}' of the file", directive.name));
+                }
             }
             self.directive(&name, &[value.to_owned()], place)?;
         }
