@@ -91,7 +91,7 @@ impl Client {
     }
 
     /// Takes up changed settings.
-    pub(super) fn refresh_settings(&mut self) {
+    pub fn refresh_settings(&mut self) {
         let generation = self.shared.config.generation();
         if generation != self.settings_generation {
             self.settings_generation = generation;

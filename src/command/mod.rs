@@ -8,6 +8,7 @@ pub mod error;
 pub mod family;
 pub mod handle;
 pub mod keys;
+pub mod lifecycle;
 pub mod reply;
 pub mod shared;
 pub mod spec;

@@ -1,6 +1,6 @@
 //! What all connections share.
 
-use super::{clients::Clients, reply::EncoderFactory, table};
+use super::{clients::Clients, lifecycle::Lifecycle, reply::EncoderFactory, table};
 use crate::{config::Config, keyspace::Keyspace, stats::Stats, util::clock::Clock};
 
 pub struct Shared {
@@ -11,11 +11,12 @@ pub struct Shared {
     pub clock: Clock,
     pub stats: Stats,
     pub clients: Clients,
+    pub lifecycle: Lifecycle,
 }
 
 impl Shared {
     pub fn new(config: Config, keyspace: Keyspace, encoder: EncoderFactory, clock: Clock) -> Self {
         let stats = Stats::new(config.current().threads(), table::all().len());
-        Shared { config, keyspace, encoder, clock, stats, clients: Clients::default() }
+        Shared { config, keyspace, encoder, clock, stats, clients: Clients::default(), lifecycle: Lifecycle::default() }
     }
 }

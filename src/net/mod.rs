@@ -1,1 +1,16 @@
-//! net.
+//! Connections: accepting them, giving each to a worker thread, and moving bytes between sockets
+//! and `command::dispatch`.
+//!
+//! A worker is one thread with a tokio runtime of its own; a connection is one task on it and
+//! stays there. Commands run inline on that thread, so nothing is handed over between reading a
+//! request and writing its reply.
+
+mod buffers;
+mod connection;
+mod listener;
+mod output;
+mod socket;
+mod worker;
+
+pub use listener::{BindError, Listener, bind, tcp};
+pub use worker::Workers;

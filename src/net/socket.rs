@@ -1,0 +1,109 @@
+//! A client's socket, TCP or Unix.
+
+use bytes::BytesMut;
+use socket2::{SockRef, TcpKeepalive};
+use std::{
+    io,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWrite},
+    net::{TcpStream, UnixStream},
+};
+
+/// An accepted connection on its way to a worker.
+#[derive(Debug)]
+pub enum Accepted {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Accepted {
+    /// The texts `address:port` of the other end and of ours.
+    pub fn names(&self) -> (String, String) {
+        match self {
+            Accepted::Tcp(stream) => {
+                let text = |address: io::Result<std::net::SocketAddr>| {
+                    address.map_or_else(|_| "?:0".to_owned(), |address| address.to_string())
+                };
+                (text(stream.peer_addr()), text(stream.local_addr()))
+            }
+            Accepted::Unix(stream) => {
+                let path = stream.local_addr().ok().and_then(|address| address.as_pathname().map(|p| p.to_owned()));
+                let name = format!("{}:0", path.unwrap_or_default().display());
+                (name.clone(), name)
+            }
+        }
+    }
+
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Accepted::Tcp(stream) => stream.peer_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback()),
+            Accepted::Unix(_) => true,
+        }
+    }
+
+    /// Sends a line to a client that is turned away.
+    pub fn refuse(self, line: &[u8]) {
+        use io::Write;
+        // The client may be gone already, and nothing is owed to it.
+        let _ = match self {
+            Accepted::Tcp(mut stream) => stream.write(line),
+            Accepted::Unix(mut stream) => stream.write(line),
+        };
+    }
+}
+
+#[derive(Debug)]
+pub enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Socket {
+    /// Takes an accepted connection into this thread's runtime.
+    pub fn new(accepted: Accepted, keepalive_seconds: u32) -> io::Result<Socket> {
+        match accepted {
+            Accepted::Tcp(stream) => {
+                stream.set_nonblocking(true)?;
+                stream.set_nodelay(true)?;
+                if keepalive_seconds > 0 {
+                    set_keepalive(&stream, u64::from(keepalive_seconds))?;
+                }
+                TcpStream::from_std(stream).map(Socket::Tcp)
+            }
+            Accepted::Unix(stream) => {
+                stream.set_nonblocking(true)?;
+                UnixStream::from_std(stream).map(Socket::Unix)
+            }
+        }
+    }
+
+    /// Reads into the free room of `buffer`. `Ready(Ok(0))` is the end.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+        // The futures hold no state of their own, so making one per call costs nothing. They know
+        // that a read that did not fill the buffer has emptied the socket, and spare the next one.
+        match self {
+            Socket::Tcp(stream) => pin!(stream.read_buf(buffer)).poll(cx),
+            Socket::Unix(stream) => pin!(stream.read_buf(buffer)).poll(cx),
+        }
+    }
+
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Socket::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Socket::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+}
+
+/// As Redis spaces the probes: the first after the idle time, then three a third of it apart.
+fn set_keepalive(stream: &std::net::TcpStream, seconds: u64) -> io::Result<()> {
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(seconds))
+        .with_interval(Duration::from_secs((seconds / 3).max(1)))
+        .with_retries(3);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}

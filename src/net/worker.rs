@@ -1,0 +1,134 @@
+//! Worker threads: each serves its connections on a runtime of its own.
+
+use super::{
+    connection::Connection,
+    socket::{Accepted, Socket},
+};
+use crate::command::{Client, Shared};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::JoinHandle,
+};
+use tokio::sync::mpsc;
+
+/// All workers. Dropping it ends their connections and waits for the threads.
+pub struct Workers {
+    shared: Arc<Shared>,
+    workers: Vec<Worker>,
+}
+
+struct Worker {
+    /// `None` once the thread was told to end.
+    hand_over: Option<mpsc::UnboundedSender<Accepted>>,
+    /// Connections it serves.
+    load: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Workers {
+    pub fn start(shared: &Arc<Shared>, threads: usize) -> io::Result<Workers> {
+        let mut workers = Vec::new();
+        for index in 0..threads.max(1) {
+            workers.push(Worker::start(shared, index)?);
+        }
+        Ok(Workers { shared: Arc::clone(shared), workers })
+    }
+
+    /// Clients being served.
+    pub fn connections(&self) -> usize {
+        self.workers.iter().map(|worker| worker.load.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Gives a connection to the worker that has the fewest, or turns it away.
+    pub fn serve(&self, accepted: Accepted) {
+        let settings = self.shared.config.current();
+        if self.connections() >= settings.maxclients as usize {
+            tracing::debug!(maxclients = settings.maxclients, "client turned away: too many clients");
+            accepted.refuse(b"-ERR max number of clients reached\r\n");
+            return;
+        }
+        if settings.protected_mode && settings.requirepass.is_empty() && !accepted.is_loopback() {
+            accepted.refuse(PROTECTED.as_bytes());
+            return;
+        }
+        let Some(worker) = self.workers.iter().min_by_key(|worker| worker.load.load(Ordering::Relaxed)) else {
+            return;
+        };
+        worker.load.fetch_add(1, Ordering::Relaxed);
+        let handed_over = worker.hand_over.as_ref().is_some_and(|sender| sender.send(accepted).is_ok());
+        if !handed_over {
+            worker.load.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What a client from another machine is told while no password is set and `protected-mode` is on.
+const PROTECTED: &str = "-DENIED Flagstone is running in protected mode: no password is set and connections are \
+    accepted from this machine only. Set a password with 'requirepass', or, if the network is trusted, \
+    set 'protected-mode no' in the configuration file or with CONFIG SET from this machine.\r\n";
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        for worker in &mut self.workers {
+            worker.hand_over = None;
+        }
+        for worker in &mut self.workers {
+            if let Some(thread) = worker.thread.take()
+                && thread.join().is_err()
+            {
+                tracing::error!("a worker thread panicked");
+            }
+        }
+    }
+}
+
+impl Worker {
+    fn start(shared: &Arc<Shared>, index: usize) -> io::Result<Worker> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let load = Arc::new(AtomicUsize::new(0));
+        let (shared, own_load) = (Arc::clone(shared), Arc::clone(&load));
+        let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+            runtime.block_on(async {
+                while let Some(accepted) = receiver.recv().await {
+                    let guard = Load(Arc::clone(&own_load));
+                    if let Some(connection) = connect(&shared, accepted, index) {
+                        tokio::spawn(async move {
+                            let _guard = guard;
+                            connection.serve().await;
+                        });
+                    }
+                }
+            });
+        })?;
+        Ok(Worker { hand_over: Some(sender), load, thread: Some(thread) })
+    }
+}
+
+fn connect(shared: &Arc<Shared>, accepted: Accepted, worker: usize) -> Option<Connection> {
+    let (peer, local) = accepted.names();
+    let keepalive = shared.config.current().tcp_keepalive_seconds;
+    match Socket::new(accepted, keepalive) {
+        Ok(socket) => {
+            let client = Client::new(shared, peer, local, worker);
+            Some(Connection::new(Arc::clone(shared), client, socket))
+        }
+        Err(error) => {
+            tracing::debug!(%peer, %error, "connection lost before it was served");
+            None
+        }
+    }
+}
+
+/// Counts a connection until it ends.
+struct Load(Arc<AtomicUsize>);
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,78 @@
+//! What happens by itself, ten times a second: expiry, idle clients, save rules.
+
+use crate::command::Shared;
+use parking_lot::{Condvar, Mutex};
+use std::{
+    io,
+    sync::Arc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+const PERIOD: Duration = Duration::from_millis(100);
+/// Every so many periods: what need not happen ten times a second.
+const SECOND: u64 = 10;
+
+/// The thread that does it; dropping it ends the thread.
+pub struct Cron {
+    stop: Arc<(Mutex<bool>, Condvar)>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Cron {
+    pub fn start(shared: Arc<Shared>) -> io::Result<Cron> {
+        let stop = Arc::new((Mutex::new(false), Condvar::new()));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::Builder::new().name("cron".to_owned()).spawn(move || {
+            let mut due = Instant::now() + PERIOD;
+            let mut beat = 0;
+            loop {
+                let mut stop = stopped.0.lock();
+                while !*stop && !stopped.1.wait_until(&mut stop, due).timed_out() {}
+                if *stop {
+                    return;
+                }
+                drop(stop);
+                beat += 1;
+                run(&shared, beat);
+                // A late beat does not make the next ones hurry.
+                due = (due + PERIOD).max(Instant::now());
+            }
+        })?;
+        Ok(Cron { stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Cron {
+    fn drop(&mut self) {
+        *self.stop.0.lock() = true;
+        self.stop.1.notify_all();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the cron thread panicked");
+        }
+    }
+}
+
+fn run(shared: &Arc<Shared>, beat: u64) {
+    let now = shared.clock.now();
+    if beat.is_multiple_of(SECOND) {
+        close_idle_clients(shared, now);
+    }
+}
+
+/// `timeout`: clients that have said nothing for so long are closed.
+fn close_idle_clients(shared: &Shared, now: i64) {
+    let timeout_ms = i64::from(shared.config.current().timeout_seconds) * 1000;
+    if timeout_ms == 0 {
+        return;
+    }
+    for handle in shared.clients.all() {
+        let idle = now - handle.last_interaction.load(std::sync::atomic::Ordering::Relaxed);
+        if idle > timeout_ms {
+            tracing::debug!(client = handle.id, "closing idle client");
+            handle.kill();
+        }
+    }
+}

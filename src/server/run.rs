@@ -1,0 +1,129 @@
+//! The process: from a configuration to the exit code.
+
+use super::{Server, logging};
+use crate::{
+    command::Shared,
+    config::{Config, Loaded},
+    keyspace::{Keyspace, Options},
+    net,
+    resp::Encoder,
+    util::clock::Clock,
+};
+use std::{error::Error, fs, path::Path, process::ExitCode, sync::Arc};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Serves until told to end.
+pub fn run(loaded: Loaded) -> ExitCode {
+    match serve(loaded) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            eprintln!("flagstone: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
+    let config = Config::new(loaded);
+    let settings = config.current();
+    logging::start(&settings)?.follow(&config);
+    let pid = std::process::id();
+    tracing::info!("Flagstone {} starting, PID: {pid}", env!("CARGO_PKG_VERSION"));
+    for note in config.notes() {
+        tracing::info!("{note}");
+    }
+    let keyspace = Keyspace::new(&Options::new(
+        settings.databases as usize,
+        settings.threads(),
+        settings.maxmemory,
+        settings.maxmemory_policy,
+    ))?;
+    let shared = Arc::new(Shared::new(config, keyspace, Encoder::boxed, Clock::Wall));
+    let listeners = net::bind(&settings)?;
+    if listeners.is_empty() {
+        tracing::warn!("listening nowhere: 'port' is 0 and no 'unixsocket' is given");
+    }
+    for listener in &listeners {
+        tracing::info!("listening on {}", listener.name());
+    }
+    let _pid_file = PidFile::write(&settings.pidfile, pid);
+    tracing::info!(threads = settings.threads(), "PID: {pid}, Server initialized");
+    let signals = Signals::new()?;
+    let server = Server::start(Arc::clone(&shared), listeners)?;
+    tracing::info!("Ready to accept connections");
+    signals.watch(&shared)?;
+    shared.lifecycle.wait();
+    drop(server);
+    tracing::info!("Flagstone is now ready to exit, bye bye...");
+    Ok(())
+}
+
+/// SIGTERM and SIGINT, caught from before the first client is served.
+struct Signals {
+    runtime: tokio::runtime::Runtime,
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let guard = runtime.enter();
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        // A terminal that closes does not end a server, as with Redis.
+        drop(signal(SignalKind::hangup())?);
+        drop(guard);
+        Ok(Signals { runtime, terminate, interrupt })
+    }
+
+    /// The first signal ends the server in order, the second at once.
+    fn watch(self, shared: &Arc<Shared>) -> std::io::Result<()> {
+        let Signals { runtime, mut terminate, mut interrupt } = self;
+        let shared = Arc::clone(shared);
+        std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                let name = tokio::select! {
+                    _ = terminate.recv() => "SIGTERM",
+                    _ = interrupt.recv() => "SIGINT",
+                };
+                tracing::info!("Received {name}, shutting down");
+                let ending = Arc::clone(&shared);
+                std::thread::spawn(move || ending.lifecycle.stop());
+                tokio::select! {
+                    _ = terminate.recv() => {},
+                    _ = interrupt.recv() => {},
+                }
+                tracing::warn!("a second signal: exiting now");
+                std::process::exit(1);
+            });
+        })?;
+        Ok(())
+    }
+}
+
+/// The file that holds the process's id while it runs.
+struct PidFile(String);
+
+impl PidFile {
+    fn write(path: &str, pid: u32) -> Option<PidFile> {
+        if path.is_empty() {
+            return None;
+        }
+        match fs::write(Path::new(path), format!("{pid}\n")) {
+            Ok(()) => Some(PidFile(path.to_owned())),
+            Err(error) => {
+                tracing::warn!(path, %error, "could not write the pid file");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.0) {
+            tracing::debug!(path = self.0, %error, "could not remove the pid file");
+        }
+    }
+}
