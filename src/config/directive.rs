@@ -44,6 +44,18 @@ pub enum Kind {
     Special(&'static str),
 }
 
+/// What several lines of one directive mean together; the number is the words of one line.
+#[derive(Clone, Copy, Debug)]
+pub enum Lines {
+    /// The last one counts.
+    One,
+    /// They add up (`save`).
+    Added(usize),
+    /// Each sets what its first word names (`client-output-buffer-limit`); the function gives
+    /// that word's one spelling.
+    Keyed(usize, fn(&str) -> Option<&'static str>),
+}
+
 /// Reads a directive's words into its place in the settings.
 pub type Setter = fn(&mut Settings, &Directive, &[String]) -> Result<(), Reason>;
 /// The value as CONFIG GET shows it.
@@ -56,8 +68,7 @@ pub struct Directive {
     /// As it would be written in a file.
     pub default: &'static str,
     pub flags: Flags,
-    /// For directives of several lines that add up (`save`): the words of one line. Else 0.
-    pub words_per_line: usize,
+    pub lines: Lines,
     /// One sentence for people.
     pub about: &'static str,
     pub effect: Effect,
@@ -130,8 +141,8 @@ impl Directive {
     pub const fn words(self) -> Self {
         self.with(Flags::WORDS)
     }
-    pub const fn lines_of(mut self, words: usize) -> Self {
-        self.words_per_line = words;
+    pub const fn on(mut self, lines: Lines) -> Self {
+        self.lines = lines;
         self.words()
     }
 }
@@ -150,7 +161,7 @@ pub const fn directive(
         kind,
         default,
         flags: Flags::empty(),
-        words_per_line: 0,
+        lines: Lines::One,
         about,
         effect: Effect::Full,
         get,

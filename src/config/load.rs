@@ -1,7 +1,7 @@
 //! Puts the configuration together: the defaults, then the file, then the environment
 //! (`FLAGSTONE_MAXMEMORY=1gb`), then the command line. What comes later wins.
 
-use super::{Directive, Effect, Flags, LoadError, Place, Reason, Settings, cgroup, file, table};
+use super::{Directive, Effect, Flags, Lines, LoadError, Place, Reason, Settings, cgroup, file, table};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
@@ -101,7 +101,7 @@ impl Loader {
 
     fn apply(&mut self, directive: &'static Directive, words: &[String]) -> Result<(), Reason> {
         self.loaded.given.insert(directive.name);
-        if directive.words_per_line == 0 {
+        if !matches!(directive.lines, Lines::Added(_)) {
             return directive.apply(&mut self.loaded.settings, words);
         }
         let gathered = self.gathered.entry(directive.name).or_default();

@@ -19,7 +19,7 @@ mod value;
 
 pub use cgroup::{MemoryLimit, memory_limit};
 pub use command_line::{Invocation, invocation};
-pub use directive::{Directive, Effect, Flags, Kind};
+pub use directive::{Directive, Effect, Flags, Kind, Lines};
 pub use document::document;
 pub use load::{Loaded, Sources, load};
 pub use reason::{LoadError, Place, Reason, system_error};

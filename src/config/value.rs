@@ -274,11 +274,11 @@ impl OutputLimits {
             let [class, hard, soft, seconds] = group else {
                 return Err("Wrong number of arguments in buffer limit configuration.".into());
             };
-            let limit = match class.to_ascii_lowercase().as_str() {
-                "normal" => &mut limits.normal,
-                "slave" | "replica" => &mut limits.replica,
-                "pubsub" => &mut limits.pubsub,
-                _ => {
+            let limit = match Self::class(class) {
+                Some("normal") => &mut limits.normal,
+                Some("slave") => &mut limits.replica,
+                Some(_) => &mut limits.pubsub,
+                None => {
                     return Err("Invalid client class specified in buffer limit configuration.".into());
                 }
             };
@@ -290,6 +290,16 @@ impl OutputLimits {
         }
         *self = limits;
         Ok(())
+    }
+
+    /// A class by either of its names.
+    pub fn class(name: &str) -> Option<&'static str> {
+        match name.to_ascii_lowercase().as_str() {
+            "normal" => Some("normal"),
+            "slave" | "replica" => Some("slave"),
+            "pubsub" => Some("pubsub"),
+            _ => None,
+        }
     }
 
     /// Each class with its limit. The replicas' class keeps its old name, which clients parse.

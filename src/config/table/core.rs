@@ -2,10 +2,10 @@
 
 use super::{Section, field};
 use crate::config::{
-    directive::{Directive, Flags, Kind, directive},
+    directive::{Directive, Flags, Kind, Lines, directive},
     reason::Reason,
     settings::Settings,
-    value::{Guard, LogFormat, LogLevel, Supervised},
+    value::{Guard, LogFormat, LogLevel, OutputLimits, Supervised},
 };
 use Kind::*;
 
@@ -99,7 +99,7 @@ pub static NETWORK: Section = Section {
             "A client with more unread output than the hard limit, or than the soft limit for that many seconds, is disconnected; the classes are normal, replica and pubsub, and 0 is no limit.",
             (get_output_limits, set_output_limits),
         )
-        .lines_of(4),
+        .on(Lines::Keyed(4, OutputLimits::class)),
         directive(
             "server-threads",
             Integer(0, 256),

@@ -2,7 +2,7 @@
 
 use super::{Section, field};
 use crate::config::{
-    directive::{Directive, Flags, Kind, directive},
+    directive::{Directive, Flags, Kind, Lines, directive},
     reason::{Reason, system_error},
     settings::Settings,
     value::{Policy, ShutdownOn},
@@ -105,7 +105,7 @@ pub static SNAPSHOTS: Section = Section {
             "Write a snapshot when so many seconds have passed since the last and so many changes were made; several pairs or lines add up, and \"\" switches snapshots off.",
             (get_save, set_save),
         )
-        .lines_of(2),
+        .on(Lines::Added(2)),
         directive("dir", Text, "./", "The directory of the snapshot and of other files.", (get_dir, set_dir))
             .with(Flags::PROTECTED),
         directive(
