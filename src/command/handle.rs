@@ -3,6 +3,7 @@
 
 use crate::util::clock::UnixMillis;
 use parking_lot::Mutex;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::task::Waker;
 
@@ -46,6 +47,15 @@ pub struct ClientHandle {
 impl ClientHandle {
     pub fn new(id: u64) -> Self {
         ClientHandle { id, ..ClientHandle::default() }
+    }
+
+    /// Whether the client is on this machine. The peer of a Unix socket is a path; one that is not
+    /// known counts as far away.
+    pub fn is_local(&self) -> bool {
+        match self.peer.parse::<SocketAddr>() {
+            Ok(peer) => peer.ip().to_canonical().is_loopback(),
+            Err(_) => self.peer.contains('/'),
+        }
     }
 
     /// Appends bytes already encoded for this client's protocol and wakes its connection. False

@@ -1,3 +1,4 @@
 //! One file per family: rows and handlers.
 
+pub mod config;
 pub mod connection;
