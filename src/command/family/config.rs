@@ -107,7 +107,7 @@ fn matching(pattern: &[u8]) -> Vec<(String, &'static Directive)> {
     config::all()
         .filter(|directive| !directive.is(config::Flags::HIDDEN))
         .flat_map(|directive| directive.names().map(move |name| (name, directive)))
-        .filter(|(name, _)| glob::matches_ignore_case(pattern, name.as_bytes()))
+        .filter(|(name, _)| glob::matches(pattern, name.as_bytes(), true))
         .map(|(name, directive)| (name.to_owned(), directive))
         .collect()
 }
