@@ -19,12 +19,49 @@ use std::{
 /// A reply that has not come after this long will not come: a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub struct Client {
-    stream: TcpStream,
+/// Bytes that came from a server, read as replies of one protocol.
+pub struct Replies {
     buffer: BytesMut,
     pub protocol: Protocol,
     /// The bytes of the last reply, for comparing two servers to the letter.
     pub last_raw: Vec<u8>,
+}
+
+impl Replies {
+    pub fn new(protocol: Protocol) -> Replies {
+        Replies { buffer: BytesMut::new(), protocol, last_raw: Vec::new() }
+    }
+
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next reply, when all of it is here.
+    pub fn next(&mut self) -> io::Result<Option<Tree>> {
+        let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, format!("{error:?}"));
+        if self.buffer.is_empty() {
+            return Ok(None);
+        }
+        let null_array = self.buffer.starts_with(b"*-1\r\n");
+        let (tree, raw) = match self.protocol {
+            Protocol::Resp2 => match decode_resp2(&mut self.buffer).map_err(invalid)? {
+                Some((_, _, raw)) if null_array => (Tree::NullArray, raw),
+                Some((frame, _, raw)) => (from_resp2(frame), raw),
+                None => return Ok(None),
+            },
+            Protocol::Resp3 => match decode_resp3(&mut self.buffer).map_err(invalid)? {
+                Some((frame, _, raw)) => (from_resp3(frame), raw),
+                None => return Ok(None),
+            },
+        };
+        self.last_raw = raw.to_vec();
+        Ok(Some(tree))
+    }
+}
+
+pub struct Client {
+    stream: TcpStream,
+    pub replies: Replies,
 }
 
 impl Client {
@@ -33,7 +70,7 @@ impl Client {
         stream.set_nodelay(true).expect("nodelay");
         stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("a write timeout");
-        Client { stream, buffer: BytesMut::new(), protocol: Protocol::Resp2, last_raw: Vec::new() }
+        Client { stream, replies: Replies::new(Protocol::Resp2) }
     }
 
     /// Connects and, for RESP3, says HELLO.
@@ -41,7 +78,7 @@ impl Client {
         let mut client = Client::connect(address);
         if protocol == Protocol::Resp3 {
             client.send(&["HELLO", "3"]);
-            client.protocol = Protocol::Resp3;
+            client.replies.protocol = Protocol::Resp3;
             let hello = client.receive();
             assert!(matches!(hello, Tree::Map(_)), "HELLO 3 answered {hello}");
         }
@@ -74,13 +111,13 @@ impl Client {
     /// The next reply; an error of kind `UnexpectedEof` when the server has closed.
     pub fn try_receive(&mut self) -> io::Result<Tree> {
         loop {
-            if let Some(tree) = self.decode()? {
+            if let Some(tree) = self.replies.next()? {
                 return Ok(tree);
             }
             let mut chunk = [0; 64 * 1024];
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(n) => self.buffer.extend_from_slice(&chunk[..n]),
+                Ok(n) => self.replies.feed(&chunk[..n]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -96,6 +133,11 @@ impl Client {
         replies
     }
 
+    /// Reads and forgets all until the server closes, whatever it is.
+    pub fn drain(&mut self) {
+        let _ = io::copy(&mut self.stream, &mut io::sink());
+    }
+
     /// Whether the server has closed this connection, all replies read.
     pub fn is_closed(&mut self) -> bool {
         matches!(
@@ -107,24 +149,6 @@ impl Client {
     /// Ends the sending side; the server may still answer.
     pub fn finish_sending(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);
-    }
-
-    fn decode(&mut self) -> io::Result<Option<Tree>> {
-        let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, format!("{error:?}"));
-        let null_array = self.buffer.starts_with(b"*-1\r\n");
-        let (tree, raw) = match self.protocol {
-            Protocol::Resp2 => match decode_resp2(&mut self.buffer).map_err(invalid)? {
-                Some((_, _, raw)) if null_array => (Tree::NullArray, raw),
-                Some((frame, _, raw)) => (from_resp2(frame), raw),
-                None => return Ok(None),
-            },
-            Protocol::Resp3 => match decode_resp3(&mut self.buffer).map_err(invalid)? {
-                Some((frame, _, raw)) => (from_resp3(frame), raw),
-                None => return Ok(None),
-            },
-        };
-        self.last_raw = raw.to_vec();
-        Ok(Some(tree))
     }
 }
 

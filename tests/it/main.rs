@@ -3,6 +3,9 @@
 
 #[allow(dead_code, reason = "taken into use with the first served instance")]
 mod client;
+mod command;
+mod harness;
+mod instance;
+mod model;
 mod structure;
-#[allow(dead_code, reason = "taken into use with the first served instance")]
 mod tree;

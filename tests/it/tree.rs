@@ -43,6 +43,8 @@ pub enum Tree {
     Boolean(bool),
     BigNumber(String),
     Verbatim(String, Vec<u8>),
+    /// No reply: the connection has ended.
+    Closed,
     // The rest only stands in what is expected.
     Any,
     IntegerIn(i64, i64),
@@ -200,6 +202,7 @@ fn parse_leaf(text: &str) -> Tree {
         "(true)" => return Tree::Boolean(true),
         "(false)" => return Tree::Boolean(false),
         "(any)" => return Tree::Any,
+        "(closed)" => return Tree::Closed,
         _ => {}
     }
     if text.starts_with('"') {
@@ -373,6 +376,7 @@ impl Tree {
             Tree::Boolean(value) => write!(out, "({value})"),
             Tree::BigNumber(digits) => write!(out, "(big number) {digits}"),
             Tree::Verbatim(format, text) => write!(out, "(verbatim {format}) {}", quote(text)),
+            Tree::Closed => out.write_str("(closed)"),
             Tree::Any => out.write_str("(any)"),
             Tree::IntegerIn(low, high) => write!(out, "(integer {low}..{high})"),
             Tree::Like(glob) => write!(out, "(like) {}", quote(glob)),

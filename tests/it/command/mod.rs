@@ -1,0 +1,12 @@
+//! Transcripts, one file per family of commands.
+
+mod bitmap;
+mod connection;
+mod dump;
+mod expire;
+mod hyperloglog;
+mod keys;
+mod pubsub;
+mod server;
+mod string;
+mod transactions;
