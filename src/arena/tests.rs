@@ -1,3 +1,5 @@
+//! Chunks, pages and cuts, under Miri too.
+
 use super::*;
 
 const SMALL: usize = 8 << 20;

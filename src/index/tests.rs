@@ -1,3 +1,5 @@
+//! The index against a map, under Miri too.
+
 use super::*;
 use crate::arena::Arena;
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+//! The keyspace against a map, under Miri too.
+
 use super::*;
 use std::collections::BTreeMap;
 

@@ -28,7 +28,7 @@
 //!   values, encodings and times to live in every database.
 
 use crate::{
-    instance::{Instance, Local},
+    instance::{Instance, Local, Served},
     tree::{Tree, dedent, split_words},
 };
 use flagstone::command::Protocol;
@@ -73,7 +73,7 @@ pub fn check(transcript: &str) {
                 transcript.run(&mut Local::new(&instance, protocol), "in process");
                 instance.check_restart();
             }
-            // transcript.run(&mut Served::new(protocol), "over TCP");
+            transcript.run(&mut Served::new(protocol), "over TCP");
         }
     }
 }

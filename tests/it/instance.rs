@@ -2,21 +2,37 @@
 //! still until a test moves it.
 
 use crate::{
-    client::Replies,
-    harness::{ByName, Session},
+    client::{self, Replies},
+    harness::{ByName, Session, protocol_after},
     tree::Tree,
 };
 use flagstone::{
-    command::{Client, Flow, Protocol, Shared, dispatch},
-    config::{Config, Policy},
+    command::{Client, Flow, Protocol, ReplyBuffer, Shared, dispatch},
+    config::{Config, Guard, Loaded, Policy},
     keyspace::{Keyspace, Options},
-    resp::encode::Encoder,
+    net::{self, Listener},
+    resp::Encoder,
+    server,
     util::clock::{Clock, UnixMillis},
 };
-use std::{sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 /// When the time of every instance begins: a day in November 2023.
 const START: UnixMillis = 1_700_000_000_000;
+
+/// What commands act on: a server's state, its time standing at [`START`].
+fn shared(clock: Clock) -> Arc<Shared> {
+    let mut loaded = Loaded::default();
+    loaded.settings.server_threads = 2;
+    loaded.settings.enable_debug_command = Guard::Yes;
+    loaded.settings.save = Default::default();
+    let config = Config::new(loaded);
+    let settings = config.current();
+    let mut options = Options::new(settings.databases as usize, settings.threads(), 0, Policy::NoEviction);
+    options.reserve = 1 << 32;
+    let keyspace = Keyspace::new(&options).expect("an arena can be reserved");
+    Arc::new(Shared::new(config, keyspace, Encoder::boxed, clock))
+}
 
 /// What commands act on, without a network around it.
 pub struct Instance {
@@ -25,12 +41,7 @@ pub struct Instance {
 
 impl Instance {
     pub fn new() -> Instance {
-        let config = Config::default();
-        let mut options = Options::new(config.current().databases as usize, 2, 0, Policy::NoEviction);
-        options.reserve = 1 << 32;
-        let keyspace = Keyspace::new(&options).expect("an arena can be reserved");
-        let shared = Shared::new(config, keyspace, Encoder::boxed, Clock::manual(START));
-        Instance { shared: Arc::new(shared) }
+        Instance { shared: shared(Clock::manual(START)) }
     }
 
     pub fn shared(&self) -> &Arc<Shared> {
@@ -79,7 +90,7 @@ impl LocalClient {
         let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
         let mut reply = Encoder::new(self.client.protocol);
         let flow = dispatch::execute(shared, &mut self.client, &args, &mut reply, shared.clock.now());
-        let mut bytes = flagstone::command::ReplyBuffer::take(&mut reply);
+        let mut bytes = reply.take();
         self.replies.protocol = self.client.protocol;
         self.client.handle.take_mail(&mut bytes);
         self.replies.feed(&bytes);
@@ -125,5 +136,86 @@ impl Session for Local {
 
     fn advance(&mut self, time: Duration) {
         self.shared.clock.advance(time.as_millis() as i64);
+    }
+}
+
+/// A server inside this process, on a free port of loopback; it ends when dropped.
+pub struct Server(server::Server);
+
+impl Server {
+    pub fn start() -> Server {
+        Server::with_clock(Clock::manual(START))
+    }
+
+    pub fn start_on_the_wall_clock() -> Server {
+        Server::with_clock(Clock::Wall)
+    }
+
+    fn with_clock(clock: Clock) -> Server {
+        let listener = net::tcp("127.0.0.1", 0, 128).expect("a free port of loopback");
+        Server(server::Server::start(shared(clock), vec![Listener::Tcp(listener)]).expect("threads can be started"))
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.0.addresses()[0]
+    }
+
+    pub fn shared(&self) -> &Arc<Shared> {
+        self.0.shared()
+    }
+
+    pub fn connect(&self, protocol: Protocol) -> client::Client {
+        client::Client::connect_as(self.address(), protocol)
+    }
+}
+
+/// A session over TCP with a server of its own.
+pub struct Served {
+    // The clients go before the server they are connected to.
+    clients: ByName<client::Client>,
+    server: Server,
+    protocol: Protocol,
+}
+
+impl Served {
+    pub fn new(protocol: Protocol) -> Served {
+        Served { clients: ByName::default(), server: Server::start(), protocol }
+    }
+
+    fn client(&mut self, name: &str) -> &mut client::Client {
+        self.clients.get(name, || self.server.connect(self.protocol))
+    }
+}
+
+fn or_closed(reply: io::Result<Tree>) -> Tree {
+    match reply {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Tree::Closed,
+        other => other.expect("a reply"),
+    }
+}
+
+impl Session for Served {
+    fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    fn call(&mut self, name: &str, args: &[Vec<u8>]) -> Tree {
+        let client = self.client(name);
+        client.send(args);
+        let before = client.replies.protocol;
+        client.replies.protocol = protocol_after(args, before);
+        let reply = or_closed(client.try_receive());
+        if matches!(reply, Tree::Error(_)) {
+            client.replies.protocol = before;
+        }
+        reply
+    }
+
+    fn next(&mut self, name: &str) -> Tree {
+        or_closed(self.client(name).try_receive())
+    }
+
+    fn advance(&mut self, time: Duration) {
+        self.server.shared().clock.advance(time.as_millis() as i64);
     }
 }

@@ -202,7 +202,8 @@ fn a_stranger_may_announce_little() {
 #[test]
 fn an_http_client_is_cut_off() {
     let server = Server::start();
-    for bytes in [&b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..], b"GET / HTTP/1.1\r\nHost: localhost:6379\r\n\r\n"] {
+    for bytes in [&b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n"[..], b"GET / HTTP/1.1\r\nHost: localhost:6379\r\n\r\n"]
+    {
         others_are_served(&server, |client| {
             client.write(bytes).expect("taken");
             // The request line may be answered as a command; what follows it is not.
@@ -246,13 +247,13 @@ fn a_client_that_does_not_read_is_given_up() {
 fn random_bytes() {
     let server = Server::start();
     let mut random = fastrand::Rng::with_seed(7);
-    let pieces: [&[u8]; 14] = [
-        b"*", b"$", b"\r\n", b"\n", b"-1", b"0", b"1", b"3", b"PING", b"SET", b"\"", b"'", b"\0\xff", b" ",
-    ];
+    let pieces: [&[u8]; 14] =
+        [b"*", b"$", b"\r\n", b"\n", b"-1", b"0", b"1", b"3", b"PING", b"SET", b"\"", b"'", b"\0\xff", b" "];
     others_are_served(&server, |_| {
         for _ in 0..200 {
             let mut client = server.connect(Protocol::Resp2);
-            let bytes: Vec<u8> = (0..random.usize(1..60)).flat_map(|_| pieces[random.usize(..pieces.len())].to_vec()).collect();
+            let bytes: Vec<u8> =
+                (0..random.usize(1..60)).flat_map(|_| pieces[random.usize(..pieces.len())].to_vec()).collect();
             let _ = client.write(&bytes);
             client.finish_sending();
             client.drain();

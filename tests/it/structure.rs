@@ -228,12 +228,13 @@ fn unsafe_stays_in_the_arena_and_gives_its_reasons() {
     report("unsafe code", faults);
 }
 
-/// An `unsafe fn` documents `# Safety`, anything else has a `SAFETY:` comment on or above its statement.
+/// An `unsafe fn` or trait documents `# Safety`, anything else has a `SAFETY:` comment on or above its statement.
 fn is_justified(source: &Source, at: usize) -> bool {
     let lines: Vec<&str> = source.text.lines().collect();
     let here = source.line_of(at) - 1;
     let rest = source.code[at..].trim_start_matches("unsafe").trim_start();
-    let wanted = if rest.starts_with("fn") || rest.starts_with("extern") { "# Safety" } else { "SAFETY:" };
+    let declares = ["fn", "extern", "trait"].iter().any(|word| rest.starts_with(word));
+    let wanted = if declares { "# Safety" } else { "SAFETY:" };
     if lines[here].contains(wanted) {
         return true;
     }
