@@ -1,5 +1,6 @@
 //! Errors a command answers with. The text is exactly what Redis sends.
 
+use crate::keyspace::OutOfMemory;
 use std::borrow::Cow;
 
 /// An error reply: the text begins with its code (`ERR syntax error`).
@@ -33,5 +34,11 @@ impl Error {
     /// The code before the first space, for `errorstats`.
     pub fn code(&self) -> &str {
         self.0.split(' ').next().unwrap_or("ERR")
+    }
+}
+
+impl From<OutOfMemory> for Error {
+    fn from(_: OutOfMemory) -> Self {
+        Error::OUT_OF_MEMORY
     }
 }

@@ -1,6 +1,7 @@
 //! Commands: parse the arguments, act on the keyspace, reply. A family file holds the rows of its
 //! commands and their handlers; `dispatch` is the one way in.
 
+pub mod args;
 pub mod client;
 pub mod clients;
 pub mod dispatch;

@@ -8,7 +8,7 @@ use super::{
 use std::sync::LazyLock;
 
 /// The families' rows.
-pub static FAMILIES: &[&[Spec]] = &[config::COMMANDS, connection::COMMANDS];
+pub static FAMILIES: &[&[Spec]] = &[config::COMMANDS, connection::COMMANDS, string::COMMANDS];
 
 /// A command or subcommand in its place in the table.
 pub struct Command {

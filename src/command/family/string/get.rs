@@ -1,0 +1,142 @@
+//! Commands that answer a string or part of it.
+
+use super::text;
+use crate::command::{
+    Args, CommandResult, Context, Error, Reply,
+    args::{self, TimeUnit},
+};
+use crate::keyspace::{Item, Type};
+
+/// Answers a string value as a bulk string, null when there is none.
+pub(super) fn answer(reply: &mut dyn Reply, item: Option<&Item<'_>>) -> CommandResult {
+    match item {
+        None => reply.null(),
+        Some(item) if item.kind != Type::String => return Err(Error::WRONG_TYPE),
+        Some(item) => reply.bulk(text(&item.value, &mut itoa::Buffer::new())),
+    }
+    Ok(())
+}
+
+pub fn get(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let mut db = cx.keys.db(cx.client.db);
+    answer(cx.reply, db.read(args[1]).as_ref())
+}
+
+pub fn mget(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    cx.reply.array(args.len() - 1);
+    let mut db = cx.keys.db(cx.client.db);
+    for key in &args[1..] {
+        match db.read(key) {
+            Some(item) if item.kind == Type::String => cx.reply.bulk(text(&item.value, &mut itoa::Buffer::new())),
+            _ => cx.reply.null(),
+        }
+    }
+    Ok(())
+}
+
+pub fn getdel(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let mut db = cx.keys.db(cx.client.db);
+    answer(cx.reply, db.read(args[1]).as_ref())?;
+    db.remove(args[1]);
+    Ok(())
+}
+
+enum Change {
+    None,
+    Persist,
+    At(TimeUnit),
+}
+
+pub fn getex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let change = match args {
+        [_, _] => Change::None,
+        [_, _, word] if args::is_word(word, "persist") => Change::Persist,
+        [_, _, word, _] => Change::At(TimeUnit::of_word(word).ok_or(Error::SYNTAX)?),
+        _ => return Err(Error::SYNTAX),
+    };
+    let mut db = cx.keys.db(cx.client.db);
+    let Some(item) = db.read(args[1]) else {
+        cx.reply.null();
+        return Ok(());
+    };
+    let had_expiry = item.expiry.is_some();
+    if item.kind != Type::String {
+        return Err(Error::WRONG_TYPE);
+    }
+    // The moment is looked at only when the key exists.
+    let expiry = match change {
+        Change::At(unit) => Some(unit.moment(args[3], cx.now, "getex")?),
+        Change::None | Change::Persist => None,
+    };
+    answer(cx.reply, Some(&item))?;
+    match (change, expiry) {
+        (Change::At(_), Some(at)) if at <= cx.now => {
+            db.remove(args[1]);
+        }
+        (Change::At(_), at) => {
+            db.set_expiry(args[1], at)?;
+        }
+        (Change::Persist, _) if had_expiry => {
+            db.set_expiry(args[1], None)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+pub fn strlen(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let mut db = cx.keys.db(cx.client.db);
+    let len = match db.read(args[1]) {
+        None => 0,
+        Some(item) if item.kind != Type::String => return Err(Error::WRONG_TYPE),
+        Some(item) => text(&item.value, &mut itoa::Buffer::new()).len(),
+    };
+    cx.reply.integer(len as i64);
+    Ok(())
+}
+
+pub fn getrange(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let (start, end) = (args::integer(args[2])?, args::integer(args[3])?);
+    let mut db = cx.keys.db(cx.client.db);
+    match db.read(args[1]) {
+        None => cx.reply.bulk(b""),
+        Some(item) if item.kind != Type::String => return Err(Error::WRONG_TYPE),
+        Some(item) => cx.reply.bulk(slice(text(&item.value, &mut itoa::Buffer::new()), start, end)),
+    }
+    Ok(())
+}
+
+/// The bytes from `start` to `end` (inclusive), where negative numbers count from the end.
+fn slice(bytes: &[u8], start: i64, end: i64) -> &[u8] {
+    let len = bytes.len() as i64;
+    // Two negative ends that cross mean nothing, even where clamping would make them meet.
+    if start < 0 && end < 0 && start > end {
+        return b"";
+    }
+    let absolute = |at: i64| if at < 0 { at.saturating_add(len).max(0) } else { at };
+    let (start, end) = (absolute(start), absolute(end).min(len - 1));
+    if start > end { b"" } else { &bytes[start as usize..=end as usize] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(start: i64, end: i64, expected: &str) {
+        assert_eq!(String::from_utf8_lossy(slice(b"Hello World", start, end)), expected, "{start} {end}");
+    }
+
+    #[test]
+    fn slices() {
+        check(0, 3, "Hell");
+        check(0, -1, "Hello World");
+        check(-4, -1, "orld");
+        check(5, 3, "");
+        check(5, 5000, " World");
+        check(-5000, 10000, "Hello World");
+        check(-5000, -4999, "H");
+        check(-4999, -5000, "");
+        check(i64::MIN, i64::MAX, "Hello World");
+        assert_eq!(slice(b"", 0, -1), b"");
+    }
+}
