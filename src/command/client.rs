@@ -90,6 +90,16 @@ impl Client {
         self.started = None;
     }
 
+    /// The connection has new commands, which begin now.
+    pub fn begin(&mut self, now: Instant) {
+        self.started = Some(now);
+    }
+
+    /// When the last command ended: a time at hand that costs no reading of the clock.
+    pub fn lapped(&self) -> Option<Instant> {
+        self.started
+    }
+
     /// Takes up changed settings.
     pub fn refresh_settings(&mut self) {
         let generation = self.shared.config.generation();

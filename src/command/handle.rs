@@ -13,6 +13,8 @@ const MAIL: u8 = 1 << 0;
 const KILLED: u8 = 1 << 1;
 /// A blocked client shall look again whether it may go on.
 const NUDGED: u8 = 1 << 2;
+/// The connection holds a larger read buffer than it seems to need.
+const TRIM: u8 = 1 << 3;
 
 #[derive(Default)]
 pub struct ClientHandle {
@@ -33,6 +35,8 @@ pub struct ClientHandle {
     /// Bytes waiting in the query buffer, and how many more it has room for.
     pub query_bytes: AtomicU64,
     pub query_free: AtomicU64,
+    /// The most bytes that waited at once since the cron last looked.
+    pub query_peak: AtomicU64,
     /// Bytes of replies not yet taken by the socket, and the capacity that holds them.
     pub output_bytes: AtomicU64,
     pub output_capacity: AtomicU64,
@@ -115,8 +119,20 @@ impl ClientHandle {
 
     /// Whether there was a nudge since the last call.
     pub fn take_nudge(&self) -> bool {
-        self.signals.load(Ordering::Acquire) & NUDGED != 0
-            && self.signals.fetch_and(!NUDGED, Ordering::AcqRel) & NUDGED != 0
+        self.take(NUDGED)
+    }
+
+    /// Has the connection give back what of its read buffer is not in use.
+    pub fn trim(&self) {
+        self.signal(TRIM);
+    }
+
+    pub fn take_trim(&self) -> bool {
+        self.take(TRIM)
+    }
+
+    fn take(&self, bit: u8) -> bool {
+        self.signals.load(Ordering::Acquire) & bit != 0 && self.signals.fetch_and(!bit, Ordering::AcqRel) & bit != 0
     }
 
     /// The connection leaves here how it is woken.

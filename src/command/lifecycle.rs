@@ -1,12 +1,15 @@
-//! How a command ends the server: SHUTDOWN sets the mark here, the thread that started the server
-//! waits for it.
+//! How a command steers the server around it: SHUTDOWN sets the mark here that the thread which
+//! started the server waits for; DEBUG holds the cron.
 
 use parking_lot::{Condvar, Mutex};
+use std::sync::atomic::AtomicBool;
 
 #[derive(Default)]
 pub struct Lifecycle {
     stopping: Mutex<bool>,
     changed: Condvar,
+    /// DEBUG PAUSE-CRON.
+    pub cron_paused: AtomicBool,
 }
 
 impl Lifecycle {

@@ -10,6 +10,8 @@ use std::cell::RefCell;
 
 /// Room for one read.
 pub const READ_SIZE: usize = 64 * 1024;
+/// What a connection keeps for itself while a request has arrived in part.
+pub const PRIVATE_SIZE: usize = 16 * 1024;
 /// Larger buffers go back to the allocator instead of the pool.
 const KEEP_MAX: usize = 128 * 1024;
 /// Buffers kept per thread; more are in use only while that many requests are in part.

@@ -20,21 +20,26 @@ use crate::{
     util::clock::UnixMillis,
 };
 use bytes::{Buf, BytesMut};
+use smallvec::SmallVec;
 use std::{
     future::poll_fn,
     io,
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::time::Sleep;
 
 /// Commands parsed ahead, whose keys are prefetched together.
 const AHEAD: usize = 32;
-/// After so many commands, or so many milliseconds, the thread's other connections get their turn.
+/// After so many commands, or so much time, the thread's other connections get their turn.
 const TURN_COMMANDS: usize = 1024;
-const TURN_MS: i64 = 2;
+const TURN_TIME: Duration = Duration::from_millis(2);
+/// No read is worth its while with less room.
+const ROOM_MIN: usize = 4 * 1024;
+/// A client is idle after this time, for what it is granted beyond the need of the moment.
+const IDLE_MS: i64 = 2000;
 /// Input that a blocked client may pile up before its connection stops reading.
 const BLOCKED_INPUT_MAX: usize = 1024 * 1024;
 /// Before AUTH a client needs no more than this (as in Redis).
@@ -77,6 +82,9 @@ pub struct Connection {
     socket: Socket,
     decoder: Decoder,
     input: BytesMut,
+    /// Whether `input` stays with this connection when it is empty: it was needed for a request
+    /// that came in part or was large, and the next may be like it.
+    private_input: bool,
     encoder: Encoder,
     /// How much of the encoder's output the socket has taken.
     sent: usize,
@@ -92,6 +100,8 @@ pub struct Connection {
     /// When the output's soft limit will have been passed for too long.
     soft_deadline: Option<UnixMillis>,
     timer: Option<Timer>,
+    /// Whether the handle knows how to wake this task.
+    attached: bool,
 }
 
 struct Timer {
@@ -108,6 +118,7 @@ impl Connection {
             socket,
             decoder: Decoder::new(),
             input: BytesMut::new(),
+            private_input: false,
             encoder,
             sent: 0,
             output: OutputWatch::default(),
@@ -117,13 +128,19 @@ impl Connection {
             input_ended: false,
             soft_deadline: None,
             timer: None,
+            attached: false,
         }
     }
 
     /// Serves the client until the connection ends.
     pub async fn serve(mut self) {
         let end = poll_fn(|cx| self.poll(cx)).await;
-        let id = self.client.handle.id;
+        let (id, stats) = (self.client.handle.id, &self.shared.stats);
+        match end {
+            End::QueryBuffer => stats.query_limit_closes.add(1),
+            End::OutputBuffer => stats.output_limit_closes.add(1),
+            End::Closed | End::Killed | End::Io(_) => {}
+        }
         match end {
             End::Closed => tracing::debug!(client = id, "client closed the connection"),
             End::Killed => tracing::debug!(client = id, "connection closed by the server"),
@@ -142,7 +159,10 @@ impl Connection {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        self.client.handle.attach(cx.waker());
+        if !self.attached {
+            self.attached = true;
+            self.client.handle.attach(cx.waker());
+        }
         if self.encoder.out.capacity() == 0 {
             self.encoder.out = buffers::take_output();
         }
@@ -158,27 +178,27 @@ impl Connection {
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Result<Turn, End> {
         self.client.refresh_settings();
-        let started = self.shared.clock.now();
-        let mut now = started;
+        self.limit_output();
+        let mut time = TurnTime::start(&self.shared, &mut self.client);
         let mut commands = 0;
         loop {
             if self.client.handle.is_killed() {
                 return Err(self.killed());
             }
             self.deliver();
-            if self.blocked.is_some() && !self.resume(&mut now) {
-                self.flush(cx, now)?;
+            if self.blocked.is_some() && !self.resume(time.now) {
+                self.flush(cx, time.now)?;
                 return self.watch_blocked(cx);
             }
-            self.run(&mut now, &mut commands, started)?;
-            let written = self.flush(cx, now)?;
+            self.run(&mut time, &mut commands)?;
+            let written = self.flush(cx, time.now)?;
             if self.closing {
                 return if written { Err(End::Closed) } else { Ok(Turn::Idle) };
             }
             if self.pending() > UNREAD_MAX {
                 return Ok(Turn::Idle);
             }
-            if commands >= TURN_COMMANDS || now - started >= TURN_MS {
+            if commands >= TURN_COMMANDS || time.is_over() {
                 return Ok(Turn::Yield);
             }
             if self.blocked.is_some() || self.decoder.waiting() > 0 {
@@ -187,13 +207,14 @@ impl Connection {
             if self.read(cx)?.is_pending() {
                 return Ok(Turn::Idle);
             }
-            now = self.shared.clock.now();
+            time.restart(&self.shared, &mut self.client);
+            self.client.handle.last_interaction.store(time.now, Relaxed);
         }
     }
 
     /// Runs the commands that have arrived, until they are used up, one of them blocks, the output
     /// should be written, or the turn is over.
-    fn run(&mut self, now: &mut UnixMillis, commands: &mut usize, started: UnixMillis) -> Result<(), End> {
+    fn run(&mut self, time: &mut TurnTime, commands: &mut usize) -> Result<(), End> {
         while self.blocked.is_none() && !self.closing {
             if self.decoder.waiting() == 0 {
                 let done = self.decoder.release();
@@ -205,15 +226,16 @@ impl Connection {
             if self.decoder.waiting() == 0 {
                 if let Some(error) = self.error.take() {
                     self.encoder.error_bytes(&error.message());
+                    self.shared.stats.protocol_errors.add(1);
                     tracing::debug!(client = self.client.handle.id, ?error, "protocol error");
                     self.closing = true;
                 }
                 return Ok(());
             }
-            self.execute(*now)?;
+            self.execute(time.now)?;
             *commands += 1;
-            *now = self.shared.clock.now();
-            if self.pending() >= FLUSH_AT || *commands >= TURN_COMMANDS || *now - started >= TURN_MS {
+            time.advance(&self.shared, &self.client);
+            if self.pending() >= FLUSH_AT || *commands >= TURN_COMMANDS || time.is_over() {
                 return Ok(());
             }
         }
@@ -227,6 +249,14 @@ impl Connection {
         // What may follow AUTH is not to be judged by the limits before it.
         let most = if limits.authenticated { AHEAD } else { 1 };
         self.error = self.decoder.parse(&mut self.input, &limits, most).err();
+        if self.decoder.waiting() > 1 {
+            // The first argument is the key of nearly every command that has one; where it is
+            // not, a cache line was fetched in vain.
+            let keys: SmallVec<[&[u8]; AHEAD]> = (0..self.decoder.waiting())
+                .filter_map(|ahead| self.decoder.peek_argument(&self.input, ahead, 1))
+                .collect();
+            self.shared.keyspace.prefetch(self.client.db, &keys);
+        }
     }
 
     /// Runs the next command.
@@ -251,10 +281,9 @@ impl Connection {
     }
 
     /// Asks whether a blocked client may go on; false when it stays blocked.
-    fn resume(&mut self, now: &mut UnixMillis) -> bool {
+    fn resume(&mut self, now: UnixMillis) -> bool {
         let Some(block) = self.blocked else { return true };
-        *now = self.shared.clock.now();
-        let due = block.deadline.is_some_and(|deadline| *now >= deadline);
+        let due = block.deadline.is_some_and(|deadline| now >= deadline);
         if !self.client.handle.take_nudge() && !due {
             return false;
         }
@@ -262,7 +291,7 @@ impl Connection {
         if block.retry {
             return true;
         }
-        match dispatch::resume(&self.shared, &mut self.client, &mut self.encoder, *now) {
+        match dispatch::resume(&self.shared, &mut self.client, &mut self.encoder, now) {
             Flow::Continue => {}
             Flow::Close => self.closing = true,
             Flow::Block(block) => self.blocked = Some(block),
@@ -286,12 +315,19 @@ impl Connection {
     fn read(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, End> {
         if self.input.capacity() == 0 {
             self.input = buffers::take_input();
+            self.private_input = false;
         }
-        // A long argument's room grows with what has arrived of it, never with what was announced.
+        let free = self.input.capacity() - self.input.len();
         let missing = self.decoder.missing(self.input.len());
-        let room = missing.min(self.input.len()).max(buffers::READ_SIZE);
-        if self.input.capacity() - self.input.len() < room.min(buffers::READ_SIZE / 4) {
-            self.input.reserve(room);
+        if missing > free {
+            // A long argument's room grows with what has arrived of it, never with what was
+            // announced.
+            if free < buffers::READ_SIZE {
+                self.input.reserve(missing.min(self.input.len().max(buffers::READ_SIZE)));
+                self.private_input = true;
+            }
+        } else if free < ROOM_MIN {
+            self.input.reserve(buffers::PRIVATE_SIZE);
         }
         let count = match self.socket.poll_read(cx, &mut self.input) {
             Poll::Pending => return Ok(Poll::Pending),
@@ -302,11 +338,13 @@ impl Connection {
             self.closing = true;
             return Ok(Poll::Ready(()));
         }
-        let handle = &self.client.handle;
-        handle.network_in.fetch_add(count as u64, Ordering::Relaxed);
-        handle.last_interaction.store(self.shared.clock.now(), Ordering::Relaxed);
-        handle.query_bytes.store(self.input.len() as u64, Ordering::Relaxed);
-        handle.query_free.store((self.input.capacity() - self.input.len()) as u64, Ordering::Relaxed);
+        let (handle, worker) = (&self.client.handle, self.shared.stats.worker(self.client.worker));
+        worker.network_in.add(count as u64);
+        worker.reads.add(1);
+        handle.network_in.fetch_add(count as u64, Relaxed);
+        handle.query_bytes.store(self.input.len() as u64, Relaxed);
+        handle.query_free.store((self.input.capacity() - self.input.len()) as u64, Relaxed);
+        handle.query_peak.fetch_max(self.input.len() as u64, Relaxed);
         let limit = match self.client.authenticated {
             true => self.client.settings.client_query_buffer_limit,
             false => self.client.settings.client_query_buffer_limit.min(UNAUTHENTICATED_QUERY_MAX),
@@ -330,9 +368,12 @@ impl Connection {
             }
         }
         if self.sent > before {
-            let handle = &self.client.handle;
-            handle.network_out.fetch_add((self.sent - before) as u64, Ordering::Relaxed);
-            handle.last_interaction.store(now, Ordering::Relaxed);
+            let count = (self.sent - before) as u64;
+            let (handle, worker) = (&self.client.handle, self.shared.stats.worker(self.client.worker));
+            worker.network_out.add(count);
+            worker.writes.add(1);
+            handle.network_out.fetch_add(count, Relaxed);
+            handle.last_interaction.store(now, Relaxed);
         }
         if all {
             self.encoder.out.clear();
@@ -342,6 +383,7 @@ impl Connection {
             self.encoder.out.drain(..self.sent);
             self.sent = 0;
         }
+        self.limit_output();
         self.soft_deadline = match self.judge_output(now)? {
             Verdict::Until(until) => Some(until),
             Verdict::Fine | Verdict::Close => None,
@@ -355,10 +397,18 @@ impl Connection {
     }
 
     fn judge_output(&mut self, now: UnixMillis) -> Result<Verdict, End> {
+        if self.encoder.truncated {
+            return Err(End::OutputBuffer);
+        }
         match self.output.judge(self.pending(), self.output_limit(), now) {
             Verdict::Close => Err(End::OutputBuffer),
             verdict => Ok(verdict),
         }
+    }
+
+    /// No reply goes on growing once the client is sure to be closed for it.
+    fn limit_output(&mut self) {
+        self.encoder.limit = hard_limit(self.output_limit()).saturating_add(self.sent);
     }
 
     fn output_limit(&self) -> OutputLimit {
@@ -373,7 +423,7 @@ impl Connection {
     }
 
     fn killed(&self) -> End {
-        if self.client.handle.output_limit_passed.load(Ordering::Relaxed) { End::OutputBuffer } else { End::Killed }
+        if self.client.handle.output_limit_passed.load(Relaxed) { End::OutputBuffer } else { End::Killed }
     }
 
     /// Has the task woken when something is due that no byte will announce.
@@ -398,22 +448,91 @@ impl Connection {
     /// The turn is over: gives back the buffers that hold nothing, and notes for CLIENT LIST what
     /// the others hold.
     fn rest(&mut self) {
+        self.client.idle();
         if self.blocked.is_none() && self.decoder.waiting() == 0 {
             let done = self.decoder.release();
             self.input.advance(done);
         }
-        if self.input.is_empty() && self.input.capacity() > 0 {
-            buffers::give_input(std::mem::take(&mut self.input));
-        }
+        self.rest_input();
         if self.encoder.out.is_empty() {
             buffers::give_output(std::mem::take(&mut self.encoder.out));
         }
         let handle = &self.client.handle;
-        handle.query_bytes.store(self.input.len() as u64, Ordering::Relaxed);
-        handle.query_free.store((self.input.capacity() - self.input.len()) as u64, Ordering::Relaxed);
-        handle.output_bytes.store(self.pending() as u64, Ordering::Relaxed);
-        handle.output_capacity.store(self.encoder.out.capacity() as u64, Ordering::Relaxed);
-        handle.argument_bytes.store(self.decoder.argument_bytes(), Ordering::Relaxed);
-        handle.output_limit.store(hard_limit(self.output_limit()) as u64, Ordering::Relaxed);
+        handle.query_bytes.store(self.input.len() as u64, Relaxed);
+        handle.query_free.store((self.input.capacity() - self.input.len()) as u64, Relaxed);
+        handle.output_bytes.store(self.pending() as u64, Relaxed);
+        handle.output_capacity.store(self.encoder.out.capacity() as u64, Relaxed);
+        handle.argument_bytes.store(self.decoder.argument_bytes(), Relaxed);
+        handle.output_limit.store(hard_limit(self.output_limit()) as u64, Relaxed);
+    }
+
+    fn rest_input(&mut self) {
+        if self.client.handle.take_trim() && self.private_input {
+            // The cron has seen that so much room is not needed.
+            let idle = self.shared.clock.now() - self.client.handle.last_interaction.load(Relaxed);
+            if idle < IDLE_MS || !self.input.is_empty() {
+                self.keep_input(if idle < IDLE_MS { buffers::PRIVATE_SIZE } else { 0 });
+            } else {
+                self.input = BytesMut::new();
+            }
+        }
+        match (self.private_input, self.input.is_empty()) {
+            (_, true) if self.input.capacity() == 0 => {}
+            (true, true) => {
+                // What was consumed at its head counts again as room; if not, it does later.
+                let _ = self.input.try_reclaim(self.input.capacity() + 1);
+            }
+            (true, false) => {}
+            (false, true) => buffers::give_input(std::mem::take(&mut self.input)),
+            (false, false) if self.input.len() < buffers::PRIVATE_SIZE => {
+                let shared = self.keep_input(buffers::PRIVATE_SIZE);
+                buffers::give_input(shared);
+            }
+            (false, false) => self.private_input = true,
+        }
+    }
+
+    /// Moves the input to a buffer of its own of at least `size`; answers the one it was in.
+    fn keep_input(&mut self, size: usize) -> BytesMut {
+        let mut private = BytesMut::with_capacity(size.max(self.input.len()));
+        private.extend_from_slice(&self.input);
+        self.private_input = true;
+        std::mem::replace(&mut self.input, private)
+    }
+}
+
+/// The time within a turn. The wall is looked at once per read; after that the end of one command,
+/// which is measured anyway, is the time of the next.
+struct TurnTime {
+    /// When the turn began.
+    turn: Instant,
+    /// When the wall was looked at, by the steady clock, and what it showed.
+    base: Instant,
+    wall: UnixMillis,
+    now: UnixMillis,
+    latest: Instant,
+}
+
+impl TurnTime {
+    fn start(shared: &Shared, client: &mut Client) -> Self {
+        let (base, wall) = (Instant::now(), shared.clock.now());
+        client.begin(base);
+        TurnTime { turn: base, base, wall, now: wall, latest: base }
+    }
+
+    /// Something was read: commands begin now.
+    fn restart(&mut self, shared: &Shared, client: &mut Client) {
+        let turn = self.turn;
+        *self = TurnTime { turn, ..TurnTime::start(shared, client) };
+    }
+
+    /// A command has ended.
+    fn advance(&mut self, shared: &Shared, client: &Client) {
+        self.latest = client.lapped().unwrap_or(self.latest);
+        self.now = shared.clock.after(self.wall, self.latest.duration_since(self.base));
+    }
+
+    fn is_over(&self) -> bool {
+        self.latest.duration_since(self.turn) >= TURN_TIME
     }
 }

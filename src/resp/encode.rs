@@ -7,11 +7,16 @@ use crate::command::{Protocol, Reply, ReplyBuffer};
 pub struct Encoder {
     pub out: Vec<u8>,
     pub protocol: Protocol,
+    /// Once `out` is longer, nothing more is written: the client has left so much unread that it
+    /// will be closed, and the rest of a huge reply would only take memory.
+    pub limit: usize,
+    /// Whether something was left out for that reason.
+    pub truncated: bool,
 }
 
 impl Encoder {
     pub fn new(protocol: Protocol) -> Self {
-        Encoder { out: Vec::new(), protocol }
+        Encoder { out: Vec::new(), protocol, limit: usize::MAX, truncated: false }
     }
 
     /// Boxed, as `Shared::encoder` wants it.
@@ -80,6 +85,10 @@ impl Reply for Encoder {
     }
 
     fn bulk(&mut self, bytes: &[u8]) {
+        if self.out.len() > self.limit {
+            self.truncated = true;
+            return;
+        }
         self.out.reserve(bytes.len() + 16);
         self.length(b'$', bytes.len());
         self.out.extend_from_slice(bytes);

@@ -4,12 +4,18 @@ use crate::command::Shared;
 use parking_lot::{Condvar, Mutex};
 use std::{
     io,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 const PERIOD: Duration = Duration::from_millis(100);
+/// The keyspace's share of a period: about a twentieth of a core at most.
+const KEYSPACE_TIME: Duration = Duration::from_millis(5);
+/// A read buffer above this size is trimmed when half of it has not been needed.
+const LARGE_BUFFER: u64 = 32 * 1024;
+/// Any private one is when its client has been idle for this long.
+const IDLE_MS: i64 = 2000;
 /// Every so many periods: what need not happen ten times a second.
 const SECOND: u64 = 10;
 
@@ -56,9 +62,31 @@ impl Drop for Cron {
 }
 
 fn run(shared: &Arc<Shared>, beat: u64) {
+    if shared.lifecycle.cron_paused.load(Relaxed) {
+        return;
+    }
     let now = shared.clock.now();
+    let began = Instant::now();
+    shared.keyspace.cron(now, &mut || began.elapsed() < KEYSPACE_TIME);
+    trim_query_buffers(shared, now);
     if beat.is_multiple_of(SECOND) {
         close_idle_clients(shared, now);
+    }
+}
+
+/// Connections that hold more of a read buffer than they use are told to give it back.
+fn trim_query_buffers(shared: &Shared, now: i64) {
+    for handle in shared.clients.all() {
+        let free = handle.query_free.load(Relaxed);
+        let held = handle.query_bytes.load(Relaxed) + free;
+        if free == 0 {
+            continue;
+        }
+        let peak = handle.query_peak.swap(0, Relaxed);
+        let idle = now - handle.last_interaction.load(Relaxed) > IDLE_MS;
+        if idle || (held > LARGE_BUFFER && peak < held / 2) {
+            handle.trim();
+        }
     }
 }
 
@@ -69,7 +97,7 @@ fn close_idle_clients(shared: &Shared, now: i64) {
         return;
     }
     for handle in shared.clients.all() {
-        let idle = now - handle.last_interaction.load(std::sync::atomic::Ordering::Relaxed);
+        let idle = now - handle.last_interaction.load(Relaxed);
         if idle > timeout_ms {
             tracing::debug!(client = handle.id, "closing idle client");
             handle.kill();

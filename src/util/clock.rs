@@ -33,6 +33,14 @@ impl Clock {
         }
     }
 
+    /// The time `elapsed` after `now` answered `base`, without reading the wall clock again.
+    pub fn after(&self, base: UnixMillis, elapsed: std::time::Duration) -> UnixMillis {
+        match self {
+            Clock::Wall => base.saturating_add(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)),
+            Clock::Manual(_) => self.now(),
+        }
+    }
+
     /// Moves a manual clock; the wall's cannot be moved.
     pub fn advance(&self, ms: i64) {
         if let Clock::Manual(now) = self {
