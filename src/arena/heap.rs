@@ -218,33 +218,50 @@ impl ShardHeap {
         // SAFETY: the page is this shard's, whose lock is held, and it is not resident: no slice
         // into it was ever lent, because every access compares the resident bit first.
         let bytes = unsafe { self.arena.mapping.slice_mut(page.start().byte(), PAGE) };
-        if let Some(source) = source
-            && let Err(reason) = source.load(page, bytes)
-        {
+        let damage = source.and_then(|source| source.load(page, bytes).err());
+        if let Some(reason) = &damage {
             bytes.fill(0);
             self.arena.damaged_pages.fetch_add(1, Relaxed);
             tracing::error!(page = page.0, reason, "a page of the snapshot is damaged; its keys are gone");
         }
         let entry = self.entry(page);
-        match meta.kind() {
-            Kind::Slab => {
-                let fill = Fill::of_loaded(bytes, class_size(meta.class()));
-                entry.set_fill(fill);
-                self.count_free(meta.class(), (PAGE / class_size(meta.class())) as i32 - i32::from(fill.used));
-                self.slab_blocks.set(self.slab_blocks.get() + u64::from(fill.blocks));
-                self.chunk_bytes.set(self.chunk_bytes.get() + fill.used as u64 * class_size(meta.class()) as u64);
-                self.arena.count_blocks(fill.blocks.into());
-                entry.set_meta(meta.resident());
-                if fill.has_room(meta.class()) {
-                    self.list(page, meta.class());
-                }
+        let class = meta.class();
+        if meta.kind() == Kind::Slab {
+            // A damaged page stays out of use: what still refers to it must find nothing there.
+            let fill = if damage.is_some() {
+                Fill::quarantined(class_size(class))
+            } else {
+                Fill::of_loaded(bytes, class_size(class))
+            };
+            entry.set_fill(fill);
+            self.count_free(class, (PAGE / class_size(class)) as i32 - i32::from(fill.used));
+            self.slab_blocks.set(self.slab_blocks.get() + u64::from(fill.blocks));
+            self.chunk_bytes.set(self.chunk_bytes.get() + fill.used as u64 * class_size(class) as u64);
+            self.arena.count_blocks(fill.blocks.into());
+            entry.set_meta(meta.resident());
+            if fill.has_room(class) {
+                self.list(page, class);
             }
-            _ => {
-                let blocks = entry.blocks_in_use() as u32;
-                self.large_blocks.set(self.large_blocks.get() + u64::from(blocks));
-                self.arena.count_blocks(blocks);
-                entry.set_meta(meta.resident());
-            }
+            return;
+        }
+        let blocks = entry.blocks_in_use() as u32;
+        self.large_blocks.set(self.large_blocks.get() + u64::from(blocks));
+        self.arena.count_blocks(blocks);
+        entry.set_meta(meta.resident());
+        if damage.is_some() {
+            self.forget_run(page);
+        }
+    }
+
+    /// A large value of which a page is damaged is gone as a whole: its head says so.
+    fn forget_run(&self, page: PageId) {
+        let head =
+            (1..=page.0).rev().map(PageId).find(|page| self.owned(*page).is_none_or(|meta| meta.kind() != Kind::Tail));
+        if let Some(head) = head.filter(|head| self.owned(*head).is_some_and(|meta| meta.kind() == Kind::Large)) {
+            self.make_resident(head);
+            // SAFETY: the head is this shard's and resident; a slice into a run is only lent after
+            // all its pages are resident, which this one was not yet.
+            unsafe { self.arena.mapping.slice_mut(head.start().byte(), 16) }.fill(0);
         }
     }
 

@@ -33,6 +33,7 @@ mod slab;
 pub use class::{CLASSES, MAX_SLAB, class_of, class_size};
 pub use cut::{Block, CutSink, SavedPage};
 pub use heap::{HeapStats, ShardHeap};
+pub use mapping::map_file;
 pub use offset::{BLOCK, BLOCKS_PER_PAGE, Offset, PAGE, PageId};
 pub use pages::{Kind, PageMeta};
 

@@ -17,6 +17,12 @@ impl Fill {
         self.free != Fill::NONE || (self.bump as usize) < PAGE / class_size(class)
     }
 
+    /// Of a page that takes no part any more: every chunk counts as used.
+    pub(super) fn quarantined(size: usize) -> Fill {
+        let chunks = (PAGE / size) as u16;
+        Fill { free: Fill::NONE, used: chunks, bump: chunks, blocks: super::BLOCKS_PER_PAGE as u16 }
+    }
+
     /// Reads how full a page is from its bytes, and chains its free chunks anew.
     pub(super) fn of_loaded(page: &mut [u8], size: usize) -> Fill {
         let mut fill = Fill::EMPTY;
@@ -77,8 +83,8 @@ impl ShardHeap {
         let (page, size) = (at.page(), class_size(class));
         // The access makes the page resident and its fill known.
         let Some(head) = self.range_mut(at, 0..4).first_chunk_mut::<4>() else { return };
+        debug_assert!(head[0] != TAG_FREE, "{at:?} is freed twice");
         if matches!(head[0], TAG_FREE | TAG_UNUSED) {
-            debug_assert!(false, "{at:?} is freed twice");
             return;
         }
         let mut fill = self.entry(page).fill();

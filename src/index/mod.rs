@@ -214,6 +214,10 @@ impl Index {
         loop {
             let entry = self.entry(heap, position);
             let segment = Segment { at: entry.segment, size: entry.size };
+            if heap.span(segment.at) == 0 {
+                // Only a damaged directory leads nowhere.
+                return Err(ArenaFull);
+            }
             if segment.insert(heap, slot.with_tag(entry.tag(position))) {
                 break;
             }
@@ -337,7 +341,7 @@ impl Index {
         let slots = segment.slots(heap);
         // The stash may be too small for a skewed segment: then the next size serves.
         while usize::from(size) < SIZES.len() {
-            let new = Segment::create(heap, size, entry.depth, self.database, segment.prefix(heap))?;
+            let new = Segment::create(heap, size, entry.depth, self.database, position & prefix_mask(entry.depth))?;
             if new.fill(heap, &slots) {
                 self.point(heap, position, Entry { segment: new.at, size, depth: entry.depth });
                 heap.free(segment.at);
@@ -351,7 +355,13 @@ impl Index {
         }
         // Too skewed for any: the caller goes on to split or chain, which it can tell by the
         // largest size.
-        let new = Segment::create(heap, SIZES.len() as u8 - 1, entry.depth, self.database, segment.prefix(heap))?;
+        let new = Segment::create(
+            heap,
+            SIZES.len() as u8 - 1,
+            entry.depth,
+            self.database,
+            position & prefix_mask(entry.depth),
+        )?;
         new.fill_chained(heap, &slots)?;
         self.point(heap, position, Entry { segment: new.at, size: new.size, depth: entry.depth });
         heap.free(segment.at);
@@ -384,7 +394,7 @@ impl Index {
             halves[half].push(slot.with_tag(((position << depth) >> 50) as u16));
         }
         let bit = 1 << (63 - entry.depth);
-        let prefix = segment.prefix(heap);
+        let prefix = position & prefix_mask(entry.depth);
         let mut new = [Offset::NULL; 2];
         let mut sizes = [0; 2];
         for (half, slots) in halves.iter().enumerate() {
@@ -431,7 +441,7 @@ impl Index {
             |slots: Vec<Slot>, bit: u16| slots.into_iter().map(move |slot| slot.with_tag(bit << 13 | slot.tag() >> 1));
         let bit = bit_of(position);
         let slots: Vec<Slot> = lift(own.slots(heap), bit).chain(lift(other.slots(heap), bit ^ 1)).collect();
-        let prefix = own.prefix(heap) & other.prefix(heap);
+        let prefix = position & prefix_mask(entry.depth - 1);
         let new = Segment::create_for(heap, &slots, entry.depth - 1, self.database, prefix)?;
         self.deepest -= if entry.depth == self.depth { 2 } else { 0 };
         self.point(heap, position, Entry { segment: new.at, size: new.size, depth: entry.depth - 1 });

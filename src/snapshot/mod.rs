@@ -1,1 +1,21 @@
-//! snapshot.
+//! Snapshots: the arena written to a file as it was at one moment, and mapped again at the start.
+//!
+//! A snapshot begins with a cut (one atomic increment, see [`crate::arena`]) and needs no fork: the
+//! sweep takes page after page under its shard's lock, and changes meanwhile copy the old block
+//! first. On start the file's tables are checked, the file is mapped, and the server serves;
+//! a page comes into the arena at its first touch, its checksums verified then.
+//!
+//! `docs/format.md` describes the bytes.
+
+mod format;
+mod image;
+mod pool;
+mod save;
+mod saver;
+
+pub use image::{Image, LoadError};
+pub use save::{Report, save};
+pub use saver::{Saver, SaverStatus};
+
+#[cfg(test)]
+mod tests;

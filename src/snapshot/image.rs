@@ -1,0 +1,296 @@
+//! Reading an image: everything but the data is checked before the server serves; the data, when
+//! it is first touched.
+
+use super::format::{self, BLOCK_ENTRY, PAGE_ENTRY, ROOT, SUPERBLOCK, Superblock, TableAt};
+use crate::{
+    arena::{BLOCK, BLOCKS_PER_PAGE, Kind, PAGE, PageId, PageMeta, PageSource, class_size, map_file},
+    keyspace::{Keyspace, Options, ShardSet, Ttl, Value},
+    util::clock::UnixMillis,
+};
+use memmap2::{Advice, Mmap};
+use std::{
+    fmt,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Why an image cannot be used.
+#[derive(Debug)]
+pub enum LoadError {
+    Io {
+        path: PathBuf,
+        error: io::Error,
+    },
+    /// Names the field, what was found and what was expected.
+    Invalid {
+        path: PathBuf,
+        reason: String,
+    },
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::Io { path, error } => write!(f, "the snapshot {} can't be read: {error}", path.display()),
+            LoadError::Invalid { path, reason } => write!(f, "the snapshot {} can't be used: {reason}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// An image whose tables have been checked.
+pub struct Image {
+    superblock: Superblock,
+    pages: Vec<(PageId, PageMeta, u32)>,
+    roots: Vec<[u64; 4]>,
+    data: Data,
+}
+
+/// The data blocks: what is read when a page is first touched.
+struct Data {
+    file: File,
+    mapping: Mmap,
+    /// (block, checksum), ascending.
+    blocks: Vec<(u32, u32)>,
+}
+
+impl Image {
+    /// Opens and checks the image at `path`; `None` when there is no such file.
+    pub fn open(path: &Path) -> Result<Option<Image>, LoadError> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(LoadError::Io { path: path.into(), error }),
+        };
+        let image = Image::read(file).map_err(|problem| match problem {
+            Problem::Io(error) => LoadError::Io { path: path.into(), error },
+            Problem::Invalid(reason) => LoadError::Invalid { path: path.into(), reason },
+        })?;
+        Ok(Some(image))
+    }
+
+    fn read(file: File) -> Result<Image, Problem> {
+        use std::os::unix::fs::FileExt;
+        let len = file.metadata()?.len();
+        if len < SUPERBLOCK as u64 {
+            return Err(Problem::Invalid(format!("length: found {len}, expected at least {SUPERBLOCK}")));
+        }
+        let mut first = [0; SUPERBLOCK];
+        file.read_exact_at(&mut first, 0)?;
+        let superblock = Superblock::decode(&first).map_err(Problem::Invalid)?;
+        if superblock.file_len != len {
+            return Err(Problem::Invalid(format!("length: found {len}, expected {}", superblock.file_len)));
+        }
+        let read = |name: &str, table: TableAt, row: usize| -> Result<Vec<u8>, Problem> {
+            let bytes = table
+                .rows
+                .checked_mul(row as u64)
+                .filter(|bytes| table.offset.checked_add(*bytes).is_some_and(|end| end <= len));
+            let Some(bytes) = bytes else {
+                return Err(Problem::Invalid(format!(
+                    "{name}: {} rows at {} do not fit the file",
+                    table.rows, table.offset
+                )));
+            };
+            let mut rows = vec![0; bytes as usize];
+            file.read_exact_at(&mut rows, table.offset)?;
+            let crc = crc32c::crc32c(&rows);
+            if crc != table.crc {
+                return Err(Problem::Invalid(format!(
+                    "{name} checksum: found {crc:#010x}, expected {:#010x}",
+                    table.crc
+                )));
+            }
+            Ok(rows)
+        };
+        let word = |bytes: &[u8]| u64::from_le_bytes(*bytes.first_chunk().unwrap_or(&[0; 8]));
+        let pages: Vec<_> = read("page table", superblock.pages, PAGE_ENTRY)?
+            .chunks_exact(PAGE_ENTRY)
+            .map(|row| (PageId(word(row) as u32), PageMeta(word(&row[8..])), (word(row) >> 32) as u32))
+            .collect();
+        let blocks: Vec<_> = read("block table", superblock.blocks, BLOCK_ENTRY)?
+            .chunks_exact(BLOCK_ENTRY)
+            .map(|row| (word(row) as u32, (word(row) >> 32) as u32))
+            .collect();
+        let roots: Vec<[u64; 4]> = read("root table", superblock.roots, ROOT)?
+            .chunks_exact(ROOT)
+            .map(|row| std::array::from_fn(|i| word(&row[i * 8..])))
+            .collect();
+        check_tables(&superblock, &pages, &blocks, &roots).map_err(Problem::Invalid)?;
+        let mapping = map_file(&file)?;
+        let _ = mapping.advise(Advice::Random);
+        Ok(Image { superblock, pages, roots, data: Data { file, mapping, blocks } })
+    }
+
+    /// When the snapshot was taken.
+    pub fn saved_at_ms(&self) -> UnixMillis {
+        self.superblock.saved_at_ms
+    }
+
+    /// Bytes of data.
+    pub fn bytes(&self) -> u64 {
+        (self.data.blocks.len() * BLOCK) as u64
+    }
+
+    /// Makes a keyspace of the image: at once when the hash function still places keys as it did,
+    /// else by storing every key anew.
+    pub fn into_keyspace(self, options: &Options, now: UnixMillis) -> Result<Keyspace, LoadError> {
+        let mut adapted = options.clone();
+        adapted.shards = self.superblock.shards as usize;
+        adapted.databases = options.databases.max(self.superblock.databases as usize);
+        adapted.hash_keys = self.superblock.hash_keys;
+        adapted.reserve = options.reserve.max(self.superblock.frontier as usize * PAGE * 2);
+        let io = |error| LoadError::Io { path: PathBuf::new(), error };
+        let keyspace = Keyspace::new(&adapted).map_err(io)?;
+        let same_hash = format::hash_vector(&keyspace) == self.superblock.hash_vector;
+        let databases = self.superblock.databases as usize;
+        keyspace.arena().attach(&self.pages, Arc::new(self.data)).map_err(|_| LoadError::Invalid {
+            path: PathBuf::new(),
+            reason: "it is larger than the address space reserved".into(),
+        })?;
+        for (shard, roots) in self.roots.chunks_exact(databases).enumerate() {
+            if !keyspace.adopt_roots(shard, roots) {
+                return Err(LoadError::Invalid {
+                    path: PathBuf::new(),
+                    reason: format!("root of shard {shard}: impossible values"),
+                });
+            }
+        }
+        if same_hash {
+            return Ok(keyspace);
+        }
+        tracing::warn!("the snapshot was written with another hash function; its keys are stored anew");
+        rebuild(&keyspace, &adapted, now).map_err(io)
+    }
+}
+
+/// Stores every key of `old`, whose index cannot be searched but can be walked, in a new keyspace.
+fn rebuild(old: &Keyspace, options: &Options, now: UnixMillis) -> io::Result<Keyspace> {
+    let new = Keyspace::new(options)?;
+    for db in 0..options.databases {
+        let mut cursor = 0;
+        loop {
+            let mut stored = Ok(());
+            cursor = old.lock(ShardSet::NONE, now).scan(db, cursor, 100, &mut |key, item| {
+                let mut locked = new.lock(new.shard_set(std::iter::once(key)), now);
+                let ttl = item.expiry.map_or(Ttl::Clear, Ttl::At);
+                let put = match item.value {
+                    Value::Int(n) => locked.db(db).set_int(key, n, ttl),
+                    Value::Bytes(bytes) => locked.db(db).set(key, bytes, ttl),
+                };
+                stored = stored.and(put);
+            });
+            stored.map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+            if cursor == 0 {
+                break;
+            }
+        }
+    }
+    Ok(new)
+}
+
+enum Problem {
+    Io(io::Error),
+    Invalid(String),
+}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        Problem::Io(error)
+    }
+}
+
+/// What the arena will rely on: rows in order, within bounds, runs whole, owners that exist.
+fn check_tables(
+    superblock: &Superblock,
+    pages: &[(PageId, PageMeta, u32)],
+    blocks: &[(u32, u32)],
+    roots: &[[u64; 4]],
+) -> Result<(), String> {
+    let frontier = superblock.frontier;
+    let wanted = superblock.shards as u64 * superblock.databases as u64;
+    if roots.len() as u64 != wanted {
+        return Err(format!("root table: found {} rows, expected {wanted}", roots.len()));
+    }
+    if !pages.is_sorted_by(|a, b| a.0 < b.0) || pages.iter().any(|(page, ..)| page.0 == 0 || page.0 as u64 >= frontier)
+    {
+        return Err("page table: rows out of order or beyond the data".into());
+    }
+    if !blocks.is_sorted_by(|a, b| a.0 < b.0)
+        || blocks.last().is_some_and(|(block, _)| *block as u64 >= frontier * BLOCKS_PER_PAGE as u64)
+    {
+        return Err("block table: rows out of order or beyond the data".into());
+    }
+    let mut tails_left = 0;
+    let mut previous: Option<(PageId, PageMeta)> = None;
+    for (page, meta, blocks) in pages {
+        let problem = |what: &str| Err(format!("page table: page {}: {what}", page.0));
+        if meta.shard() as u32 >= superblock.shards {
+            return problem("its shard does not exist");
+        }
+        let follows = previous.is_some_and(|(before, of)| before.0 + 1 == page.0 && of.shard() == meta.shard());
+        match meta.kind() {
+            Kind::Tail if tails_left > 0 && follows => tails_left -= 1,
+            Kind::Slab if tails_left == 0 && class_size(meta.class()) > 0 && *blocks as usize <= BLOCKS_PER_PAGE => {}
+            Kind::Large
+                if tails_left == 0
+                    && meta.run() > 0
+                    && *blocks as u64 <= meta.run() as u64 * BLOCKS_PER_PAGE as u64 =>
+            {
+                tails_left = meta.run() - 1;
+            }
+            _ => return problem("its kind does not fit its neighbours"),
+        }
+        previous = Some((*page, *meta));
+    }
+    if tails_left > 0 { Err("page table: the last run is cut off".into()) } else { Ok(()) }
+}
+
+impl PageSource for Data {
+    fn load(&self, page: PageId, into: &mut [u8]) -> Result<(), String> {
+        let first = page.0 * BLOCKS_PER_PAGE as u32;
+        let rows = self.blocks.partition_point(|(block, _)| *block < first)
+            ..self.blocks.partition_point(|(block, _)| *block < first + BLOCKS_PER_PAGE as u32);
+        // A file that was cut short while it is mapped would be a fault at the access.
+        let len = self.file.metadata().map_err(|error| error.to_string())?.len();
+        if len < self.mapping.len() as u64 {
+            return Err(format!("the file has shrunk to {len} bytes"));
+        }
+        for (block, expected) in &self.blocks[rows] {
+            let at = *block as usize * BLOCK;
+            let bytes = self.mapping.get(at..at + BLOCK).ok_or("block beyond the file")?;
+            let found = crc32c::crc32c(bytes);
+            if found != *expected {
+                return Err(format!("block {block}: checksum found {found:#010x}, expected {expected:#010x}"));
+            }
+            let to = (*block - first) as usize * BLOCK;
+            into[to..to + BLOCK].copy_from_slice(bytes);
+        }
+        Ok(())
+    }
+}
+
+impl Keyspace {
+    /// Brings every page of the image into memory, the index first, then lets go of the file.
+    /// Run by a thread of its own; `go_on` is asked between pages.
+    pub fn load_all(&self, go_on: &mut dyn FnMut() -> bool) {
+        let pages = self.arena().frontier().0;
+        // Segments are the chunks of 2 to 5 KiB.
+        let is_index = |meta: PageMeta| meta.kind() == Kind::Slab && (2048..8192).contains(&class_size(meta.class()));
+        for index_first in [true, false] {
+            for page in (1..pages).map(PageId) {
+                if index_first && !is_index(self.arena().page(page)) {
+                    continue;
+                }
+                if !go_on() {
+                    return;
+                }
+                self.load_page(page);
+            }
+        }
+        self.arena().loaded();
+    }
+}

@@ -1,0 +1,143 @@
+//! When snapshots are taken and how the last one went: behind SAVE, BGSAVE, LASTSAVE, the `save`
+//! rules and INFO persistence.
+
+use super::save::{self, Report};
+use crate::{keyspace::Keyspace, util::clock::UnixMillis};
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::{io, path::Path};
+
+/// A moment's view of the saver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SaverStatus {
+    pub in_progress: bool,
+    /// Unix milliseconds of the last snapshot that succeeded, or of the start.
+    pub last_save_ms: UnixMillis,
+    pub last_ok: bool,
+    /// Of the last snapshot, whether it succeeded or not; -1 when there was none.
+    pub last_duration_ms: i64,
+    pub last_attempt_ms: UnixMillis,
+    /// When the running one began.
+    pub started_ms: UnixMillis,
+    pub saves: u64,
+    pub last_bytes: u64,
+    dirty_at_last: u64,
+    requested: bool,
+    stop: bool,
+}
+
+/// Who may begin a snapshot: one at a time.
+pub struct Saver {
+    status: Mutex<SaverStatus>,
+    changed: Condvar,
+    /// Held for as long as a snapshot is written.
+    writing: Mutex<()>,
+}
+
+impl Saver {
+    pub fn new(now: UnixMillis) -> Saver {
+        Saver {
+            status: Mutex::new(SaverStatus {
+                in_progress: false,
+                last_save_ms: now,
+                last_ok: true,
+                last_duration_ms: -1,
+                last_attempt_ms: 0,
+                started_ms: 0,
+                saves: 0,
+                last_bytes: 0,
+                dirty_at_last: 0,
+                requested: false,
+                stop: false,
+            }),
+            changed: Condvar::new(),
+            writing: Mutex::new(()),
+        }
+    }
+
+    pub fn status(&self) -> SaverStatus {
+        self.status.lock().clone()
+    }
+
+    /// Changes since the last snapshot that succeeded.
+    pub fn changes(&self, keyspace: &Keyspace) -> u64 {
+        keyspace.stats().dirty.saturating_sub(self.status.lock().dirty_at_last)
+    }
+
+    /// DEBUG RELOAD, FLUSHALL and a start: what is there now counts as saved.
+    pub fn forget_changes(&self, keyspace: &Keyspace) {
+        self.status.lock().dirty_at_last = keyspace.stats().dirty;
+    }
+
+    /// Asks the snapshot thread for a snapshot; false when one runs or is asked for already.
+    pub fn request(&self) -> bool {
+        let mut status = self.status.lock();
+        if status.in_progress || status.requested {
+            return false;
+        }
+        status.requested = true;
+        self.changed.notify_all();
+        true
+    }
+
+    /// BGSAVE SCHEDULE: after the running one, if one runs.
+    pub fn schedule(&self) {
+        self.status.lock().requested = true;
+        self.changed.notify_all();
+    }
+
+    /// The snapshot thread waits here for its next task; false: the server stops.
+    pub fn wait_for_request(&self) -> bool {
+        let mut status = self.status.lock();
+        while !status.requested && !status.stop {
+            self.changed.wait(&mut status);
+        }
+        !std::mem::take(&mut status.stop) && std::mem::take(&mut status.requested)
+    }
+
+    /// Ends the snapshot thread.
+    pub fn stop(&self) {
+        self.status.lock().stop = true;
+        self.changed.notify_all();
+    }
+
+    /// Writes a snapshot now, on this thread, after a running one is done.
+    ///
+    /// # Errors
+    /// What the file system says; the status keeps that it failed.
+    pub fn save(&self, keyspace: &Keyspace, path: &Path, clock: &dyn Fn() -> UnixMillis) -> io::Result<Report> {
+        let _writing = self.writing.lock();
+        self.write(keyspace, path, clock)
+    }
+
+    /// As [`Self::save`], but `None` when another snapshot is being written.
+    pub fn try_save(
+        &self,
+        keyspace: &Keyspace,
+        path: &Path,
+        clock: &dyn Fn() -> UnixMillis,
+    ) -> Option<io::Result<Report>> {
+        let _writing: MutexGuard<'_, ()> = self.writing.try_lock()?;
+        Some(self.write(keyspace, path, clock))
+    }
+
+    fn write(&self, keyspace: &Keyspace, path: &Path, clock: &dyn Fn() -> UnixMillis) -> io::Result<Report> {
+        let started = clock();
+        {
+            let mut status = self.status.lock();
+            (status.in_progress, status.started_ms, status.last_attempt_ms) = (true, started, started);
+        }
+        let result = save::save(keyspace, path, started);
+        let ended = clock();
+        let mut status = self.status.lock();
+        status.in_progress = false;
+        status.last_duration_ms = ended - started;
+        status.last_ok = result.is_ok();
+        if let Ok(report) = &result {
+            status.last_save_ms = ended;
+            status.dirty_at_last = report.dirty;
+            status.last_bytes = report.bytes;
+            status.saves += 1;
+        }
+        result
+    }
+}

@@ -1,0 +1,174 @@
+use super::*;
+use crate::{
+    config::Policy,
+    keyspace::{Keyspace, Options, ShardSet, Ttl, Value},
+};
+use std::{collections::BTreeMap, io::Read, path::Path, sync::atomic::*};
+
+const NOW: i64 = 1_700_000_000_000;
+
+fn options() -> Options {
+    let mut options = Options::new(4, 1, 0, Policy::NoEviction);
+    options.shards = 4;
+    options.reserve = 1 << 30;
+    options
+}
+
+fn set(keyspace: &Keyspace, db: usize, key: &str, value: &[u8], ttl: Ttl) {
+    let mut locked = keyspace.lock(keyspace.shard_set(std::iter::once(key.as_bytes())), NOW);
+    locked.db(db).set(key.as_bytes(), value, ttl).unwrap();
+}
+
+fn contents(keyspace: &Keyspace) -> BTreeMap<(usize, Vec<u8>), (Vec<u8>, Option<i64>)> {
+    let mut all = BTreeMap::new();
+    for db in 0..keyspace.databases() {
+        let mut cursor = 0;
+        loop {
+            cursor = keyspace.lock(ShardSet::NONE, NOW).scan(db, cursor, 50, &mut |key, item| {
+                let value = match item.value {
+                    Value::Int(n) => n.to_string().into_bytes(),
+                    Value::Bytes(bytes) => bytes.to_vec(),
+                };
+                all.insert((db, key.to_vec()), (value, item.expiry));
+            });
+            if cursor == 0 {
+                break;
+            }
+        }
+    }
+    all
+}
+
+fn fill(keyspace: &Keyspace, keys: usize) {
+    for i in 0..keys {
+        let len = [0, 5, 60, 400, 3000, 20_000, 200_000][if i % 50 == 0 { 6 } else { i % 6 }];
+        let ttl = if i % 3 == 0 { Ttl::At(NOW + 100_000 + i as i64) } else { Ttl::Clear };
+        set(keyspace, i % 3, &format!("key:{i}"), &vec![b'a' + (i % 26) as u8; len], ttl);
+    }
+}
+
+fn load(path: &Path) -> Keyspace {
+    Image::open(path).unwrap().unwrap().into_keyspace(&options(), NOW).unwrap()
+}
+
+#[test]
+fn what_was_saved_is_there_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dump.flag");
+    let keyspace = Keyspace::new(&options()).unwrap();
+    fill(&keyspace, 3000);
+    let before = contents(&keyspace);
+    save(&keyspace, &path, NOW).unwrap();
+    let again = load(&path);
+    // Before anything else is touched, one key.
+    let mut locked = again.lock(again.shard_set(std::iter::once(&b"key:7"[..])), NOW);
+    assert!(locked.db(1).read(b"key:7").is_some());
+    drop(locked);
+    assert!(again.arena().is_loading());
+    assert!(again.used_memory() < keyspace.used_memory() / 4, "only what was touched is resident");
+    assert!(contents(&again) == before);
+    again.load_all(&mut || true);
+    assert!(!again.arena().is_loading());
+    // The loaded keyspace can be changed, saved and loaded again.
+    for i in (0..3000).step_by(2) {
+        let key = format!("key:{i}");
+        again.lock(again.shard_set(std::iter::once(key.as_bytes())), NOW).db(i % 3).remove(key.as_bytes());
+    }
+    fill(&again, 500);
+    let before = contents(&again);
+    save(&again, &path, NOW).unwrap();
+    assert!(contents(&load(&path)) == before);
+}
+
+#[test]
+fn an_empty_keyspace_and_a_missing_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dump.flag");
+    assert!(Image::open(&path).unwrap().is_none());
+    save(&Keyspace::new(&options()).unwrap(), &path, NOW).unwrap();
+    assert!(contents(&load(&path)).is_empty());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file stays");
+}
+
+/// Pairs of keys are changed together while a snapshot runs; each image must hold equal pairs.
+#[test]
+fn a_snapshot_under_load_is_one_moment() {
+    let dir = tempfile::tempdir().unwrap();
+    let keyspace = Keyspace::new(&options()).unwrap();
+    let pairs = 500;
+    let write = |pair: usize, value: &str| {
+        let (a, b) = (format!("a:{pair}"), format!("b:{pair}"));
+        let mut locked = keyspace.lock(keyspace.shard_set([a.as_bytes(), b.as_bytes()].into_iter()), NOW);
+        locked.db(0).set(a.as_bytes(), value.as_bytes(), Ttl::Clear).unwrap();
+        locked.db(0).set(b.as_bytes(), value.as_bytes(), Ttl::Clear).unwrap();
+    };
+    (0..pairs).for_each(|pair| write(pair, "start"));
+    fill(&keyspace, 1000);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut random = fastrand::Rng::with_seed(1);
+            let mut round = 0u64;
+            while !stop.load(Ordering::Relaxed) {
+                round += 1;
+                let filler = "x".repeat(random.usize(0..2000));
+                write(random.usize(0..pairs), &format!("{round}:{filler}"));
+            }
+        });
+        for n in 0..6 {
+            let path = dir.path().join(format!("{n}.flag"));
+            save(&keyspace, &path, NOW).unwrap();
+            let image = contents(&load(&path));
+            for pair in 0..pairs {
+                let half = |name: &str| &image[&(0, format!("{name}:{pair}").into_bytes())].0;
+                assert!(half("a") == half("b"), "pair {pair} of snapshot {n}");
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn damage_is_named_or_quarantined() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dump.flag");
+    let keyspace = Keyspace::new(&options()).unwrap();
+    fill(&keyspace, 300);
+    save(&keyspace, &path, NOW).unwrap();
+    let before = contents(&keyspace);
+    let mut good = Vec::new();
+    std::fs::File::open(&path).unwrap().read_to_end(&mut good).unwrap();
+    let tables = good.len() - 4096;
+    // Every byte of the superblock, some of the tables: refused with a reason.
+    for at in (0..192).chain((tables..good.len()).step_by(97)) {
+        let mut bad = good.clone();
+        bad[at] ^= 0x40;
+        std::fs::write(&path, &bad).unwrap();
+        match Image::open(&path) {
+            Err(LoadError::Invalid { reason, .. }) => assert!(!reason.is_empty()),
+            Ok(_) => panic!("byte {at} was not missed"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    for len in [0, 10, 192, 70_000, good.len() - 1] {
+        std::fs::write(&path, &good[..len]).unwrap();
+        assert!(matches!(Image::open(&path), Err(LoadError::Invalid { .. })), "cut to {len}");
+    }
+    // Bits of the data: never a wrong value, never a panic.
+    let mut random = fastrand::Rng::with_seed(9);
+    for _ in 0..if cfg!(debug_assertions) { 40 } else { 400 } {
+        let mut bad = good.clone();
+        let at = random.usize(65536..tables);
+        bad[at] ^= 1 << random.u8(0..8);
+        std::fs::write(&path, &bad).unwrap();
+        let Ok(Some(image)) = Image::open(&path) else { continue };
+        let after = contents(&image.into_keyspace(&options(), NOW).unwrap());
+        for (key, value) in &after {
+            assert!(
+                before.get(key) == Some(value),
+                "byte {at}: {:?} has a wrong value",
+                key.1.escape_ascii().to_string()
+            );
+        }
+    }
+}
