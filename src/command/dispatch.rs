@@ -48,6 +48,14 @@ fn admit(
     } else {
         shared.keyspace.shard_set(keys::keys(command.spec, args))
     };
+    // With no lock held yet: room for what the arguments bring.
+    if command.spec.flags.contains(Flags::DENYOOM) {
+        let bytes = args.iter().map(|word| word.len()).sum();
+        if shared.keyspace.make_room(set, bytes, now).is_err() {
+            refuse(shared, client, Some(command), &Error::OUT_OF_MEMORY, reply);
+            return Flow::Continue;
+        }
+    }
     let keys = shared.keyspace.lock(set, now);
     let mut context = Context { shared, client, reply, keys, now, command, spec: command.spec };
     call(&mut context, args);

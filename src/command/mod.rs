@@ -12,6 +12,7 @@ pub mod keys;
 pub mod lifecycle;
 pub mod reply;
 pub mod shared;
+pub mod shutdown;
 pub mod spec;
 pub mod table;
 

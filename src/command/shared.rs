@@ -1,7 +1,7 @@
 //! What all connections share.
 
 use super::{clients::Clients, lifecycle::Lifecycle, reply::EncoderFactory, table};
-use crate::{config::Config, keyspace::Keyspace, stats::Stats, util::clock::Clock};
+use crate::{config::Config, keyspace::Keyspace, snapshot::Saver, stats::Stats, util::clock::Clock};
 
 pub struct Shared {
     pub config: Config,
@@ -12,11 +12,23 @@ pub struct Shared {
     pub stats: Stats,
     pub clients: Clients,
     pub lifecycle: Lifecycle,
+    pub saver: Saver,
 }
 
 impl Shared {
     pub fn new(config: Config, keyspace: Keyspace, encoder: EncoderFactory, clock: Clock) -> Self {
         let stats = Stats::new(config.current().threads(), table::all().len());
-        Shared { config, keyspace, encoder, clock, stats, clients: Clients::default(), lifecycle: Lifecycle::default() }
+        let saver = Saver::new(clock.now());
+        saver.forget_changes(&keyspace);
+        Shared {
+            config,
+            keyspace,
+            encoder,
+            clock,
+            stats,
+            clients: Clients::default(),
+            lifecycle: Lifecycle::default(),
+            saver,
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::{
 use std::sync::LazyLock;
 
 /// The families' rows.
-pub static FAMILIES: &[&[Spec]] = &[config::COMMANDS, connection::COMMANDS, string::COMMANDS];
+pub static FAMILIES: &[&[Spec]] = &[config::COMMANDS, connection::COMMANDS, persistence::COMMANDS, string::COMMANDS];
 
 /// A command or subcommand in its place in the table.
 pub struct Command {

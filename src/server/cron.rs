@@ -1,5 +1,6 @@
 //! What happens by itself, ten times a second: expiry, idle clients, save rules.
 
+use super::persistence;
 use crate::command::Shared;
 use parking_lot::{Condvar, Mutex};
 use std::{
@@ -69,6 +70,7 @@ fn run(shared: &Arc<Shared>, beat: u64) {
     let began = Instant::now();
     shared.keyspace.cron(now, &mut || began.elapsed() < KEYSPACE_TIME);
     trim_query_buffers(shared, now);
+    persistence::apply_save_rules(shared, now);
     if beat.is_multiple_of(SECOND) {
         close_idle_clients(shared, now);
     }

@@ -3,6 +3,7 @@
 mod cron;
 pub mod health;
 mod logging;
+mod persistence;
 mod run;
 
 pub use run::run;
@@ -23,23 +24,27 @@ pub struct Server {
     acceptor: Option<JoinHandle<()>>,
     // Declared in the order in which they end.
     _cron: cron::Cron,
+    _persistence: persistence::Persistence,
     _workers: Arc<Workers>,
 }
 
 impl Server {
     /// Serves `shared` on bound sockets, with as many threads as its settings say.
     pub fn start(shared: Arc<Shared>, listeners: Vec<Listener>) -> io::Result<Server> {
+        follow_memory_settings(&shared);
         let workers = Arc::new(Workers::start(&shared, shared.config.current().threads())?);
         let addresses = listeners.iter().filter_map(Listener::local_address).collect();
         let (stop_accepting, stopped) = oneshot::channel();
         let acceptor = accept(listeners, Arc::clone(&workers), stopped)?;
         let cron = cron::Cron::start(Arc::clone(&shared))?;
+        let persistence = persistence::Persistence::start(&shared)?;
         Ok(Server {
             shared,
             addresses,
             stop_accepting: Some(stop_accepting),
             acceptor: Some(acceptor),
             _cron: cron,
+            _persistence: persistence,
             _workers: workers,
         })
     }
@@ -63,6 +68,21 @@ impl Drop for Server {
             tracing::error!("the accepting thread panicked");
         }
     }
+}
+
+/// CONFIG SET of `maxmemory` and `maxmemory-policy` reaches the keyspace. A start with a container's
+/// limit keeps that until `maxmemory` is set.
+fn follow_memory_settings(shared: &Arc<Shared>) {
+    let weak = Arc::downgrade(shared);
+    shared.config.on_change(Box::new(move |before, after| {
+        if let Some(shared) = weak.upgrade() {
+            if before.maxmemory != after.maxmemory {
+                shared.keyspace.set_maxmemory(after.maxmemory);
+            }
+            shared.keyspace.set_policy(after.maxmemory_policy);
+        }
+        Ok(())
+    }));
 }
 
 /// The thread that accepts clients, until `stopped` closes.

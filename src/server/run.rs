@@ -1,10 +1,9 @@
 //! The process: from a configuration to the exit code.
 
-use super::{Server, logging};
+use super::{Server, logging, persistence};
 use crate::{
-    command::Shared,
-    config::{Config, Loaded},
-    keyspace::{Keyspace, Options},
+    command::{Shared, shutdown::shut_down},
+    config::{Config, Loaded, Settings, memory_limit},
     net,
     resp::Encoder,
     util::clock::Clock,
@@ -33,12 +32,14 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     for note in config.notes() {
         tracing::info!("{note}");
     }
-    let keyspace = Keyspace::new(&Options::new(
-        settings.databases as usize,
-        settings.threads(),
-        settings.maxmemory,
-        settings.maxmemory_policy,
-    ))?;
+    let maxmemory = effective_maxmemory(&settings);
+    let keyspace = persistence::open_keyspace(&settings, maxmemory, Clock::Wall.now())?;
+    tracing::info!(
+        address_space_bytes = keyspace.arena().capacity(),
+        maxmemory_bytes = maxmemory,
+        shards = keyspace.shards(),
+        "arena reserved"
+    );
     let shared = Arc::new(Shared::new(config, keyspace, Encoder::boxed, Clock::Wall));
     let listeners = net::bind(&settings)?;
     if listeners.is_empty() {
@@ -57,6 +58,17 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     drop(server);
     tracing::info!("Flagstone is now ready to exit, bye bye...");
     Ok(())
+}
+
+/// `maxmemory`, or in a container without one a safe share of the container's limit.
+fn effective_maxmemory(settings: &Settings) -> u64 {
+    if settings.maxmemory != 0 {
+        return settings.maxmemory;
+    }
+    let Some(limit) = memory_limit() else { return 0 };
+    let share = limit.share();
+    tracing::info!(limit_bytes = limit.bytes, file = %limit.file.display(), maxmemory_bytes = share, "a container's limit is in force: 'maxmemory' is a safe share of it");
+    share
 }
 
 /// SIGTERM and SIGINT, caught from before the first client is served.
@@ -83,19 +95,24 @@ impl Signals {
         let shared = Arc::clone(shared);
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             runtime.block_on(async {
-                let name = tokio::select! {
-                    _ = terminate.recv() => "SIGTERM",
-                    _ = interrupt.recv() => "SIGINT",
-                };
-                tracing::info!("Received {name}, shutting down");
-                let ending = Arc::clone(&shared);
-                std::thread::spawn(move || ending.lifecycle.stop());
-                tokio::select! {
-                    _ = terminate.recv() => {},
-                    _ = interrupt.recv() => {},
+                let mut ending: Option<std::thread::JoinHandle<bool>> = None;
+                loop {
+                    let name = tokio::select! {
+                        _ = terminate.recv() => "SIGTERM",
+                        _ = interrupt.recv() => "SIGINT",
+                    };
+                    // A shutdown that failed to save has ended, and another may be tried.
+                    if ending.as_ref().is_some_and(|ending| !ending.is_finished()) {
+                        tracing::warn!("a second signal: exiting now");
+                        std::process::exit(1);
+                    }
+                    tracing::info!("Received {name}, shutting down");
+                    let settings = shared.config.current();
+                    let how =
+                        if name == "SIGTERM" { settings.shutdown_on_sigterm } else { settings.shutdown_on_sigint };
+                    let shared = Arc::clone(&shared);
+                    ending = Some(std::thread::spawn(move || shut_down(&shared, how).is_ok()));
                 }
-                tracing::warn!("a second signal: exiting now");
-                std::process::exit(1);
             });
         })?;
         Ok(())

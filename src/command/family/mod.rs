@@ -3,3 +3,4 @@
 pub mod config;
 pub mod connection;
 pub mod string;
+pub mod persistence;
