@@ -8,12 +8,20 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match invocation() {
+        Ok(Invocation::Serve(loaded)) if loaded.settings.daemonize => match server::supervise::detach() {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => server::run(*loaded),
+            Err(error) => fail(&format!("could not go to the background: {error}")),
+        },
         Ok(Invocation::Serve(loaded)) => server::run(*loaded),
         Ok(Invocation::Health(loaded)) => match server::health::check(&loaded.settings) {
             Ok(()) => ExitCode::SUCCESS,
             Err(reason) => fail(&reason),
         },
-        Err(error) => fail(&error.to_string()),
+        Err(error) => {
+            eprintln!("\n{error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Every directive of the table is an option; clap does the parsing, the help and the hints.
 
 use super::{Directive, Flags, Kind, LoadError, Loaded, Sources, load, table};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, builder::ValueRange};
 use std::{ffi::OsString, path::PathBuf};
 
 /// What the user wants.
@@ -87,7 +87,7 @@ fn option(directive: &'static Directive) -> Arg {
         .long(directive.name)
         .aliases(directive.aliases)
         .value_name(notation(directive.kind))
-        .num_args(0..)
+        .num_args(if directive.is(Flags::WORDS) { ValueRange::from(0..) } else { ValueRange::from(1) })
         .action(ArgAction::Append)
         .allow_negative_numbers(true)
         .hide_short_help(true)
@@ -96,16 +96,16 @@ fn option(directive: &'static Directive) -> Arg {
 }
 
 /// What to write after a directive, for people.
-fn notation(kind: Kind) -> &'static str {
+fn notation(kind: Kind) -> String {
     match kind {
-        Kind::YesNo => "yes|no",
-        Kind::Integer(..) => "number",
-        Kind::Memory(..) => "bytes",
-        Kind::MemoryOrPercent => "bytes|percent",
-        Kind::Octal(_) => "octal",
-        Kind::Choice(_) => "choice",
-        Kind::Text => "text",
-        Kind::Special(notation) => notation.trim_start_matches('<').trim_end_matches('>'),
+        Kind::YesNo => "yes|no".to_owned(),
+        Kind::Integer(..) => "number".to_owned(),
+        Kind::Memory(..) => "bytes".to_owned(),
+        Kind::MemoryOrPercent => "bytes|percent".to_owned(),
+        Kind::Octal(_) => "octal".to_owned(),
+        Kind::Choice(_) => "choice".to_owned(),
+        Kind::Text => "text".to_owned(),
+        Kind::Special(notation) => notation.replace(['<', '>'], "").trim_end_matches(" ...").to_owned(),
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// Lines for the log.
     pub notes: Vec<String>,
+    /// The `maxmemory` that a container's limit led to, not the user.
+    pub detected_maxmemory: Option<u64>,
     /// The directives that were written somewhere.
     pub given: BTreeSet<&'static str>,
 }
@@ -162,6 +164,7 @@ impl Loader {
             && let Some(limit) = cgroup::memory_limit()
         {
             self.loaded.settings.maxmemory = limit.share();
+            self.loaded.detected_maxmemory = Some(limit.share());
             self.loaded.notes.push(format!(
                 "maxmemory is not set: using {} bytes of the container's {} ({})",
                 limit.share(),

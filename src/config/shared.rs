@@ -133,7 +133,12 @@ impl Config {
     pub fn rewrite(&self) -> Option<io::Result<()>> {
         let _changing = self.changing.lock();
         let file = self.file()?;
-        Some(rewrite::rewrite(file, &self.current()))
+        let mut settings = Settings::clone(&self.current());
+        if self.loaded.detected_maxmemory == Some(settings.maxmemory) {
+            // Another container may have another limit: it is found again at the next start.
+            settings.maxmemory = 0;
+        }
+        Some(rewrite::rewrite(file, &settings))
     }
 }
 

@@ -35,6 +35,18 @@ impl std::error::Error for BindError {}
 
 /// Binds everything `bind`, `port` and `unixsocket` name. Port 0 means no TCP, as in Redis.
 pub fn bind(settings: &Settings) -> Result<Vec<Listener>, BindError> {
+    let mut listeners = bind_tcp(settings)?;
+    if !settings.unix_socket.is_empty() {
+        let path = settings.resolve(Path::new(&settings.unix_socket));
+        let listener = unix(&path, settings.unix_socket_mode.0, settings.tcp_backlog)
+            .map_err(|error| BindError { address: path.display().to_string(), error })?;
+        listeners.push(Listener::Unix(listener, path));
+    }
+    Ok(listeners)
+}
+
+/// Binds what `bind` and `port` name.
+pub fn bind_tcp(settings: &Settings) -> Result<Vec<Listener>, BindError> {
     let mut listeners = Vec::new();
     if settings.port != 0 {
         for bind in &settings.bind.0 {
@@ -48,12 +60,6 @@ pub fn bind(settings: &Settings) -> Result<Vec<Listener>, BindError> {
                 }
             }
         }
-    }
-    if !settings.unix_socket.is_empty() {
-        let path = settings.resolve(Path::new(&settings.unix_socket));
-        let listener = unix(&path, settings.unix_socket_mode.0, settings.tcp_backlog)
-            .map_err(|error| BindError { address: path.display().to_string(), error })?;
-        listeners.push(Listener::Unix(listener, path));
     }
     Ok(listeners)
 }
@@ -110,6 +116,10 @@ impl Listener {
             Listener::Tcp(listener) => listener.local_addr().map_or_else(|_| "?".to_owned(), |a| a.to_string()),
             Listener::Unix(_, path) => path.display().to_string(),
         }
+    }
+
+    pub fn is_tcp(&self) -> bool {
+        matches!(self, Listener::Tcp(_))
     }
 
     pub fn local_address(&self) -> Option<SocketAddr> {

@@ -12,5 +12,5 @@ mod output;
 mod socket;
 mod worker;
 
-pub use listener::{BindError, Listener, bind, tcp};
+pub use listener::{BindError, Listener, bind, bind_tcp, tcp};
 pub use worker::Workers;

@@ -1,9 +1,9 @@
 //! The process: from a configuration to the exit code.
 
-use super::{Server, logging, persistence};
+use super::{Server, logging, persistence, supervise};
 use crate::{
     command::{Shared, shutdown::shut_down},
-    config::{Config, Loaded, Settings, memory_limit},
+    config::{Config, Loaded},
     net,
     resp::Encoder,
     util::clock::Clock,
@@ -32,11 +32,10 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     for note in config.notes() {
         tracing::info!("{note}");
     }
-    let maxmemory = effective_maxmemory(&settings);
-    let keyspace = persistence::open_keyspace(&settings, maxmemory, Clock::Wall.now())?;
+    let keyspace = persistence::open_keyspace(&settings, settings.maxmemory, Clock::Wall.now())?;
     tracing::info!(
         address_space_bytes = keyspace.arena().capacity(),
-        maxmemory_bytes = maxmemory,
+        maxmemory_bytes = settings.maxmemory,
         shards = keyspace.shards(),
         "arena reserved"
     );
@@ -53,22 +52,12 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     let signals = Signals::new()?;
     let server = Server::start(Arc::clone(&shared), listeners)?;
     tracing::info!("Ready to accept connections");
+    supervise::ready(&settings);
     signals.watch(&shared)?;
     shared.lifecycle.wait();
     drop(server);
     tracing::info!("Flagstone is now ready to exit, bye bye...");
     Ok(())
-}
-
-/// `maxmemory`, or in a container without one a safe share of the container's limit.
-fn effective_maxmemory(settings: &Settings) -> u64 {
-    if settings.maxmemory != 0 {
-        return settings.maxmemory;
-    }
-    let Some(limit) = memory_limit() else { return 0 };
-    let share = limit.share();
-    tracing::info!(limit_bytes = limit.bytes, file = %limit.file.display(), maxmemory_bytes = share, "a container's limit is in force: 'maxmemory' is a safe share of it");
-    share
 }
 
 /// SIGTERM and SIGINT, caught from before the first client is served.

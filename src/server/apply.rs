@@ -1,0 +1,29 @@
+//! What CONFIG SET changes in the keyspace. Most settings are read where they are used; these
+//! live in another layer.
+
+use crate::command::Shared;
+use std::sync::Arc;
+
+/// Lets the keyspace follow the settings.
+pub fn follow(shared: &Arc<Shared>) {
+    // The configuration is part of what is shared: it must not keep it alive.
+    let keyspace = Arc::downgrade(shared);
+    shared.config.on_change(Box::new(move |before, after| {
+        let Some(shared) = keyspace.upgrade() else { return Ok(()) };
+        if before.maxmemory_policy != after.maxmemory_policy {
+            shared.keyspace.set_policy(after.maxmemory_policy);
+        }
+        if before.maxmemory != after.maxmemory {
+            shared.keyspace.set_maxmemory(after.maxmemory);
+            let used = shared.keyspace.used_memory();
+            if after.maxmemory != 0 && after.maxmemory < used {
+                tracing::warn!(
+                    "the new maxmemory of {} bytes is less than the {used} in use: keys are evicted or writes refused, \
+                     as maxmemory-policy says",
+                    after.maxmemory
+                );
+            }
+        }
+        Ok(())
+    }));
+}
