@@ -2,5 +2,6 @@
 
 pub mod clock;
 pub mod glob;
+pub mod long_double;
 pub mod number;
 pub mod words;

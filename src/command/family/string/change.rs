@@ -3,7 +3,7 @@
 use super::text;
 use crate::command::{Args, CommandResult, Context, Error, args};
 use crate::keyspace::{Item, Ttl, Type, Value};
-use crate::util::number;
+use crate::util::{long_double::LongDouble, number};
 
 /// The length of the string at a key, `None` when there is none.
 pub fn string_len(item: Option<Item<'_>>) -> Result<Option<usize>, Error> {
@@ -87,5 +87,23 @@ fn add(cx: &mut Context<'_>, key: &[u8], by: i64) -> CommandResult {
     let new = old.checked_add(by).ok_or(Error::new("ERR increment or decrement would overflow"))?;
     db.set_int(key, new, Ttl::Keep)?;
     cx.reply.integer(new);
+    Ok(())
+}
+
+pub fn incrbyfloat(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let key = args[1];
+    let mut db = cx.keys.db(cx.client.db);
+    let old = match db.peek(key) {
+        None => Some(LongDouble::from_i64(0)),
+        Some(item) if item.kind != Type::String => return Err(Error::WRONG_TYPE),
+        Some(item) => match item.value {
+            Value::Int(n) => Some(LongDouble::from_i64(n)),
+            Value::Bytes(bytes) => LongDouble::parse(bytes),
+        },
+    };
+    let (old, by) = old.zip(LongDouble::parse(args[2])).ok_or(Error::NOT_FLOAT)?;
+    let new = old.checked_add(by).ok_or(Error::new("ERR increment would produce NaN or Infinity"))?.to_string();
+    db.set(key, new.as_bytes(), Ttl::Keep)?;
+    cx.reply.bulk(new.as_bytes());
     Ok(())
 }

@@ -293,4 +293,17 @@ pub static COMMANDS: &[Spec] = &[
         handler: change::decrby,
         ..Spec::DEFAULT
     },
+    Spec {
+        name: "incrbyfloat",
+        arity: 3,
+        flags: Flags::WRITE.union(Flags::DENYOOM).union(Flags::FAST),
+        acl: Acl::WRITE.union(Acl::STRING).union(Acl::FAST),
+        keys: &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE))],
+        group: "string",
+        since: "2.6.0",
+        summary: "Adds to the number at a key, which may have a fraction.",
+        syntax: "key increment",
+        handler: change::incrbyfloat,
+        ..Spec::DEFAULT
+    },
 ];
