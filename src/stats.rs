@@ -136,8 +136,11 @@ pub struct Stats {
     pub connections: SharedCounter,
     pub rejected_connections: SharedCounter,
     pub blocked_clients: SharedCounter,
+    /// Clients with a subscription.
+    pub subscribers: SharedCounter,
     pub protocol_errors: SharedCounter,
-    pub unauthenticated: SharedCounter,
+    /// AUTH and HELLO with a wrong password.
+    pub failed_logins: SharedCounter,
     pub query_limit_closes: SharedCounter,
     pub output_limit_closes: SharedCounter,
     /// The most bytes ever seen waiting in one client's query buffer and output.
@@ -158,7 +161,8 @@ impl Stats {
             rejected_connections: SharedCounter::default(),
             blocked_clients: SharedCounter::default(),
             protocol_errors: SharedCounter::default(),
-            unauthenticated: SharedCounter::default(),
+            failed_logins: SharedCounter::default(),
+            subscribers: SharedCounter::default(),
             query_limit_closes: SharedCounter::default(),
             output_limit_closes: SharedCounter::default(),
             query_bytes_max: SharedCounter::default(),
@@ -234,7 +238,7 @@ impl Stats {
             &self.connections,
             &self.rejected_connections,
             &self.protocol_errors,
-            &self.unauthenticated,
+            &self.failed_logins,
             &self.query_limit_closes,
             &self.output_limit_closes,
             &self.query_bytes_max,

@@ -1,9 +1,23 @@
 //! A connection's state, as commands see it.
 
-use super::{Block, Protocol, Shared, handle::ClientHandle};
-use crate::config::Settings;
+use super::{
+    Block, Error, Protocol, Shared,
+    handle::{ClientHandle, State},
+    hub::Name,
+    transaction::{Transaction, Watched},
+};
+use crate::{
+    config::Settings,
+    keyspace::{Locked, ShardSet},
+    util::clock::UnixMillis,
+};
+use smallvec::SmallVec;
 use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::Ordering::{Relaxed, SeqCst},
+    },
     time::Instant,
 };
 
@@ -21,12 +35,38 @@ pub struct Client {
     /// The worker thread whose counters its commands go to.
     pub worker: usize,
     pub reply_mode: ReplyMode,
+    /// CLIENT NO-TOUCH: its reads do not count as use.
+    pub no_touch: bool,
     /// A handler sets this to have the connection closed after its reply.
     pub closing: bool,
     /// A handler sets this to have the connection wait.
     pub block: Option<Block>,
+    /// Whether it is counted among the blocked clients.
+    blocked: bool,
+    /// Between MULTI and EXEC.
+    pub transaction: Option<Box<Transaction>>,
+    /// Inside EXEC: nothing may block, and every command owes one reply.
+    pub in_exec: bool,
+    pub(super) watched: Vec<Watched>,
+    pub subscriptions: Subscriptions,
+    /// Arguments of the running command that MONITOR and SLOWLOG must not show.
+    pub(super) redacted: SmallVec<[usize; 2]>,
     /// When the running command began: when the one before it in the pipeline ended.
     started: Option<Instant>,
+}
+
+/// What a client has subscribed to.
+#[derive(Default)]
+pub struct Subscriptions {
+    pub channels: BTreeSet<Name>,
+    pub patterns: BTreeSet<Name>,
+    pub shard_channels: BTreeSet<Name>,
+}
+
+impl Subscriptions {
+    pub fn is_empty(&self) -> bool {
+        self.channels.is_empty() && self.patterns.is_empty() && self.shard_channels.is_empty()
+    }
 }
 
 /// CLIENT REPLY.
@@ -79,9 +119,94 @@ impl Client {
             db: 0,
             worker,
             reply_mode: ReplyMode::On,
+            no_touch: false,
             closing: false,
             block: None,
+            blocked: false,
+            transaction: None,
+            in_exec: false,
+            watched: Vec::new(),
+            subscriptions: Subscriptions::default(),
+            redacted: SmallVec::new(),
             started: None,
+        }
+    }
+
+    /// Whether messages are pushed to it: `client-output-buffer-limit` has a class for such clients.
+    pub fn is_subscriber(&self) -> bool {
+        !self.subscriptions.is_empty()
+    }
+
+    pub fn select(&mut self, db: usize) {
+        self.db = db;
+        self.handle.db.store(db as u32, Relaxed);
+    }
+
+    pub fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+        self.handle.set_protocol(protocol);
+    }
+
+    /// AUTH: lets the client in if the password is right.
+    pub fn authenticate(&mut self, user: &[u8], password: &[u8]) -> Result<(), Error> {
+        let expected = self.settings.requirepass.as_bytes();
+        if user != b"default" || !(expected.is_empty() || same_secret(expected, password)) {
+            self.shared.stats.failed_logins.add(1);
+            return Err(Error::new("WRONGPASS invalid username-password pair or user is disabled."));
+        }
+        self.authenticated = true;
+        Ok(())
+    }
+
+    /// Tells other threads how far the transaction has come.
+    pub(super) fn publish_transaction(&self) {
+        let (queued, bytes) = self.transaction.as_ref().map_or((0, 0), |queue| (queue.len(), queue.memory()));
+        self.handle.queued.store(queued as u32, Relaxed);
+        self.handle.queued_bytes.store(bytes as u64, Relaxed);
+        self.handle.set_state(State::MULTI, self.transaction.is_some());
+    }
+
+    /// The shards of the watched keys.
+    pub(super) fn watched_shards(&self) -> ShardSet {
+        self.shared.keyspace.shard_set(self.watched.iter().map(|watched| &*watched.key))
+    }
+
+    /// Counts or discounts it among the blocked clients.
+    pub(super) fn set_blocked(&mut self, state: State, blocked: bool) {
+        if self.blocked == blocked {
+            return;
+        }
+        self.blocked = blocked;
+        if blocked {
+            self.handle.set_state(State::BLOCKED | state, true);
+            self.shared.stats.blocked_clients.add(1);
+        } else {
+            self.handle.set_state(State::BLOCKED | State::IN_BLOCKING_COMMAND, false);
+            self.shared.stats.blocked_clients.subtract(1);
+        }
+    }
+
+    /// Ends all subscriptions without a word.
+    pub(super) fn unsubscribe_all(&mut self) {
+        let (hub, id) = (&self.shared.pubsub, self.handle.id);
+        let Subscriptions { channels, patterns, shard_channels } = std::mem::take(&mut self.subscriptions);
+        channels.iter().for_each(|name| hub.channels.unsubscribe(name, id));
+        shard_channels.iter().for_each(|name| hub.shard_channels.unsubscribe(name, id));
+        patterns.iter().for_each(|name| hub.unsubscribe_pattern(name, id));
+        self.publish_subscriptions();
+    }
+
+    /// Tells other threads what it has subscribed to.
+    pub(super) fn publish_subscriptions(&self) {
+        let Subscriptions { channels, patterns, shard_channels } = &self.subscriptions;
+        self.handle.channels.store(channels.len() as u32, Relaxed);
+        self.handle.patterns.store(patterns.len() as u32, Relaxed);
+        self.handle.shard_channels.store(shard_channels.len() as u32, Relaxed);
+        let (is, was) = (self.is_subscriber(), self.handle.state().contains(State::SUBSCRIBER));
+        if is != was {
+            self.handle.set_state(State::SUBSCRIBER, is);
+            let count = &self.shared.stats.subscribers;
+            if is { count.add(1) } else { count.subtract(1) }
         }
     }
 
@@ -120,10 +245,62 @@ impl Client {
         self.started = Some(end);
         u64::try_from(end.duration_since(since).as_nanos()).unwrap_or(u64::MAX)
     }
+
+    /// Forgets the watched keys, whose shards are locked.
+    pub(super) fn unwatch(&mut self, keys: &mut Locked<'_>) {
+        for Watched { db, key } in self.watched.drain(..) {
+            keys.unwatch(db, &key, &self.handle.watch_dirty);
+        }
+        // No shard knows the flag any more, so nobody sets it behind our back.
+        self.handle.watch_dirty.store(false, SeqCst);
+        self.handle.watched.store(0, Relaxed);
+    }
+
+    /// Leaves MULTI and forgets the watched keys; no shard may be locked.
+    pub(super) fn discard(&mut self, now: UnixMillis) {
+        self.transaction = None;
+        self.publish_transaction();
+        if !self.watched.is_empty() {
+            let shared = Arc::clone(&self.shared);
+            let mut keys = shared.keyspace.lock(self.watched_shards(), now);
+            self.unwatch(&mut keys);
+        }
+    }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.shared.clients.remove(self.handle.id);
+        let shared = Arc::clone(&self.shared);
+        shared.clients.remove(self.handle.id);
+        self.set_blocked(State::BLOCKED, false);
+        if !self.subscriptions.is_empty() {
+            self.unsubscribe_all();
+        }
+        if self.handle.state().contains(State::MONITOR) {
+            shared.monitors.remove(self.handle.id);
+        }
+        self.discard(shared.clock.now());
+    }
+}
+
+/// Compares without telling by its duration how much of the guess was right.
+fn same_secret(expected: &[u8], given: &[u8]) -> bool {
+    let mut difference = u8::from(expected.len() != given.len());
+    for (at, byte) in given.iter().enumerate() {
+        difference |= byte ^ expected[at % expected.len()];
+    }
+    difference == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_compared_whole() {
+        assert!(same_secret(b"secret", b"secret"));
+        for wrong in ["secre", "secrets", "Secret", "", "secretsecret"] {
+            assert!(!same_secret(b"secret", wrong.as_bytes()), "{wrong}");
+        }
     }
 }

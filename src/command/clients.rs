@@ -46,10 +46,13 @@ impl Clients {
         self.len() == 0
     }
 
-    /// All of them, the longest connected first.
+    /// All that are not about to be closed, the longest connected first.
     pub fn all(&self) -> Vec<Arc<ClientHandle>> {
-        let mut all: Vec<_> =
-            self.parts.iter().flat_map(|part| part.lock().values().cloned().collect::<Vec<_>>()).collect();
+        let mut all: Vec<_> = self
+            .parts
+            .iter()
+            .flat_map(|part| part.lock().values().filter(|client| !client.is_killed()).cloned().collect::<Vec<_>>())
+            .collect();
         all.sort_unstable_by_key(|handle| handle.id);
         all
     }

@@ -1,7 +1,14 @@
 //! The one way from a request to its handler.
+//!
+//! The checks stand in Redis's order, because clients see which of several errors they get. Nothing
+//! here allocates for a command on one key.
 
-use super::{Args, Client, Command, Context, Error, Reply, Shared, keys, spec::Flags, table};
-use crate::util::clock::UnixMillis;
+use super::{
+    Args, Client, Command, Context, Error, Protocol, Reply, Shared, client::ReplyMode, handle::State, keys,
+    pause::Paused, spec::Flags, table,
+};
+use crate::{config::Guard, keyspace::ShardSet, util::clock::UnixMillis};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What the connection does after a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,76 +31,315 @@ pub struct Block {
 /// Runs one request: from its words to its reply.
 pub fn execute(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn Reply, now: UnixMillis) -> Flow {
     client.refresh_settings();
-    let flow = match table::resolve(args) {
-        Ok(command) => admit(shared, client, command, args, reply, now),
-        Err(refusal) => {
-            refuse(shared, client, refusal.command, &refusal.error, reply);
-            Flow::Continue
-        }
-    };
-    if flow == Flow::Continue && client.closing { Flow::Close } else { flow }
+    client.set_blocked(State::BLOCKED, false);
+    let mode = client.reply_mode;
+    if !mode.is_silent() {
+        let flow = admit(shared, client, args, reply, now);
+        client.reply_mode = client.reply_mode.after_command();
+        return flow;
+    }
+    let flow = admit(shared, client, args, &mut Silent(reply), now);
+    if matches!(flow, Flow::Block(block) if block.retry) {
+        return flow;
+    }
+    // CLIENT REPLY ON is the one command that answers although it was sent in silence.
+    if mode == ReplyMode::Off && client.reply_mode == ReplyMode::On {
+        reply.ok();
+    }
+    client.reply_mode = client.reply_mode.after_command();
+    flow
 }
 
-/// Checks whether the command may run now, locks what it needs, and runs it.
-fn admit(
+/// Called for a client that `Block` without `retry` holds, when it was nudged or its deadline
+/// passed. `Continue`: its reply is written, go on with the next command.
+pub fn resume(_shared: &Shared, client: &mut Client, _reply: &mut dyn Reply, _now: UnixMillis) -> Flow {
+    client.set_blocked(State::BLOCKED, false);
+    Flow::Continue
+}
+
+/// Checks whether the request may run now; if so, runs or queues it.
+fn admit(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn Reply, now: UnixMillis) -> Flow {
+    let command = match table::resolve(args) {
+        Ok(command) => command,
+        Err(_) if is_http(args) => {
+            let peer = &client.handle.peer;
+            tracing::warn!(%peer, "an HTTP request was sent to this port; someone may be misusing a browser");
+            return Flow::Close;
+        }
+        Err(refusal) => {
+            refuse(shared, client, refusal.command, &refusal.error, reply, now);
+            return Flow::Continue;
+        }
+    };
+    client.handle.last_command.store(command.id as u32 + 1, Relaxed);
+    let flags = effective_flags(client, command);
+    let mut set = ShardSet::NONE;
+    let admitted = check_client(client, command).and_then(|()| {
+        set = shards(shared, client, command, args);
+        make_room(shared, client, flags, set, args, now)?;
+        check_server(shared, client, command, flags)
+    });
+    if let Err(error) = admitted {
+        refuse(shared, client, Some(command), &error, reply, now);
+        return Flow::Continue;
+    }
+    if let Some((paused, until)) = shared.pause.get(now)
+        && (paused == Paused::All || flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE)))
+    {
+        client.set_blocked(State::BLOCKED, true);
+        return Flow::Block(Block { retry: true, deadline: Some(until) });
+    }
+    if client.transaction.is_some() && !command.spec.flags.contains(Flags::NOT_QUEUED) {
+        return queue(client, command, args, reply);
+    }
+    run(shared, client, command, set, args, reply, now)
+}
+
+/// Whether this client may call the command at all.
+fn check_client(client: &Client, command: &'static Command) -> Result<(), Error> {
+    let own = command.spec.flags;
+    let settings = &client.settings;
+    if own.contains(Flags::PROTECTED) {
+        check_protected(client, command)?;
+    }
+    if !client.authenticated && !own.contains(Flags::NO_AUTH) && !settings.requirepass.is_empty() {
+        return Err(Error::new("NOAUTH Authentication required."));
+    }
+    if client.transaction.is_some() && own.contains(Flags::NO_MULTI) {
+        return Err(Error::new("ERR Command not allowed inside a transaction"));
+    }
+    Ok(())
+}
+
+/// Evicts to make room for what the arguments bring; no lock is held yet.
+#[inline]
+fn make_room(
+    shared: &Shared,
+    client: &Client,
+    flags: Flags,
+    set: ShardSet,
+    args: &Args<'_>,
+    now: UnixMillis,
+) -> Result<(), Error> {
+    if flags.contains(Flags::DENYOOM) {
+        let queued = client.transaction.as_ref().map_or(0, |transaction| transaction.memory());
+        let bytes = args.iter().map(|word| word.len()).sum::<usize>() + queued;
+        shared.keyspace.make_room(set, bytes, now)?;
+    }
+    Ok(())
+}
+
+/// Whether the command may run in the state that the server is in.
+fn check_server(shared: &Shared, client: &Client, command: &'static Command, flags: Flags) -> Result<(), Error> {
+    let settings = &client.settings;
+    if flags.intersects(Flags::WRITE.union(Flags::HEALTH_CHECK))
+        && shared.saver.is_failing()
+        && settings.stop_writes_on_bgsave_error
+        && !settings.save.is_empty()
+    {
+        return Err(Error::new(
+            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
+             Commands that may modify the data set are disabled, because this instance is configured to report \
+             errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the \
+             Redis logs for details about the RDB error.",
+        ));
+    }
+    if flags.contains(Flags::WRITE) && settings.min_replicas_to_write > 0 {
+        return Err(Error::new("NOREPLICAS Not enough good replicas to write."));
+    }
+    if client.is_subscriber()
+        && client.protocol == Protocol::Resp2
+        && !command.spec.flags.contains(Flags::IN_SUBSCRIBER)
+    {
+        return Err(Error::text(format!(
+            "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \
+             context",
+            command.full_name
+        )));
+    }
+    Ok(())
+}
+
+/// EXEC counts as all that it will run.
+fn effective_flags(client: &Client, command: &'static Command) -> Flags {
+    let own = command.spec.flags;
+    match &client.transaction {
+        Some(transaction) if own.contains(Flags::QUEUED_KEYS) => own | transaction.flags,
+        _ => own,
+    }
+}
+
+/// `enable-debug-command` and its like.
+fn check_protected(client: &Client, command: &'static Command) -> Result<(), Error> {
+    match client.settings.enable_debug_command {
+        Guard::Yes => Ok(()),
+        Guard::Local if client.handle.is_local() => Ok(()),
+        _ => {
+            let name = command.full_name.split('|').next().unwrap_or_default();
+            Err(Error::text(format!(
+                "ERR {} command not allowed. If the enable-{name}-command option is set to \"local\", you can run it \
+                 from a local connection, otherwise you need to set this option in the configuration file, and then \
+                 restart the server.",
+                name.to_ascii_uppercase()
+            )))
+        }
+    }
+}
+
+/// Keeps a command for EXEC.
+fn queue(client: &mut Client, command: &'static Command, args: &Args<'_>, reply: &mut dyn Reply) -> Flow {
+    if let Some(transaction) = &mut client.transaction
+        && !transaction.failed
+    {
+        transaction.push(command, args);
+        // What is queued has been read but not executed: it is held to the limit of the query buffer.
+        if transaction.memory() as u64 > client.settings.client_query_buffer_limit {
+            let client = client.handle.id;
+            tracing::warn!(client, "closing a client: its transaction passes client-query-buffer-limit");
+            return Flow::Close;
+        }
+    }
+    client.publish_transaction();
+    reply.simple("QUEUED");
+    Flow::Continue
+}
+
+/// Locks what the command needs and runs it.
+fn run(
     shared: &Shared,
     client: &mut Client,
     command: &'static Command,
+    set: ShardSet,
     args: &Args<'_>,
     reply: &mut dyn Reply,
     now: UnixMillis,
 ) -> Flow {
-    let set = if command.spec.flags.contains(Flags::ALL_SHARDS) {
-        shared.keyspace.all_shards()
-    } else {
-        shared.keyspace.shard_set(keys::keys(command.spec, args))
-    };
-    // With no lock held yet: room for what the arguments bring.
-    if command.spec.flags.contains(Flags::DENYOOM) {
-        let bytes = args.iter().map(|word| word.len()).sum();
-        if shared.keyspace.make_room(set, bytes, now).is_err() {
-            refuse(shared, client, Some(command), &Error::OUT_OF_MEMORY, reply);
-            return Flow::Continue;
-        }
+    let mut keys = shared.keyspace.lock(set, now);
+    if client.no_touch {
+        keys.set_no_touch(true);
     }
-    let keys = shared.keyspace.lock(set, now);
     let mut context = Context { shared, client, reply, keys, now, command, spec: command.spec };
     call(&mut context, args);
-    context.client.block.take().map_or(Flow::Continue, Flow::Block)
+    drop(context);
+    if client.closing {
+        client.handle.set_state(State::CLOSING, true);
+        return Flow::Close;
+    }
+    client.block.take().map_or(Flow::Continue, |block| {
+        client.set_blocked(State::IN_BLOCKING_COMMAND, true);
+        Flow::Block(block)
+    })
 }
 
-/// Runs the handler of `context.command` and keeps the books.
+/// The shards that the command's keys lie in.
+#[inline]
+fn shards(shared: &Shared, client: &Client, command: &'static Command, args: &Args<'_>) -> ShardSet {
+    let keyspace = &shared.keyspace;
+    let flags = command.spec.flags;
+    if flags.contains(Flags::ALL_SHARDS) {
+        return keyspace.all_shards();
+    }
+    let mut set = keyspace.shard_set(keys::keys(command.spec, args));
+    if flags.intersects(Flags::QUEUED_KEYS.union(Flags::WATCHED_KEYS)) {
+        set = set.union(client.watched_shards());
+    }
+    if flags.contains(Flags::QUEUED_KEYS)
+        && let Some(transaction) = &client.transaction
+    {
+        transaction.for_each(|command, args| {
+            set = set.union(if locks_everything(command) {
+                keyspace.all_shards()
+            } else {
+                keyspace.shard_set(keys::keys(command.spec, args))
+            });
+        });
+    }
+    set
+}
+
+/// Whether a queued command needs every shard. One without keys may look anywhere (SCAN, INFO): on
+/// its own it locks shards one by one, but not while the transaction holds some.
+fn locks_everything(command: &Command) -> bool {
+    let flags = command.spec.flags;
+    flags.contains(Flags::ALL_SHARDS)
+        || (command.spec.keys.is_empty() && !["connection", "pubsub", "transactions"].contains(&command.spec.group))
+}
+
+/// Runs the handler of `context.command` and keeps the books. Also for each command of an EXEC.
 pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
     let command = context.command;
     let started = context.client.started();
     let result = (command.spec.handler)(context, args);
     let nanos = context.client.lap(started);
-    let counters = context.shared.stats.worker(context.client.worker).command(command.id);
-    counters.called(nanos, context.client.settings.latency_tracking);
+    let Context { shared, client, reply, .. } = context;
+    let counters = shared.stats.worker(client.worker).command(command.id);
+    counters.called(nanos, client.settings.latency_tracking);
     if let Err(error) = result {
         counters.failed.add(1);
-        context.shared.stats.error(error.code());
-        context.reply.error(&error.0);
+        shared.stats.error(error.code());
+        reply.error(&error.0);
     }
+    let commands = &client.handle.commands;
+    commands.store(commands.load(Relaxed) + 1, Relaxed);
+    if shared.monitors.any() && !command.spec.flags.intersects(Flags::SKIP_MONITOR.union(Flags::ADMIN)) {
+        shared.monitors.feed(&client.handle, args, &client.redacted, context.now);
+    }
+    client.redacted.clear();
 }
 
-/// Answers a request that was not run.
+/// Answers a request that was not run. A transaction does not survive it.
 fn refuse(
     shared: &Shared,
     client: &mut Client,
     command: Option<&'static Command>,
     error: &Error,
     reply: &mut dyn Reply,
+    now: UnixMillis,
 ) {
     if let Some(command) = command {
         shared.stats.worker(client.worker).command(command.id).rejected.add(1);
+    }
+    if let Some(transaction) = &mut client.transaction {
+        transaction.failed = true;
+    }
+    if command.is_some_and(|command| command.spec.flags.contains(Flags::QUEUED_KEYS)) && client.transaction.is_some() {
+        client.discard(now);
+        let text = format!("EXECABORT Transaction discarded because of: {}", error.0);
+        shared.stats.error("EXECABORT");
+        return reply.error(&text);
     }
     shared.stats.error(error.code());
     reply.error(&error.0);
 }
 
-/// Called for a client that `Block` without `retry` holds, when it was nudged or its deadline
-/// passed. `Continue`: its reply is written, go on with the next command.
-pub fn resume(_shared: &Shared, _client: &mut Client, _reply: &mut dyn Reply, _now: UnixMillis) -> Flow {
-    Flow::Continue
+/// A browser can be made to send such a request here, with commands in its body.
+fn is_http(args: &Args<'_>) -> bool {
+    args.first().is_some_and(|name| name.eq_ignore_ascii_case(b"host:") || name.eq_ignore_ascii_case(b"post"))
+}
+
+/// Writes nothing: CLIENT REPLY OFF and SKIP.
+struct Silent<'r>(&'r mut dyn Reply);
+
+impl Reply for Silent<'_> {
+    fn protocol(&self) -> Protocol {
+        self.0.protocol()
+    }
+    fn set_protocol(&mut self, protocol: Protocol) {
+        self.0.set_protocol(protocol);
+    }
+    fn simple(&mut self, _: &str) {}
+    fn error(&mut self, _: &str) {}
+    fn integer(&mut self, _: i64) {}
+    fn bulk(&mut self, _: &[u8]) {}
+    fn null(&mut self) {}
+    fn null_array(&mut self) {}
+    fn array(&mut self, _: usize) {}
+    fn map(&mut self, _: usize) {}
+    fn set(&mut self, _: usize) {}
+    fn push(&mut self, _: usize) {}
+    fn double(&mut self, _: f64) {}
+    fn boolean(&mut self, _: bool) {}
+    fn big_number(&mut self, _: &str) {}
+    fn verbatim(&mut self, _: &str, _: &[u8]) {}
+    fn raw(&mut self, _: &[u8]) {}
 }

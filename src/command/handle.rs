@@ -1,11 +1,48 @@
 //! The part of a client that other threads may touch: its mailbox, its kill flag, its waker and
 //! the figures CLIENT LIST shows. The rest of a client belongs to its connection alone.
 
+use super::Protocol;
 use crate::util::clock::UnixMillis;
 use parking_lot::Mutex;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering},
+};
 use std::task::Waker;
+
+bitflags::bitflags! {
+    /// What CLIENT LIST shows as letters.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct State: u32 {
+        const MONITOR = 1 << 0;
+        const SUBSCRIBER = 1 << 1;
+        const MULTI = 1 << 2;
+        /// Waits: for CLIENT PAUSE to end, or in a blocking command.
+        const BLOCKED = 1 << 3;
+        /// Of these, the one in a blocking command: CLIENT UNBLOCK may end it.
+        const IN_BLOCKING_COMMAND = 1 << 4;
+        const CLOSING = 1 << 5;
+        const UNIX_SOCKET = 1 << 6;
+        const NO_EVICT = 1 << 7;
+        const NO_TOUCH = 1 << 8;
+    }
+}
+
+/// Names a client gave itself; empty when it gave none.
+#[derive(Default)]
+pub struct Names {
+    pub client: String,
+    pub library: String,
+    pub library_version: String,
+}
+
+/// How CLIENT UNBLOCK ends a blocking command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unblock {
+    AsTimeout = 1,
+    WithError = 2,
+}
 
 /// Bytes are waiting in the mailbox.
 const MAIL: u8 = 1 << 0;
@@ -23,6 +60,28 @@ pub struct ClientHandle {
     pub peer: String,
     pub local: String,
     pub created: UnixMillis,
+    /// The socket's number, for CLIENT LIST.
+    pub descriptor: AtomicI64,
+    pub names: Mutex<Names>,
+    state: AtomicU32,
+    /// Whether a watched key has changed; shards write it, EXEC reads it.
+    pub watch_dirty: Arc<AtomicBool>,
+    /// 3 after `HELLO 3`, otherwise 2 (or 0 as at the start).
+    protocol: AtomicU8,
+    unblock: AtomicU8,
+    pub db: AtomicU32,
+    /// Subscriptions to channels, to patterns and to shard channels.
+    pub channels: AtomicU32,
+    pub patterns: AtomicU32,
+    pub shard_channels: AtomicU32,
+    /// Commands queued by MULTI and the bytes of their arguments; watched keys.
+    pub queued: AtomicU32,
+    pub queued_bytes: AtomicU64,
+    pub watched: AtomicU32,
+    /// The place in the command table of the last command, plus one.
+    pub last_command: AtomicU32,
+    /// Commands it has run.
+    pub commands: AtomicU64,
     /// Encoded bytes for this client, from other clients (pub/sub, MONITOR, tracking).
     mailbox: Mutex<Vec<u8>>,
     signals: AtomicU8,
@@ -100,6 +159,44 @@ impl ClientHandle {
         mailbox.clear();
         if mailbox.capacity() > 16 * 1024 {
             *mailbox = Vec::new();
+        }
+    }
+
+    pub fn protocol(&self) -> Protocol {
+        if self.protocol.load(Ordering::Relaxed) == 3 { Protocol::Resp3 } else { Protocol::Resp2 }
+    }
+
+    pub(super) fn set_protocol(&self, protocol: Protocol) {
+        self.protocol.store(protocol as u8, Ordering::Relaxed);
+    }
+
+    pub fn state(&self) -> State {
+        State::from_bits_truncate(self.state.load(Ordering::Relaxed))
+    }
+
+    /// Only the client's own thread sets its state.
+    pub fn set_state(&self, bits: State, on: bool) {
+        let state = self.state() - bits | if on { bits } else { State::empty() };
+        self.state.store(state.bits(), Ordering::Relaxed);
+    }
+
+    /// CLIENT UNBLOCK: true if the client is in a blocking command, which then ends.
+    pub fn unblock(&self, how: Unblock) -> bool {
+        if !self.state().contains(State::IN_BLOCKING_COMMAND) {
+            return false;
+        }
+        // Whoever comes first decides how it ends.
+        let first = self.unblock.compare_exchange(0, how as u8, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        self.nudge();
+        first
+    }
+
+    /// How CLIENT UNBLOCK wants the blocking command to end, asked once.
+    pub fn take_unblock(&self) -> Option<Unblock> {
+        match self.unblock.swap(0, Ordering::AcqRel) {
+            0 => None,
+            1 => Some(Unblock::AsTimeout),
+            _ => Some(Unblock::WithError),
         }
     }
 

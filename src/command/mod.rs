@@ -3,27 +3,35 @@
 
 pub mod args;
 pub mod client;
+pub mod client_list;
 pub mod clients;
 pub mod dispatch;
 pub mod error;
 pub mod family;
 pub mod handle;
+pub mod hub;
 pub mod keys;
 pub mod lifecycle;
+pub mod monitors;
+pub mod pause;
 pub mod reply;
 pub mod shared;
 pub mod shutdown;
 pub mod spec;
 pub mod table;
+pub mod transaction;
 
 use crate::{keyspace::Locked, util::clock::UnixMillis};
-pub use client::Client;
+pub use client::{Client, ReplyMode};
 pub use dispatch::{Block, Flow};
 pub use error::{CommandResult, Error};
 pub use handle::ClientHandle;
 pub use reply::{Protocol, Reply, ReplyBuffer};
 pub use shared::Shared;
 pub use table::Command;
+
+/// The version of Redis whose commands these are; clients choose their features by it.
+pub const COMPATIBLE_VERSION: &str = "7.4.0";
 
 /// The words of one command; `args[0]` is its name as the client wrote it.
 pub type Args<'a> = [&'a [u8]];
@@ -41,4 +49,11 @@ pub struct Context<'a> {
     /// The command that is running, and its row.
     pub command: &'static Command,
     pub spec: &'static spec::Spec,
+}
+
+impl Context<'_> {
+    /// Hides an argument from MONITOR and SLOWLOG: it is a secret.
+    pub fn redact(&mut self, argument: usize) {
+        self.client.redacted.push(argument);
+    }
 }

@@ -1,6 +1,8 @@
 //! What all connections share.
 
-use super::{clients::Clients, lifecycle::Lifecycle, reply::EncoderFactory, table};
+use super::{
+    clients::Clients, hub::Hub, lifecycle::Lifecycle, monitors::Monitors, pause::Pause, reply::EncoderFactory, table,
+};
 use crate::{config::Config, keyspace::Keyspace, snapshot::Saver, stats::Stats, util::clock::Clock};
 
 pub struct Shared {
@@ -11,6 +13,9 @@ pub struct Shared {
     pub clock: Clock,
     pub stats: Stats,
     pub clients: Clients,
+    pub pubsub: Hub,
+    pub monitors: Monitors,
+    pub pause: Pause,
     pub lifecycle: Lifecycle,
     pub saver: Saver,
 }
@@ -27,6 +32,9 @@ impl Shared {
             clock,
             stats,
             clients: Clients::default(),
+            pubsub: Hub::new(encoder),
+            monitors: Monitors::default(),
+            pause: Pause::default(),
             lifecycle: Lifecycle::default(),
             saver,
         }

@@ -7,7 +7,7 @@ pub type Handler = fn(&mut Context<'_>, &Args<'_>) -> CommandResult;
 
 bitflags::bitflags! {
     /// Redis's command flags (`COMMAND INFO` prints the lower-case names).
-    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
     pub struct Flags: u32 {
         const WRITE = 1 << 0;
         const READONLY = 1 << 1;
@@ -41,8 +41,8 @@ bitflags::bitflags! {
         const QUEUED_KEYS = 1 << 24;
         /// Ours: the shards of the watched keys are locked.
         const WATCHED_KEYS = 1 << 25;
-        /// Ours: its arguments are secrets; they are shown to nobody.
-        const SECRET = 1 << 26;
+        /// Ours: a health check, refused like a write while snapshots fail (PING).
+        const HEALTH_CHECK = 1 << 26;
     }
 }
 
@@ -156,6 +156,22 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// The ACL categories: the row's own and those that follow from its flags.
+    pub fn categories(&self) -> Acl {
+        let follow = [
+            (Flags::WRITE, Acl::WRITE),
+            (Flags::ADMIN, Acl::ADMIN.union(Acl::DANGEROUS)),
+            (Flags::PUBSUB, Acl::PUBSUB),
+            (Flags::BLOCKING, Acl::BLOCKING),
+        ];
+        let mut acl =
+            follow.iter().filter(|(flag, _)| self.flags.contains(*flag)).fold(self.acl, |acl, (_, c)| acl | *c);
+        if self.flags.contains(Flags::READONLY) && !acl.contains(Acl::SCRIPTING) {
+            acl |= Acl::READ;
+        }
+        acl | if self.flags.contains(Flags::FAST) { Acl::FAST } else { Acl::SLOW }
+    }
+
     /// Filled in by `..Spec::DEFAULT`.
     pub const DEFAULT: Spec = Spec {
         name: "",

@@ -8,7 +8,16 @@ use super::{
 use std::sync::LazyLock;
 
 /// The families' rows.
-pub static FAMILIES: &[&[Spec]] = &[config::COMMANDS, connection::COMMANDS, persistence::COMMANDS, string::COMMANDS];
+pub static FAMILIES: &[&[Spec]] = &[
+    client::COMMANDS,
+    config::COMMANDS,
+    connection::COMMANDS,
+    monitor::COMMANDS,
+    persistence::COMMANDS,
+    pubsub::COMMANDS,
+    string::COMMANDS,
+    transactions::COMMANDS,
+];
 
 /// A command or subcommand in its place in the table.
 pub struct Command {

@@ -39,14 +39,7 @@ impl Server {
         let acceptor = Acceptor::start(&shared, listeners, Arc::clone(&workers))?;
         let cron = cron::Cron::start(Arc::clone(&shared))?;
         let persistence = persistence::Persistence::start(&shared)?;
-        Ok(Server {
-            shared,
-            addresses,
-            _acceptor: acceptor,
-            _cron: cron,
-            _persistence: persistence,
-            _workers: workers,
-        })
+        Ok(Server { shared, addresses, _acceptor: acceptor, _cron: cron, _persistence: persistence, _workers: workers })
     }
 
     pub fn shared(&self) -> &Arc<Shared> {

@@ -4,7 +4,11 @@
 use super::save::{self, Report};
 use crate::{keyspace::Keyspace, util::clock::UnixMillis};
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use std::{io, path::Path};
+use std::{
+    io,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 /// A moment's view of the saver.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,6 +35,8 @@ pub struct Saver {
     changed: Condvar,
     /// Held for as long as a snapshot is written.
     writing: Mutex<()>,
+    /// `!last_ok`, for writes to look at: they take no lock for it.
+    failing: AtomicBool,
 }
 
 impl Saver {
@@ -51,11 +57,17 @@ impl Saver {
             }),
             changed: Condvar::new(),
             writing: Mutex::new(()),
+            failing: AtomicBool::new(false),
         }
     }
 
     pub fn status(&self) -> SaverStatus {
         self.status.lock().clone()
+    }
+
+    /// Whether the last snapshot could not be written.
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Relaxed)
     }
 
     /// Changes since the last snapshot that succeeded.
@@ -132,6 +144,7 @@ impl Saver {
         status.in_progress = false;
         status.last_duration_ms = ended - started;
         status.last_ok = result.is_ok();
+        self.failing.store(result.is_err(), Relaxed);
         if let Ok(report) = &result {
             status.last_save_ms = ended;
             status.dirty_at_last = report.dirty;

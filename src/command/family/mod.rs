@@ -4,3 +4,30 @@ pub mod config;
 pub mod connection;
 pub mod string;
 pub mod persistence;
+pub mod client;
+pub mod monitor;
+pub mod pubsub;
+pub mod transactions;
+
+use super::{Args, Context, Error, table};
+
+/// A container's HELP: how to call it, what the subcommands do (`lines`), and HELP itself.
+fn help(cx: &mut Context<'_>, lines: &[&str]) {
+    let container = cx.command.parent.map_or(cx.spec.name, |parent| table::all()[parent].spec.name);
+    cx.reply.array(lines.len() + 3);
+    let container = container.to_ascii_uppercase();
+    cx.reply.simple(&format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+    for line in lines.iter().chain(&["HELP", "    Print this help."]) {
+        cx.reply.simple(line);
+    }
+}
+
+/// For a subcommand whose optional words are too many.
+fn unknown_subcommand_or_arity(args: &Args<'_>) -> Error {
+    let word = |at: usize| args.get(at).map(|word| String::from_utf8_lossy(word)).unwrap_or_default();
+    Error::text(format!(
+        "ERR unknown subcommand or wrong number of arguments for '{:.128}'. Try {} HELP.",
+        word(1),
+        word(0).to_uppercase()
+    ))
+}
