@@ -60,6 +60,8 @@ enum End {
     Io(io::Error),
     QueryBuffer,
     OutputBuffer,
+    /// A browser was made to send commands here.
+    Http,
 }
 
 impl From<io::Error> for End {
@@ -139,7 +141,7 @@ impl Connection {
         match end {
             End::QueryBuffer => stats.query_limit_closes.add(1),
             End::OutputBuffer => stats.output_limit_closes.add(1),
-            End::Closed | End::Killed | End::Io(_) => {}
+            End::Closed | End::Killed | End::Io(_) | End::Http => {}
         }
         match end {
             End::Closed => tracing::debug!(client = id, "client closed the connection"),
@@ -154,6 +156,11 @@ impl Connection {
                 client = id,
                 bytes = self.pending(),
                 "closing a client for overcoming of output buffer limits"
+            ),
+            End::Http => tracing::warn!(
+                client = id,
+                peer = self.client.handle.peer,
+                "possible attack: an HTTP request came in place of a command; closing the connection"
             ),
         }
     }
@@ -262,6 +269,9 @@ impl Connection {
     /// Runs the next command.
     fn execute(&mut self, now: UnixMillis) -> Result<(), End> {
         let Some(arguments): Option<Arguments<'_>> = self.decoder.peek(&self.input, 0) else { return Ok(()) };
+        if self.decoder.is_inline() && is_http(&arguments) {
+            return Err(End::Http);
+        }
         match dispatch::execute(&self.shared, &mut self.client, &arguments, &mut self.encoder, now) {
             Flow::Continue => self.decoder.pop(),
             Flow::Close => {
@@ -499,6 +509,12 @@ impl Connection {
         self.private_input = true;
         std::mem::replace(&mut self.input, private)
     }
+}
+
+/// A POST, or the header line that any HTTP request has: what a page in a browser can make it send
+/// to a server on its user's machine.
+fn is_http(arguments: &Arguments<'_>) -> bool {
+    arguments.first().is_some_and(|name| name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:"))
 }
 
 /// The time within a turn. The wall is looked at once per read; after that the end of one command,

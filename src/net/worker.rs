@@ -47,6 +47,7 @@ impl Workers {
     pub fn serve(&self, accepted: Accepted) {
         let settings = self.shared.config.current();
         if self.connections() >= settings.maxclients as usize {
+            self.shared.stats.rejected_connections.add(1);
             tracing::debug!(maxclients = settings.maxclients, "client turned away: too many clients");
             accepted.refuse(b"-ERR max number of clients reached\r\n");
             return;

@@ -3,7 +3,7 @@
 use super::{Server, logging, persistence, supervise};
 use crate::{
     command::{Shared, shutdown::shut_down},
-    config::{Config, Loaded},
+    config::{Config, Loaded, Settings},
     net,
     resp::Encoder,
     util::clock::Clock,
@@ -40,6 +40,7 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
         "arena reserved"
     );
     let shared = Arc::new(Shared::new(config, keyspace, Encoder::boxed, Clock::Wall));
+    allow_descriptors(&settings);
     let listeners = net::bind(&settings)?;
     if listeners.is_empty() {
         tracing::warn!("listening nowhere: 'port' is 0 and no 'unixsocket' is given");
@@ -58,6 +59,30 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     drop(server);
     tracing::info!("Flagstone is now ready to exit, bye bye...");
     Ok(())
+}
+
+/// Descriptors the server needs besides those of its clients.
+const OWN_DESCRIPTORS: u64 = 32;
+
+/// Raises the limit of open files so that `maxclients` can be served.
+fn allow_descriptors(settings: &Settings) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let needed = u64::from(settings.maxclients) + OWN_DESCRIPTORS;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= needed) {
+        return;
+    }
+    let possible = limit.maximum.map_or(needed, |maximum| maximum.min(needed));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(possible), maximum: limit.maximum });
+    if let Err(error) = raised {
+        tracing::warn!(%error, "could not raise the limit of open files");
+    } else if possible < needed {
+        tracing::warn!(
+            maxclients = settings.maxclients,
+            "the limit of open files allows {} clients at most",
+            possible.saturating_sub(OWN_DESCRIPTORS)
+        );
+    }
 }
 
 /// SIGTERM and SIGINT, caught from before the first client is served.
