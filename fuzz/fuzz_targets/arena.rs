@@ -24,7 +24,7 @@ struct Live {
 /// Small sizes are common, large ones rare.
 fn size(bytes: u32) -> usize {
     match bytes % 8 {
-        0 => bytes as usize % (1 << 20),
+        0 => bytes as usize % (1 << 19),
         1 => bytes as usize % (1 << 16),
         _ => bytes as usize % 1024,
     }
@@ -40,12 +40,15 @@ fn write(heap: &mut ShardHeap, live: &Live) {
 
 fn check(heap: &ShardHeap, live: &Live) {
     let chunk = &heap.chunk(live.at)[..live.bytes];
-    assert_eq!(chunk[0], 1);
-    assert!(chunk[1..].iter().all(|byte| *byte == live.fill), "a chunk of {} bytes changed", live.bytes);
+    let (tag, filled) = (chunk[0], &chunk[1..]);
+    assert_eq!(tag, 1);
+    // All bytes are equal when each is equal to the next; compared as one block, which is quick.
+    let same = filled[0] == live.fill && filled[1..] == filled[..filled.len() - 1];
+    assert!(same, "a chunk of {} bytes changed", live.bytes);
 }
 
 fuzz_target!(|ops: Vec<Op>| {
-    let arena = Arena::reserve(256 << 20, 64 << 20).expect("address space");
+    let arena = Arena::reserve(32 << 20, 32 << 20).expect("address space");
     let mut heap = ShardHeap::new(&arena, 1);
     let mut all: Vec<Live> = Vec::new();
     for op in ops {
