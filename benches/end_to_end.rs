@@ -62,7 +62,9 @@ fn main() -> ExitCode {
         peers.extend(installed(name).map(|program| Peer { name: name.into(), program }));
     }
     if installed("redis-benchmark").is_none() || installed("taskset").is_none() {
-        eprintln!("SKIPPED: redis-benchmark and taskset are needed to make the load (packages redis-tools, util-linux)");
+        eprintln!(
+            "SKIPPED: redis-benchmark and taskset are needed to make the load (packages redis-tools, util-linux)"
+        );
         return ExitCode::SUCCESS;
     }
     if peers.len() == 1 {
@@ -115,7 +117,8 @@ struct Running {
 
 impl Running {
     fn start(peer: &Peer) -> Running {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a free port").port();
+        let port =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a free port").port();
         let mut command = Command::new("taskset");
         command.args(["-c", SERVER_CORE]).arg(&peer.program);
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir", "/tmp"]);
@@ -157,10 +160,7 @@ impl Running {
         let after = self.cpu_ticks();
         // A tick is 10 ms on every Linux that matters.
         let per_operation = |ticks: u64| ticks as f64 * 10_000.0 / f64::from(operations);
-        Cost {
-            total: per_operation(after.0 + after.1 - before.0 - before.1),
-            user: per_operation(after.0 - before.0),
-        }
+        Cost { total: per_operation(after.0 + after.1 - before.0 - before.1), user: per_operation(after.0 - before.0) }
     }
 
     /// User and system time of the process so far.

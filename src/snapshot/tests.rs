@@ -1,3 +1,5 @@
+//! Images written, read back, damaged.
+
 use super::*;
 use crate::{
     config::Policy,

@@ -13,35 +13,57 @@ use flagstone::{
     net::{self, Listener},
     resp::Encoder,
     server,
+    snapshot::{self, Image},
     util::clock::{Clock, UnixMillis},
 };
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use tempfile::TempDir;
 
 /// When the time of every instance begins: a day in November 2023.
 const START: UnixMillis = 1_700_000_000_000;
 
-/// What commands act on: a server's state, its time standing at [`START`].
-fn shared(clock: Clock) -> Arc<Shared> {
+/// How the keyspaces of these instances are made: small, and without a limit.
+pub fn options() -> Options {
+    let mut options = Options::new(16, 2, 0, Policy::NoEviction);
+    options.reserve = 1 << 32;
+    options
+}
+
+/// What commands act on: a server's state around a keyspace, its files in `dir`.
+fn shared(keyspace: Keyspace, clock: Clock, dir: &Path) -> Arc<Shared> {
     let mut loaded = Loaded::default();
     loaded.settings.server_threads = 2;
     loaded.settings.enable_debug_command = Guard::Yes;
-    loaded.settings.save = Default::default();
-    let config = Config::new(loaded);
-    let settings = config.current();
-    let mut options = Options::new(settings.databases as usize, settings.threads(), 0, Policy::NoEviction);
-    options.reserve = 1 << 32;
-    let keyspace = Keyspace::new(&options).expect("an arena can be reserved");
-    Arc::new(Shared::new(config, keyspace, Encoder::boxed, clock))
+    loaded.settings.dir = dir.to_path_buf();
+    Arc::new(Shared::new(Config::new(loaded), keyspace, Encoder::boxed, clock))
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
 }
 
 /// What commands act on, without a network around it.
 pub struct Instance {
     shared: Arc<Shared>,
+    dir: TempDir,
 }
 
 impl Instance {
     pub fn new() -> Instance {
-        Instance { shared: shared(Clock::manual(START)) }
+        Instance::with(Keyspace::new(&options()).expect("an arena can be reserved"), START)
+    }
+
+    pub fn with(keyspace: Keyspace, now: UnixMillis) -> Instance {
+        let dir = folder();
+        Instance { shared: shared(keyspace, Clock::manual(now), dir.path()), dir }
+    }
+
+    /// Saves, and answers a new instance that has loaded the file.
+    pub fn restarted(&self) -> Instance {
+        let path = self.dir.path().join("restart.flag");
+        snapshot::save(&self.shared.keyspace, &path, self.now()).expect("the snapshot is written");
+        let image = Image::open(&path).expect("the snapshot is whole").expect("there is a snapshot");
+        Instance::with(image.into_keyspace(&options(), self.now()).expect("the snapshot fits"), self.now())
     }
 
     pub fn shared(&self) -> &Arc<Shared> {
@@ -52,8 +74,32 @@ impl Instance {
         self.shared.clock.now()
     }
 
-    /// Saves, loads in a new instance, and compares the two.
-    pub fn check_restart(&self) {}
+    /// Saves, loads in a new instance, and compares the two key by key, through the commands that show all of a key.
+    pub fn check_restart(&self) {
+        let before = self.contents();
+        assert_eq!(self.restarted().contents(), before, "after a restart");
+    }
+
+    /// Of every key of every database: its value as DUMP shows it, its encoding, and when it expires.
+    fn contents(&self) -> BTreeMap<(usize, Vec<u8>), [Tree; 3]> {
+        let mut client = LocalClient::connect(&self.shared, Protocol::Resp2);
+        let mut call = |args: &[&[u8]]| {
+            client.execute(&self.shared, &args.iter().map(|arg| arg.to_vec()).collect::<Vec<_>>());
+            client.next()
+        };
+        let mut contents = BTreeMap::new();
+        for db in 0..self.shared.keyspace.databases() {
+            assert_eq!(call(&[b"SELECT", db.to_string().as_bytes()]), Tree::Simple("OK".into()));
+            let Tree::Array(keys) = call(&[b"KEYS", b"*"]) else { panic!("KEYS answers an array") };
+            for key in keys {
+                let Tree::Bulk(key) = key else { panic!("a key is a string") };
+                let shown =
+                    [call(&[b"DUMP", &key]), call(&[b"OBJECT", b"ENCODING", &key]), call(&[b"PEXPIRETIME", &key])];
+                contents.insert((db, key), shown);
+            }
+        }
+        contents
+    }
 }
 
 /// A session without a network: each command goes through `dispatch` and its reply is encoded and read back.
@@ -140,7 +186,10 @@ impl Session for Local {
 }
 
 /// A server inside this process, on a free port of loopback; it ends when dropped.
-pub struct Server(server::Server);
+pub struct Server {
+    server: server::Server,
+    _dir: TempDir,
+}
 
 impl Server {
     pub fn start() -> Server {
@@ -153,15 +202,19 @@ impl Server {
 
     fn with_clock(clock: Clock) -> Server {
         let listener = net::tcp("127.0.0.1", 0, 128).expect("a free port of loopback");
-        Server(server::Server::start(shared(clock), vec![Listener::Tcp(listener)]).expect("threads can be started"))
+        let dir = folder();
+        let keyspace = Keyspace::new(&options()).expect("an arena can be reserved");
+        let shared = shared(keyspace, clock, dir.path());
+        let server = server::Server::start(shared, vec![Listener::Tcp(listener)]).expect("threads can be started");
+        Server { server, _dir: dir }
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.0.addresses()[0]
+        self.server.addresses()[0]
     }
 
     pub fn shared(&self) -> &Arc<Shared> {
-        self.0.shared()
+        self.server.shared()
     }
 
     pub fn connect(&self, protocol: Protocol) -> client::Client {

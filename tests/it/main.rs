@@ -8,5 +8,6 @@ mod harness;
 mod instance;
 mod model;
 mod protocol;
+mod restart;
 mod structure;
 mod tree;

@@ -1,5 +1,5 @@
 //! The keyspace against a map that nobody can misread: the same operations on both, and they must agree on every key,
-//! value and time to live. And SCAN's guarantee, while the keyspace grows and shrinks under the scan.
+//! value and time to live, before and after a restart. And SCAN's guarantee, while the keyspace grows and shrinks under the scan.
 
 use crate::instance::Instance;
 use flagstone::{
@@ -206,14 +206,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_keyspace_is_a_map(ops in proptest::collection::vec(op(), 1..400)) {
-        let instance = Instance::new();
-        let keyspace = &instance.shared().keyspace;
+    fn the_keyspace_is_a_map(lives in proptest::collection::vec(proptest::collection::vec(op(), 0..200), 1..4)) {
+        let mut instance = Instance::new();
         let mut model = Model { now: instance.now(), ..Model::default() };
-        for op in &ops {
-            model.apply(keyspace, op)?;
+        for ops in &lives {
+            let keyspace = &instance.shared().keyspace;
+            for op in ops {
+                model.apply(keyspace, op)?;
+            }
+            model.compare(keyspace)?;
+            instance = instance.restarted();
+            model.compare(&instance.shared().keyspace)?;
         }
-        model.compare(keyspace)?;
     }
 }
 

@@ -1,0 +1,288 @@
+//! Stopping and starting again: the real program by its signals, and images that did not survive whole.
+
+use crate::{
+    client::Client,
+    instance::{Instance, options},
+    tree::Tree,
+};
+use flagstone::{
+    command::Protocol,
+    keyspace::{Keyspace, Ttl, Value},
+    snapshot::{self, Image},
+};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+/// The program itself, started in a folder of its own.
+struct Process {
+    child: Child,
+    port: u16,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Process {
+    fn start(dir: &Path, options: &[&str]) -> Process {
+        // Another process may take the port in between; then this one says so and ends, and we try another.
+        for _ in 0..20 {
+            if let Some(process) = Process::try_start(dir, options) {
+                return process;
+            }
+        }
+        panic!("the program does not start");
+    }
+
+    fn try_start(dir: &Path, options: &[&str]) -> Option<Process> {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).ok()?.port();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_flagstone"))
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--server-threads", "2", "--dir"])
+            .arg(dir)
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program can be run");
+        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        if lines.any(|line| line.is_ok_and(|line| line.contains("Ready to accept connections"))) {
+            return Some(Process { child, port, lines });
+        }
+        let _ = child.wait();
+        None
+    }
+
+    fn connect(&self) -> Client {
+        Client::connect_as(([127, 0, 0, 1], self.port).into(), Protocol::Resp2)
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("the program runs");
+    }
+
+    /// Waits for the end; the log lines that came before it.
+    fn wait(mut self) -> (ExitStatus, Vec<String>) {
+        let lines = self.lines.by_ref().map_while(Result::ok).collect();
+        (self.child.wait().expect("the program can be waited for"), lines)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn ok() -> Tree {
+    Tree::Simple("OK".into())
+}
+
+#[test]
+fn what_was_there_before_sigterm_is_there_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let large = vec![b'x'; 3_000_000];
+    let before = Process::start(dir.path(), &[]);
+    let mut client = before.connect();
+    assert_eq!(client.line("SET greeting hello"), ok());
+    assert_eq!(client.line("SET session 1 EX 10000"), ok());
+    assert_eq!(client.line("INCRBY visits 10"), Tree::Integer(10));
+    assert_eq!(client.call(&[&b"SET"[..], b"large", &large]), ok());
+    client.line("SELECT 5");
+    assert_eq!(client.line("SET elsewhere 1 PX 1"), ok());
+    assert_eq!(client.line("SET elsewhere too"), ok());
+    before.signal(Signal::TERM);
+    assert!(before.wait().0.success());
+
+    let after = Process::start(dir.path(), &[]);
+    let mut client = after.connect();
+    assert_eq!(client.line("GET greeting"), Tree::Bulk(b"hello".to_vec()));
+    assert_eq!(client.line("INCR visits"), Tree::Integer(11));
+    assert!(Tree::IntegerIn(1, 10_000).matches(&client.line("TTL session")));
+    assert_eq!(client.line("GET large"), Tree::Bulk(large));
+    assert_eq!(client.line("DBSIZE"), Tree::Integer(4));
+    client.line("SELECT 5");
+    assert_eq!(client.line("GET elsewhere"), Tree::Bulk(b"too".to_vec()));
+    after.signal(Signal::INT);
+    assert!(after.wait().0.success());
+}
+
+#[test]
+fn sigkill_leaves_the_last_snapshot() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let before = Process::start(dir.path(), &[]);
+    let mut client = before.connect();
+    assert_eq!(client.line("SET saved yes"), ok());
+    assert_eq!(client.line("SAVE"), ok());
+    assert_eq!(client.line("SET late yes"), ok());
+    before.signal(Signal::KILL);
+    assert!(!before.wait().0.success());
+
+    let mut client = Process::start(dir.path(), &[]).connected();
+    assert_eq!(client.1.line("GET saved"), Tree::Bulk(b"yes".to_vec()));
+    assert_eq!(client.1.line("GET late"), Tree::Null);
+}
+
+impl Process {
+    fn connected(self) -> (Process, Client) {
+        let client = self.connect();
+        (self, client)
+    }
+}
+
+#[test]
+fn shutdown_saves_or_does_not_as_it_is_told() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (process, mut client) = Process::start(dir.path(), &[]).connected();
+    client.line("SET k kept");
+    client.send(&["SHUTDOWN"]);
+    assert!(client.is_closed());
+    assert!(process.wait().0.success());
+
+    let (process, mut client) = Process::start(dir.path(), &["--save", ""]).connected();
+    assert_eq!(client.line("GET k"), Tree::Bulk(b"kept".to_vec()));
+    client.line("SET k lost");
+    client.send(&["SHUTDOWN", "NOSAVE"]);
+    assert!(client.is_closed());
+    assert!(process.wait().0.success());
+
+    // Without rules to save by, SHUTDOWN alone does not save either, but SHUTDOWN SAVE does.
+    let (process, mut client) = Process::start(dir.path(), &["--save", ""]).connected();
+    client.line("SET k lost again");
+    client.send(&["SHUTDOWN"]);
+    assert!(client.is_closed());
+    assert!(process.wait().0.success());
+
+    let (process, mut client) = Process::start(dir.path(), &["--save", ""]).connected();
+    assert_eq!(client.line("GET k"), Tree::Bulk(b"kept".to_vec()));
+    client.line("SET k new");
+    client.send(&["SHUTDOWN", "SAVE"]);
+    assert!(client.is_closed());
+    assert!(process.wait().0.success());
+
+    let (_process, mut client) = Process::start(dir.path(), &[]).connected();
+    assert_eq!(client.line("GET k"), Tree::Bulk(b"new".to_vec()));
+}
+
+#[test]
+fn a_damaged_image_stops_the_start_with_a_reason() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let before = Process::start(dir.path(), &[]);
+    before.connect().line("SET k v");
+    before.signal(Signal::TERM);
+    assert!(before.wait().0.success());
+    let image = fs::read_dir(dir.path())
+        .expect("the folder")
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "flag"))
+        .expect("an image");
+    let mut bytes = fs::read(&image).expect("the image");
+    bytes[40] ^= 1;
+    fs::write(&image, &bytes).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_flagstone"))
+        .args(["--port", "0", "--dir"])
+        .arg(dir.path())
+        .output()
+        .expect("the program can be run");
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains(&*image.to_string_lossy()) && said.contains("checksum"), "it said: {said}");
+    assert_eq!(fs::read(&image).expect("the image"), bytes, "the image is left as it was");
+}
+
+/// A keyspace with keys of many sizes, each value a repetition of one byte.
+fn filled() -> Instance {
+    let instance = Instance::new();
+    let keyspace = &instance.shared().keyspace;
+    let mut locked = keyspace.lock(keyspace.all_shards(), instance.now());
+    for n in 0..2_000_u32 {
+        let (key, len) = (format!("key:{n}"), if n.is_multiple_of(400) { 200_000 } else { 1 + n as usize % 500 });
+        let ttl = if n.is_multiple_of(3) { Ttl::At(instance.now() + 100_000) } else { Ttl::Clear };
+        locked.db(n as usize % 3).set(key.as_bytes(), &vec![b'a' + (n % 26) as u8; len], ttl).expect("room");
+    }
+    drop(locked);
+    instance
+}
+
+/// Every key that is found has its own value whole.
+fn check_values(keyspace: &Keyspace, now: i64) -> usize {
+    let mut found = 0;
+    let mut locked = keyspace.lock(keyspace.all_shards(), now);
+    for n in 0..2_000_u32 {
+        let (key, len) = (format!("key:{n}"), if n.is_multiple_of(400) { 200_000 } else { 1 + n as usize % 500 });
+        let mut db = locked.db(n as usize % 3);
+        let Some(item) = db.peek(key.as_bytes()) else { continue };
+        let Value::Bytes(bytes) = item.value else { panic!("{key} is not a number") };
+        assert!(
+            bytes.len() == len && bytes.iter().all(|byte| *byte == b'a' + (n % 26) as u8),
+            "{key} has another value"
+        );
+        found += 1;
+    }
+    found
+}
+
+/// Whichever bits of an image are wrong: it is refused, or what cannot be trusted is absent. No value is ever wrong, and
+/// the server can go on writing.
+#[test]
+fn flipped_bits_never_become_values() {
+    let instance = filled();
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("image.flag");
+    snapshot::save(&instance.shared().keyspace, &path, instance.now()).expect("written");
+    let whole = fs::read(&path).expect("the image");
+    let mut random = fastrand::Rng::with_seed(11);
+    let (mut refused, mut partial) = (0, 0);
+    for _ in 0..60 {
+        let mut bytes = whole.clone();
+        for _ in 0..random.usize(1..4) {
+            let at = random.usize(..bytes.len());
+            bytes[at] ^= 1 << random.u32(..8);
+        }
+        if random.u8(..) < 30 {
+            bytes.truncate(random.usize(..whole.len()));
+        }
+        fs::write(&path, &bytes).expect("written");
+        let opened =
+            Image::open(&path).and_then(|image| image.expect("a file").into_keyspace(&options(), instance.now()));
+        let Ok(keyspace) = opened else {
+            refused += 1;
+            continue;
+        };
+        let found = check_values(&keyspace, instance.now());
+        partial += usize::from(found < 2_000);
+        keyspace.load_all(&mut || true);
+        let mut locked = keyspace.lock(keyspace.all_shards(), instance.now());
+        for n in 0..500 {
+            locked.db(0).set(format!("new:{n}").as_bytes(), b"value", Ttl::Clear).expect("room");
+        }
+        drop(locked);
+        check_values(&keyspace, instance.now());
+    }
+    assert!(refused > 0 && partial > 0, "{refused} refused, {partial} partial: the damage was not seen");
+}
+
+#[test]
+fn what_expires_while_the_server_is_down_is_gone() {
+    let instance = filled();
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("image.flag");
+    snapshot::save(&instance.shared().keyspace, &path, instance.now()).expect("written");
+    let later = instance.now() + 200_000;
+    let image = Image::open(&path).expect("whole").expect("a file");
+    let keyspace = image.into_keyspace(&options(), later).expect("fits");
+    assert_eq!(check_values(&keyspace, later), 2_000 - 2_000_usize.div_ceil(3));
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_written_harms_nothing() {
+    let instance = filled();
+    let error = snapshot::save(&instance.shared().keyspace, Path::new("/proc/no/such/image.flag"), instance.now());
+    assert!(error.is_err());
+    assert_eq!(check_values(&instance.shared().keyspace, instance.now()), 2_000);
+    assert_eq!(check_values(&instance.restarted().shared().keyspace, instance.now()), 2_000);
+}
