@@ -60,8 +60,6 @@ enum End {
     Io(io::Error),
     QueryBuffer,
     OutputBuffer,
-    /// A browser was made to send commands here.
-    Http,
 }
 
 impl From<io::Error> for End {
@@ -114,6 +112,7 @@ struct Timer {
 impl Connection {
     pub fn new(shared: Arc<Shared>, client: Client, socket: Socket) -> Self {
         let encoder = Encoder::new(client.protocol);
+        client.handle.descriptor.store(i64::from(socket.descriptor()), Relaxed);
         Connection {
             shared,
             client,
@@ -141,7 +140,7 @@ impl Connection {
         match end {
             End::QueryBuffer => stats.query_limit_closes.add(1),
             End::OutputBuffer => stats.output_limit_closes.add(1),
-            End::Closed | End::Killed | End::Io(_) | End::Http => {}
+            End::Closed | End::Killed | End::Io(_) => {}
         }
         match end {
             End::Closed => tracing::debug!(client = id, "client closed the connection"),
@@ -156,11 +155,6 @@ impl Connection {
                 client = id,
                 bytes = self.pending(),
                 "closing a client for overcoming of output buffer limits"
-            ),
-            End::Http => tracing::warn!(
-                client = id,
-                peer = self.client.handle.peer,
-                "possible attack: an HTTP request came in place of a command; closing the connection"
             ),
         }
     }
@@ -269,9 +263,6 @@ impl Connection {
     /// Runs the next command.
     fn execute(&mut self, now: UnixMillis) -> Result<(), End> {
         let Some(arguments): Option<Arguments<'_>> = self.decoder.peek(&self.input, 0) else { return Ok(()) };
-        if self.decoder.is_inline() && is_http(&arguments) {
-            return Err(End::Http);
-        }
         match dispatch::execute(&self.shared, &mut self.client, &arguments, &mut self.encoder, now) {
             Flow::Continue => self.decoder.pop(),
             Flow::Close => {
@@ -422,7 +413,8 @@ impl Connection {
     }
 
     fn output_limit(&self) -> OutputLimit {
-        self.client.settings.client_output_buffer_limits.normal
+        let limits = &self.client.settings.client_output_buffer_limits;
+        if self.client.is_subscriber() { limits.pubsub } else { limits.normal }
     }
 
     /// Takes what other clients have sent this one.
@@ -509,12 +501,6 @@ impl Connection {
         self.private_input = true;
         std::mem::replace(&mut self.input, private)
     }
-}
-
-/// A POST, or the header line that any HTTP request has: what a page in a browser can make it send
-/// to a server on its user's machine.
-fn is_http(arguments: &Arguments<'_>) -> bool {
-    arguments.first().is_some_and(|name| name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:"))
 }
 
 /// The time within a turn. The wall is looked at once per read; after that the end of one command,

@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
 use std::{
     io,
+    os::fd::AsRawFd,
     pin::{Pin, pin},
     task::{Context, Poll},
     time::Duration,
@@ -78,6 +79,14 @@ impl Socket {
                 stream.set_nonblocking(true)?;
                 UnixStream::from_std(stream).map(Socket::Unix)
             }
+        }
+    }
+
+    /// Its number in this process, for CLIENT LIST.
+    pub fn descriptor(&self) -> i32 {
+        match self {
+            Socket::Tcp(stream) => stream.as_raw_fd(),
+            Socket::Unix(stream) => stream.as_raw_fd(),
         }
     }
 

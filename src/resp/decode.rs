@@ -91,7 +91,6 @@ struct Command {
     /// Its spans: `first_span..end_span`.
     first_span: usize,
     end_span: usize,
-    inline: bool,
 }
 
 /// Where parsing stands inside a command that has not wholly arrived.
@@ -169,11 +168,6 @@ impl Decoder {
         let base = &buffer[command.start..];
         let spans = &self.spans[command.first_span..command.end_span];
         Some(spans.iter().map(|span| &base[span.start as usize..][..span.length as usize]).collect())
-    }
-
-    /// Whether the next command came as an inline request.
-    pub fn is_inline(&self) -> bool {
-        self.commands.get(self.next).is_some_and(|command| command.inline)
     }
 
     /// The argument `index` of the waiting command number `ahead`.
@@ -288,7 +282,7 @@ impl Decoder {
                     self.state = State::Header;
                     self.arguments_left -= 1;
                     if self.arguments_left == 0 {
-                        self.finish(false);
+                        self.finish();
                         return Ok(true);
                     }
                 }
@@ -340,7 +334,7 @@ impl Decoder {
         self.position = newline + 1;
         let any = self.spans.len() > self.first_span;
         if any {
-            self.finish(true);
+            self.finish();
         } else {
             self.start = self.position;
         }
@@ -356,13 +350,8 @@ impl Decoder {
     }
 
     /// The command that was being parsed is complete.
-    fn finish(&mut self, inline: bool) {
-        self.commands.push(Command {
-            start: self.start,
-            first_span: self.first_span,
-            end_span: self.spans.len(),
-            inline,
-        });
+    fn finish(&mut self) {
+        self.commands.push(Command { start: self.start, first_span: self.first_span, end_span: self.spans.len() });
         self.first_span = self.spans.len();
         self.start = self.position;
         self.argument_bytes = 0;
