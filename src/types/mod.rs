@@ -1,1 +1,3 @@
 //! types.
+
+pub mod lcs;

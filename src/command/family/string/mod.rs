@@ -1,13 +1,15 @@
 //! Strings: GET, SET and what belongs to them.
 
 mod change;
+mod condition;
 mod get;
+mod lcs;
 mod set;
 
 pub use change::{checked_len, string_len};
 
 use crate::{
-    command::spec::{Acl, Flags, KeyFlags, KeySpec, Spec},
+    command::spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Spec},
     keyspace::Value,
 };
 
@@ -46,7 +48,7 @@ pub static COMMANDS: &[Spec] = &[
         group: "string",
         since: "1.0.0",
         summary: "Stores a string, on a condition and with a time to live if asked.",
-        syntax: "key value [NX | XX | IFEQ comparison-value] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
+        syntax: "key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
         handler: set::set,
         ..Spec::DEFAULT
     },
@@ -304,6 +306,81 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Adds to the number at a key, which may have a fraction.",
         syntax: "key increment",
         handler: change::incrbyfloat,
+        ..Spec::DEFAULT
+    },
+    Spec {
+        name: "lcs",
+        arity: -3,
+        flags: Flags::READONLY,
+        acl: Acl::READ.union(Acl::STRING).union(Acl::SLOW),
+        keys: &[KeySpec::range(1, 1, 1, KeyFlags::RO.union(KeyFlags::ACCESS))],
+        group: "string",
+        since: "7.0.0",
+        summary: "Finds the longest common subsequence of two strings.",
+        complexity: "O(N*M) where N and M are the lengths of the strings",
+        syntax: "key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]",
+        handler: lcs::lcs,
+        ..Spec::DEFAULT
+    },
+    Spec {
+        name: "msetex",
+        arity: -4,
+        flags: Flags::WRITE.union(Flags::DENYOOM),
+        acl: Acl::WRITE.union(Acl::STRING).union(Acl::SLOW),
+        keys: &[KeySpec {
+            flags: KeyFlags::OW.union(KeyFlags::UPDATE),
+            begin: BeginSearch::Index(1),
+            find: FindKeys::KeyNum { keynum_index: 0, first_key: 1, step: 2 },
+        }],
+        group: "string",
+        since: "8.4.0",
+        summary: "Stores several strings at once, on a condition and with one time to live.",
+        complexity: "O(N) where N is the number of keys",
+        syntax: "numkeys key value [key value ...] [NX | XX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
+        tips: &["request_policy:multi_shard", "response_policy:all_succeeded"],
+        handler: set::msetex,
+        ..Spec::DEFAULT
+    },
+    Spec {
+        name: "delex",
+        arity: -2,
+        flags: Flags::WRITE.union(Flags::FAST),
+        acl: Acl::WRITE.union(Acl::STRING).union(Acl::FAST),
+        keys: &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::DELETE).union(KeyFlags::VARIABLE_FLAGS))],
+        group: "string",
+        since: "8.4.0",
+        summary: "Removes a key if its string compares as asked.",
+        complexity: "O(1), O(N) for a digest where N is the length of the string",
+        syntax: "key [IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest]",
+        handler: condition::delex,
+        ..Spec::DEFAULT
+    },
+    Spec {
+        name: "delifeq",
+        arity: 3,
+        flags: Flags::WRITE.union(Flags::FAST),
+        acl: Acl::WRITE.union(Acl::STRING).union(Acl::FAST),
+        keys: &[KeySpec::one(1, KeyFlags::RM.union(KeyFlags::DELETE))],
+        group: "string",
+        since: "9.0.0",
+        summary: "Removes a key if its string is the given one.",
+        complexity: "O(1)",
+        syntax: "key value",
+        handler: condition::delifeq,
+        ..Spec::DEFAULT
+    },
+    Spec {
+        name: "digest",
+        arity: 2,
+        flags: Flags::READONLY.union(Flags::FAST),
+        acl: Acl::READ.union(Acl::STRING).union(Acl::FAST),
+        keys: &[KeySpec::one(1, KeyFlags::RO)],
+        group: "string",
+        since: "8.4.0",
+        summary: "Answers the XXH3 hash of a string, in hexadecimal.",
+        complexity: "O(N) where N is the length of the string",
+        syntax: "key",
+        handler: condition::digest,
         ..Spec::DEFAULT
     },
 ];

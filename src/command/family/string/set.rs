@@ -1,20 +1,46 @@
 //! Commands that store a whole string.
 
-use super::{get::answer, text};
+use super::{condition::Comparison, get::answer};
 use crate::command::{
     Args, CommandResult, Context, Error,
     args::{self, TimeUnit},
 };
-use crate::keyspace::{Ttl, Type};
+use crate::keyspace::{Item, Ttl, Type};
+use crate::util::{clock::UnixMillis, number};
 
-/// When SET stores at all.
+/// When SET and MSETEX store at all.
 #[derive(Clone, Copy, Default)]
 enum Condition<'a> {
     #[default]
     Always,
     Absent,
     Present,
-    Equal(&'a [u8]),
+    Compare(Comparison<'a>),
+}
+
+impl<'a> Condition<'a> {
+    /// Whether `other` may be given after this one: only the same again.
+    fn admits(&self, other: &Condition<'_>) -> bool {
+        match (self, other) {
+            (Condition::Always, _)
+            | (Condition::Absent, Condition::Absent)
+            | (Condition::Present, Condition::Present) => true,
+            (Condition::Compare(this), Condition::Compare(other)) => this.same_kind(other),
+            _ => false,
+        }
+    }
+
+    fn holds(&self, present: Option<Item<'_>>) -> Result<bool, Error> {
+        match (self, present) {
+            (Condition::Always, _) => Ok(true),
+            (Condition::Absent, present) => Ok(present.is_none()),
+            (Condition::Present, present) => Ok(present.is_some()),
+            // What is not there differs from anything.
+            (Condition::Compare(comparison), None) => Ok(!comparison.equal),
+            (Condition::Compare(_), Some(item)) if item.kind != Type::String => Err(Error::WRONG_TYPE),
+            (Condition::Compare(comparison), Some(item)) => comparison.holds(&item.value),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -31,33 +57,42 @@ impl<'a> Options<'a> {
         let mut rest = args;
         while let [word, after @ ..] = rest {
             rest = after;
-            let unconditional = matches!(options.condition, Condition::Always);
-            if args::is_word(word, "nx") && (unconditional || matches!(options.condition, Condition::Absent)) {
-                options.condition = Condition::Absent;
-            } else if args::is_word(word, "xx") && (unconditional || matches!(options.condition, Condition::Present)) {
-                options.condition = Condition::Present;
-            } else if args::is_word(word, "get") {
+            if args::is_word(word, "get") {
                 options.get = true;
             } else if args::is_word(word, "keepttl") && options.expiry.is_none() {
                 options.keep_ttl = true;
-            } else if args::is_word(word, "ifeq")
-                && unconditional
-                && let [expected, after @ ..] = rest
-            {
-                options.condition = Condition::Equal(expected);
-                rest = after;
-            } else if let Some(unit) = TimeUnit::of_word(word)
-                && !options.keep_ttl
-                && options.expiry.is_none()
-                && let [amount, after @ ..] = rest
-            {
+            } else if let Some(unit) = TimeUnit::of_word(word) {
+                let [amount, after @ ..] = rest else { return Err(Error::SYNTAX) };
+                if options.keep_ttl || options.expiry.is_some_and(|(other, _)| other != unit) {
+                    return Err(Error::SYNTAX);
+                }
                 options.expiry = Some((unit, amount));
                 rest = after;
             } else {
-                return Err(Error::SYNTAX);
+                let condition = if args::is_word(word, "nx") {
+                    Condition::Absent
+                } else if args::is_word(word, "xx") {
+                    Condition::Present
+                } else {
+                    let (with, after) = rest.split_first().ok_or(Error::SYNTAX)?;
+                    rest = after;
+                    Condition::Compare(Comparison::of_word(word, with).ok_or(Error::SYNTAX)?)
+                };
+                if !options.condition.admits(&condition) {
+                    return Err(Error::SYNTAX);
+                }
+                options.condition = condition;
             }
         }
         Ok(options)
+    }
+
+    fn ttl(&self, now: UnixMillis, command: &str) -> Result<Ttl, Error> {
+        Ok(match self.expiry {
+            Some((unit, amount)) => Ttl::At(unit.moment(amount, now, command)?),
+            None if self.keep_ttl => Ttl::Keep,
+            None => Ttl::Clear,
+        })
     }
 }
 
@@ -70,24 +105,11 @@ pub fn set(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         return Ok(());
     }
     let options = Options::parse(&args[3..])?;
-    let ttl = match options.expiry {
-        Some((unit, amount)) => Ttl::At(unit.moment(amount, cx.now, "set")?),
-        None if options.keep_ttl => Ttl::Keep,
-        None => Ttl::Clear,
-    };
+    let ttl = options.ttl(cx.now, "set")?;
     if options.get {
         answer(cx.reply, db.read(key).as_ref())?;
     }
-    let holds = match options.condition {
-        Condition::Always => true,
-        Condition::Absent => db.peek(key).is_none(),
-        Condition::Present => db.peek(key).is_some(),
-        Condition::Equal(expected) => match db.peek(key) {
-            None => false,
-            Some(item) if item.kind != Type::String => return Err(Error::WRONG_TYPE),
-            Some(item) => text(&item.value, &mut itoa::Buffer::new()) == expected,
-        },
-    };
+    let holds = options.condition.holds(db.peek(key))?;
     if holds {
         db.set(key, value, ttl)?;
     }
@@ -96,6 +118,32 @@ pub fn set(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         (false, true) => cx.reply.ok(),
         (false, false) => cx.reply.null(),
     }
+    Ok(())
+}
+
+/// MSETEX numkeys key value [key value ...] and SET's options but GET and comparisons.
+pub fn msetex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let count = number::parse_i64(args[1])
+        .filter(|count| (1..=i64::from(i32::MAX)).contains(count))
+        .ok_or(Error::new("ERR invalid numkeys value"))?;
+    let words = usize::try_from(count * 2).map_err(|_| Error::SYNTAX)?;
+    let (pairs, rest) = args[2..].split_at_checked(words).ok_or(Error::new("ERR wrong number of key-value pairs"))?;
+    let options = Options::parse(rest)?;
+    if options.get || matches!(options.condition, Condition::Compare(_)) {
+        return Err(Error::SYNTAX);
+    }
+    let ttl = options.ttl(cx.now, "msetex")?;
+    let mut db = cx.keys.db(cx.client.db);
+    for pair in pairs.chunks_exact(2) {
+        if !options.condition.holds(db.peek(pair[0]))? {
+            cx.reply.integer(0);
+            return Ok(());
+        }
+    }
+    for pair in pairs.chunks_exact(2) {
+        db.set(pair[0], pair[1], ttl)?;
+    }
+    cx.reply.integer(1);
     Ok(())
 }
 
