@@ -129,7 +129,7 @@ mod tests {
         let file = dir.path().join("flagstone.conf");
         std::fs::write(&file, document()).unwrap();
         let loaded = load(&Sources { file: Some(file), ..Sources::default() }).unwrap();
-        let defaults = Settings::default();
+        let defaults = Settings { maxmemory: loaded.detected_maxmemory.unwrap_or_default(), ..Settings::default() };
         for directive in table::all() {
             assert_eq!(directive.value(&loaded.settings), directive.value(&defaults), "{}", directive.name);
         }

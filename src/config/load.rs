@@ -160,7 +160,7 @@ impl Loader {
         if !idle.is_empty() {
             self.loaded.notes.push(format!("accepted without effect here: {}", idle.join(", ")));
         }
-        if !self.loaded.is_given("maxmemory")
+        if self.loaded.settings.maxmemory == 0
             && let Some(limit) = cgroup::memory_limit()
         {
             self.loaded.settings.maxmemory = limit.share();
