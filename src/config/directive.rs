@@ -96,6 +96,11 @@ impl Directive {
         self.names().any(|own| own.eq_ignore_ascii_case(name))
     }
 
+    /// The name by which it was called, in its own spelling.
+    pub fn name_as(&self, called: &str) -> &'static str {
+        self.names().find(|own| own.eq_ignore_ascii_case(called)).unwrap_or(self.name)
+    }
+
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.name).chain(self.aliases.iter().copied())
     }
@@ -271,7 +276,9 @@ pub fn bytes(word: &str) -> Option<u64> {
         "gb" => 1 << 30,
         _ => return None,
     };
-    number.parse::<u64>().ok()?.checked_mul(factor)
+    // As in Redis: no digits are none, and what is too large is as large as can be.
+    let number = if number.is_empty() { 0 } else { number.parse().unwrap_or(u64::MAX) };
+    (!word.starts_with('-')).then(|| number.saturating_mul(factor))
 }
 
 fn memory_or_percent(word: &str) -> Result<String, Reason> {
@@ -315,9 +322,9 @@ mod tests {
         assert_eq!(bytes("2gb"), Some(2 << 30));
         assert_eq!(bytes("3M"), Some(3_000_000));
         assert_eq!(bytes("-1"), None);
-        assert_eq!(bytes("mb"), None);
+        assert_eq!(bytes(""), Some(0));
         assert_eq!(bytes("1tb"), None);
-        assert_eq!(bytes("99999999999gb"), None);
+        assert_eq!(bytes("99999999999gb"), Some(u64::MAX));
     }
 
     #[test]

@@ -98,10 +98,10 @@ impl Config {
         let directives = changeable(pairs, protected)?;
         let before = self.current();
         let mut after = Settings::clone(&before);
-        for (directive, (_, value)) in directives.iter().zip(pairs) {
+        for (directive, (name, value)) in directives.iter().zip(pairs) {
             directive
                 .apply(&mut after, &[(*value).to_owned()])
-                .map_err(|reason| SetError::failed(directive.name, reason))?;
+                .map_err(|reason| SetError::failed(directive.name_as(name), reason))?;
         }
         self.put_into_effect(&before, &after)?;
         *self.current.write() = Arc::new(after);

@@ -269,6 +269,9 @@ impl OutputLimits {
     pub fn update(&mut self, words: &[String]) -> Result<(), Reason> {
         const INVALID: Reason =
             Reason::Borrowed("Error in hard, soft or soft_seconds setting in buffer limit configuration.");
+        if words.iter().all(String::is_empty) {
+            return Ok(());
+        }
         let mut limits = *self;
         for group in words.chunks(4) {
             let [class, hard, soft, seconds] = group else {

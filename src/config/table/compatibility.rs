@@ -1,7 +1,11 @@
 //! Directives of other servers, so that an existing redis.conf starts, or says clearly why not.
 
 use super::Section;
-use crate::config::directive::{Flags, Kind, inert, refused};
+use crate::config::{
+    directive::{Directive, Flags, Kind, inert, refused},
+    reason::Reason,
+    settings::Settings,
+};
 use Kind::*;
 
 const INT: i64 = i32::MAX as i64;
@@ -51,8 +55,16 @@ pub static INERT: Section = Section {
             "no",
             "Set it where the service is started.",
         ),
-        inert("oom-score-adj-values", Special("<n> <n> <n>"), "0 200 800", "Set it where the service is started.")
-            .words(),
+        Directive {
+            set: set_oom_values,
+            ..inert(
+                "oom-score-adj-values",
+                Special("<server> <replica> <child>"),
+                "0 200 800",
+                "Set it where the service is started.",
+            )
+            .words()
+        },
         inert("server-cpulist", Text, "", "Set it where the service is started.")
             .alias(&["server_cpulist"])
             .immutable(),
@@ -194,6 +206,19 @@ pub static INERT: Section = Section {
         inert("tls-session-cache-timeout", ANY, "300", TLS),
     ],
 };
+
+/// The words are checked although they do nothing: tools tell right from wrong by it.
+fn set_oom_values(settings: &mut Settings, directive: &Directive, words: &[String]) -> Result<(), Reason> {
+    let words: Vec<String> = words.iter().flat_map(|word| word.split(' ').map(str::to_owned)).collect();
+    if words.len() != 3 {
+        return Err("wrong number of arguments".into());
+    }
+    if !words.iter().all(|word| word.parse().is_ok_and(|value: i32| (-2000..=2000).contains(&value))) {
+        return Err("Invalid oom-score-adj-values, elements must be between -2000 and 2000.".into());
+    }
+    settings.kept.insert(directive.name, words.join(" "));
+    Ok(())
+}
 
 pub static REFUSED: Section = Section {
     title: "Not here yet",

@@ -5,7 +5,7 @@ use crate::config::{
     directive::{Directive, Flags, Kind, Lines, directive},
     reason::Reason,
     settings::Settings,
-    value::{Guard, LogFormat, LogLevel, OutputLimits, Supervised},
+    value::{Guard, LogFormat, LogLevel, OutputLimits, Supervised, Value},
 };
 use Kind::*;
 
@@ -127,10 +127,10 @@ pub static GENERAL: Section = Section {
             .immutable(),
         directive(
             "hz",
-            Integer(1, 500),
+            Integer(0, INT),
             "10",
-            "How often a second the background work (timeouts, statistics) runs.",
-            field!(hz),
+            "How often a second the background work (timeouts, statistics) runs; 1 to 500.",
+            (|settings, _| settings.hz.to_string(), set_hz),
         ),
         directive("daemonize", YesNo, "no", "Go to the background at the start.", field!(daemonize)).immutable(),
         directive(
@@ -176,6 +176,12 @@ pub static GENERAL: Section = Section {
         .alias(&["min-slaves-to-write"]),
     ],
 };
+
+/// Out of its range, the nearest counts: so it always was.
+fn set_hz(settings: &mut Settings, directive: &Directive, words: &[String]) -> Result<(), Reason> {
+    settings.hz = <u32 as Value>::read(directive.kind, words)?.clamp(1, 500);
+    Ok(())
+}
 
 pub static SECURITY: Section = Section {
     title: "Security",
