@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn all_or_nothing() {
         let config = Config::default();
-        config.set(&[("maxmemory", "10mb"), ("hz", "501")], false).unwrap_err();
+        config.set(&[("maxmemory", "10mb"), ("hz", "often")], false).unwrap_err();
         assert_eq!(config.current().maxmemory, 0);
         config.set(&[("maxmemory", "10mb"), ("hz", "20")], false).unwrap();
         assert_eq!((config.current().maxmemory, config.current().hz), (10 << 20, 20));
