@@ -118,6 +118,13 @@ fn set(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     if words.len() % 2 == 1 {
         return Err(Error::SYNTAX);
     }
+    // Whatever becomes of the command, secrets stay out of MONITOR and the logs.
+    for (at, name) in words.iter().enumerate().step_by(2) {
+        let directive = config::find(&String::from_utf8_lossy(name));
+        if directive.is_some_and(|directive| directive.is(config::Flags::SENSITIVE)) {
+            cx.redact(2 + at + 1);
+        }
+    }
     let texts: Vec<(String, Option<&str>)> = words
         .chunks_exact(2)
         .map(|pair| (String::from_utf8_lossy(pair[0]).into_owned(), std::str::from_utf8(pair[1]).ok()))
