@@ -176,14 +176,15 @@ impl ShardHeap {
     }
 
     /// The page that is cheapest to empty: whose live chunks fit into other pages of its class
-    /// and are the fewest bytes.
-    pub fn page_to_empty(&self) -> Option<PageId> {
+    /// and are the fewest bytes, at most `most_percent` of a page.
+    pub fn page_to_empty(&self, most_percent: usize) -> Option<PageId> {
         let mut best: Option<(PageId, usize)> = None;
         for class in 0..self.rooms.len() as u8 {
             if self.rooms[class as usize].get() == 0 {
                 continue;
             }
             if let Some((page, bytes)) = self.emptiest(class)
+                && bytes * 100 <= PAGE * most_percent
                 && best.is_none_or(|(_, least)| bytes < least)
             {
                 best = Some((page, bytes));

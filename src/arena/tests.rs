@@ -82,7 +82,7 @@ fn emptying_a_page_gives_it_back() {
         if i % 3 == 0 { live.push(at) } else { heap.free(at) }
     }
     let before = heap.arena().resident();
-    let page = heap.page_to_empty().unwrap();
+    let page = heap.page_to_empty(100).unwrap();
     let mut moved = Vec::new();
     heap.begin_emptying(page, &mut moved);
     assert!(!moved.is_empty());

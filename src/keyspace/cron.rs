@@ -6,8 +6,10 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Segments looked at under one hold of a shard's lock.
 const SEGMENTS: usize = 64;
-/// A shard gives pages back when free chunks are more than this share of its slab memory.
-const SPARSE: u64 = 6;
+/// A shard moves chunks to give pages back when so much of its slab memory is free chunks (in
+/// percent), and then only from pages filled to at most so much: the more is free, the more
+/// moving is worth.
+const WORTH: [(u64, usize); 3] = [(20, 90), (10, 75), (3, 50)];
 
 /// What one run of the cron did.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -45,7 +47,7 @@ impl Keyspace {
                 let mut shard = shard.lock();
                 let epoch = self.arena.epoch();
                 shard.enter(epoch);
-                if !shard.is_sparse() || !shard.empty_a_page() {
+                if !shard.worth_emptying().is_some_and(|most_percent| shard.empty_a_page(most_percent)) {
                     break;
                 }
                 report.pages_emptied += 1;
@@ -83,9 +85,13 @@ impl Shard {
         (expired, complete)
     }
 
-    fn is_sparse(&self) -> bool {
+    /// How full a page may be that is emptied now; `None` when too little is free.
+    fn worth_emptying(&self) -> Option<usize> {
         let stats = self.heap.stats();
         let free = stats.slab_bytes.saturating_sub(stats.chunk_bytes);
-        free > (stats.slab_bytes / SPARSE).max(8 * crate::arena::PAGE as u64)
+        if free < 4 * crate::arena::PAGE as u64 {
+            return None;
+        }
+        WORTH.iter().find(|(percent, _)| free * 100 >= stats.slab_bytes * percent).map(|(_, most)| *most)
     }
 }

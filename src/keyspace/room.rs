@@ -72,12 +72,12 @@ impl Keyspace {
             if !above && (self.fits(bytes) || own && bytes <= MAX_SLAB && shard.heap.has_room(bytes)) {
                 return true;
             }
-            if shard.pays_to_empty() && shard.empty_a_page() {
+            if shard.pays_to_empty() && shard.empty_a_page(100) {
                 continue;
             }
             if shard.evict(policy) == 0 {
                 // Nothing to evict; a sparse page may be left.
-                if !shard.empty_a_page() {
+                if !shard.empty_a_page(100) {
                     return false;
                 }
             }

@@ -369,10 +369,10 @@ impl Shard {
         keys
     }
 
-    /// Moves the chunks of one sparse page to others and gives the page back. False when no page
-    /// is worth it.
-    pub fn empty_a_page(&mut self) -> bool {
-        let Some(page) = self.heap.page_to_empty() else { return false };
+    /// Moves the chunks of one page, filled to at most `most_percent`, to others and gives the page
+    /// back. False when there is none.
+    pub fn empty_a_page(&mut self, most_percent: usize) -> bool {
+        let Some(page) = self.heap.page_to_empty(most_percent) else { return false };
         let mut live = Vec::new();
         self.heap.begin_emptying(page, &mut live);
         for at in live {
