@@ -76,7 +76,7 @@ impl Entry {
     fn unpack(word: u64) -> Entry {
         Entry {
             segment: Offset::from_code(word),
-            size: (word >> 40) as u8 % SIZES.len() as u8,
+            size: ((word >> 40) as u8).min(SIZES.len() as u8 - 1),
             depth: (word >> 48) as u8 & 31,
         }
     }

@@ -11,7 +11,8 @@ use super::{HEADER, Slot, TAG_SEGMENT};
 use crate::arena::{ArenaFull, Offset, ShardHeap};
 
 /// (buckets, lines in all): each fills its size class.
-pub(super) const SIZES: [(usize, usize); 5] = [(32, 38), (40, 46), (48, 54), (56, 62), (64, 72)];
+pub(super) const SIZES: [(usize, usize); 9] =
+    [(32, 38), (36, 42), (40, 46), (44, 50), (48, 54), (52, 58), (56, 62), (60, 68), (64, 73)];
 const SLOTS: usize = 8;
 const LINE: usize = 64;
 
@@ -73,7 +74,10 @@ impl Segment {
         prefix: u64,
     ) -> Result<Segment, ArenaFull> {
         for size in 0..SIZES.len() as u8 {
-            if slots.len() > SIZES[size as usize].0 * SLOTS * 7 / 8 {
+            // Half the stash is left for the next ones; a skewed half that does not fit is tried in the
+            // next size.
+            let (buckets, lines) = SIZES[size as usize];
+            if slots.len() > buckets * SLOTS + (lines - 1 - buckets) * SLOTS / 2 {
                 continue;
             }
             let segment = Segment::create(heap, size, depth, database, prefix)?;
@@ -242,7 +246,7 @@ impl Segment {
 
     /// Empties a slot; a stashed slot of the same bucket takes its place.
     pub fn remove(heap: &mut ShardHeap, segment: Offset, at: usize) {
-        let size = (heap.word(segment, 0) >> 8) as u8 % SIZES.len() as u8;
+        let size = ((heap.word(segment, 0) >> 8) as u8).min(SIZES.len() as u8 - 1);
         let this = Segment { at: segment, size };
         let stash = this.stash();
         let bucket =

@@ -198,3 +198,21 @@ fn the_wheel_finds_what_is_due_and_codes_again_what_is_far() {
     assert_eq!(bed.index.expires(), 0);
     assert!(visits < MANY / 20 * 40, "{visits}");
 }
+
+/// Bytes of index per key over all table sizes: what the layout promises.
+#[cfg(not(miri))]
+#[test]
+fn the_index_is_dense_at_every_size() {
+    let mut bed = Bed::new();
+    let mut random = fastrand::Rng::with_seed(7);
+    let (mut sum, mut samples) = (0.0, 0);
+    for i in 1..=200_000u64 {
+        bed.add(random.u64(..) >> 2);
+        if i > 20_000 && i % 5000 == 0 {
+            let bytes = bed.heap.stats().chunk_bytes - i * 16;
+            sum += bytes as f64 / i as f64;
+            samples += 1;
+        }
+    }
+    assert!(sum / (samples as f64) < 10.1, "{}", sum / samples as f64);
+}

@@ -9,7 +9,7 @@ const SEGMENTS: usize = 64;
 /// A shard moves chunks to give pages back when so much of its slab memory is free chunks (in
 /// percent), and then only from pages filled to at most so much: the more is free, the more
 /// moving is worth.
-const WORTH: [(u64, usize); 3] = [(20, 90), (10, 75), (3, 50)];
+const WORTH: [(u64, usize); 3] = [(20, 90), (8, 75), (1, 60)];
 
 /// What one run of the cron did.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
