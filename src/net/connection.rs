@@ -38,6 +38,8 @@ const TURN_COMMANDS: usize = 1024;
 const TURN_TIME: Duration = Duration::from_millis(2);
 /// No read is worth its while with less room.
 const ROOM_MIN: usize = 4 * 1024;
+/// What an announced argument may reserve before it has arrived.
+const RESERVE_AT_ONCE: usize = 1024 * 1024;
 /// A client is idle after this time, for what it is granted beyond the need of the moment.
 const IDLE_MS: i64 = 2000;
 /// Input that a blocked client may pile up before its connection stops reading.
@@ -228,6 +230,7 @@ impl Connection {
                 if let Some(error) = self.error.take() {
                     self.encoder.error_bytes(&error.message());
                     self.shared.stats.protocol_errors.add(1);
+                    self.shared.stats.error("ERR");
                     tracing::debug!(client = self.client.handle.id, ?error, "protocol error");
                     self.closing = true;
                 }
@@ -321,10 +324,12 @@ impl Connection {
         let free = self.input.capacity() - self.input.len();
         let missing = self.decoder.missing(self.input.len());
         if missing > free {
-            // A long argument's room grows with what has arrived of it, never with what was
-            // announced.
-            if free < buffers::READ_SIZE {
-                self.input.reserve(missing.min(self.input.len().max(buffers::READ_SIZE)));
+            // The room of a very long argument grows with what has arrived of it, not with what
+            // was announced. (Up to a megabyte is reserved at once: address space that takes no
+            // memory until it is written, and spares the copying as it grows.)
+            if missing <= RESERVE_AT_ONCE || free < buffers::READ_SIZE {
+                let grow = self.input.len().max(RESERVE_AT_ONCE);
+                self.input.reserve(missing.min(grow));
                 self.private_input = true;
             }
         } else if free < ROOM_MIN {
@@ -471,11 +476,11 @@ impl Connection {
     fn rest_input(&mut self) {
         if self.client.handle.take_trim() && self.private_input {
             // The cron has seen that so much room is not needed.
-            let idle = self.shared.clock.now() - self.client.handle.last_interaction.load(Relaxed);
-            if idle < IDLE_MS || !self.input.is_empty() {
-                self.keep_input(if idle < IDLE_MS { buffers::PRIVATE_SIZE } else { 0 });
-            } else {
-                self.input = BytesMut::new();
+            let idle_ms = self.shared.clock.now() - self.client.handle.last_interaction.load(Relaxed);
+            if idle_ms >= IDLE_MS {
+                self.keep_input(0);
+            } else if self.decoder.missing(self.input.len()) == 0 {
+                self.keep_input(buffers::PRIVATE_SIZE);
             }
         }
         match (self.private_input, self.input.is_empty()) {

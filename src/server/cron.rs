@@ -1,7 +1,7 @@
 //! What happens by itself, ten times a second: expiry, idle clients, save rules.
 
 use super::persistence;
-use crate::command::Shared;
+use crate::command::{Shared, handle::State};
 use parking_lot::{Condvar, Mutex};
 use std::{
     io,
@@ -99,6 +99,10 @@ fn close_idle_clients(shared: &Shared, now: i64) {
         return;
     }
     for handle in shared.clients.all() {
+        // These wait, and have nothing to say meanwhile.
+        if handle.state().intersects(State::SUBSCRIBER | State::MONITOR | State::BLOCKED) {
+            continue;
+        }
         let idle = now - handle.last_interaction.load(Relaxed);
         if idle > timeout_ms {
             tracing::debug!(client = handle.id, "closing idle client");
