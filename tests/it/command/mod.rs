@@ -1,6 +1,7 @@
 //! Transcripts, one file per family of commands.
 
 mod bitmap;
+mod config;
 mod connection;
 mod dump;
 mod expire;
