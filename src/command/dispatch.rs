@@ -302,9 +302,10 @@ fn refuse(
     if let Some(transaction) = &mut client.transaction {
         transaction.failed = true;
     }
-    if command.is_some_and(|command| command.spec.flags.contains(Flags::QUEUED_KEYS)) && client.transaction.is_some() {
+    if command.is_some_and(|command| command.spec.flags.contains(Flags::QUEUED_KEYS)) {
         client.discard(now);
-        let text = format!("EXECABORT Transaction discarded because of: {}", error.0);
+        let reason = error.0.strip_prefix("ERR ").unwrap_or(&error.0);
+        let text = format!("EXECABORT Transaction discarded because of: {reason}");
         shared.stats.error("EXECABORT");
         return reply.error(&text);
     }

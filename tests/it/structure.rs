@@ -298,7 +298,10 @@ fn files_stay_readable() {
 
 #[test]
 fn a_command_is_named_in_its_family_alone() {
-    let names: Vec<&str> = FAMILIES.iter().flat_map(|family| family.iter()).map(|spec| spec.name).collect();
+    let rows = || FAMILIES.iter().flat_map(|family| family.iter());
+    let names: Vec<&str> = rows().map(|spec| spec.name).collect();
+    // A group may have a command's name (`pubsub`), and so may a class of clients.
+    let groups: Vec<&str> = rows().map(|spec| spec.group).collect();
     let mut faults = Vec::new();
     for source in sources("src") {
         // Directives share names with commands (`save`), and the layers below know neither.
@@ -308,7 +311,7 @@ fn a_command_is_named_in_its_family_alone() {
         }
         let code_end = source.tests_start();
         for (at, literal) in source.literals.iter().filter(|(at, _)| *at < code_end) {
-            if names.iter().any(|name| name.eq_ignore_ascii_case(literal)) {
+            if names.iter().any(|name| name.eq_ignore_ascii_case(literal)) && !groups.contains(&literal.as_str()) {
                 faults.push(format!("{}: {literal:?}", source.place(*at)));
             }
         }
@@ -330,8 +333,8 @@ fn rows_are_whole() {
             if row.name != row.name.to_lowercase() {
                 faults.push(format!("{name}: a name is lower case"));
             }
-            if row.arity == 0 || row.summary.is_empty() || row.complexity.is_empty() || row.since.is_empty() {
-                faults.push(format!("{name}: arity, summary, complexity or since is missing"));
+            if row.arity == 0 || row.summary.is_empty() || row.since.is_empty() {
+                faults.push(format!("{name}: arity, summary or since is missing"));
             }
         }
     }

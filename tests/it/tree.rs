@@ -98,6 +98,8 @@ impl Tree {
                 want.len() == got.len()
                     && want.iter().zip(got).all(|(want, got)| want.0.matches(&got.0) && want.1.matches(&got.1))
             }
+            // Transcripts do not end lines in spaces, as some errors do.
+            (Tree::Error(want), Tree::Error(got)) => want == got.trim_end(),
             (want, got) => want == got,
         }
     }
@@ -146,6 +148,7 @@ fn element_mark(line: &str) -> Option<char> {
 fn parse_aggregate(mark: char, lines: &[&str]) -> Tree {
     // Each element begins on a line with a number; the lines below it, further right, belong to it.
     let mut elements: Vec<Vec<&str>> = Vec::new();
+    let mut indent = 0;
     for line in lines {
         match element_mark(line) {
             Some(found) => {
@@ -153,35 +156,30 @@ fn parse_aggregate(mark: char, lines: &[&str]) -> Tree {
                 let number_end = line.find(found).unwrap_or(0);
                 let number: usize = line[..number_end].parse().expect("an element's number");
                 assert!(number == elements.len() + 1, "elements count from 1: {line:?}");
-                elements.push(vec![&line[number_end + 2..]]);
+                indent = number_end + 2;
+                elements.push(vec![&line[indent..]]);
             }
-            None => elements.last_mut().expect("an element first").push(line),
+            None => {
+                let blank = line.get(..indent).is_some_and(|start| start.trim().is_empty());
+                assert!(blank, "neither a new element nor to the right of the last: {line:?}");
+                elements.last_mut().expect("an element first").push(&line[indent..]);
+            }
         }
     }
-    let parsed = elements.into_iter().map(|lines| {
-        let (first, rest) = lines.split_first().expect("never empty");
-        (first.to_string(), dedent(rest))
-    });
-    let whole = |(first, rest): (String, Vec<String>)| {
-        let lines: Vec<&str> = std::iter::once(first.as_str()).chain(rest.iter().map(String::as_str)).collect();
-        Tree::parse(&lines)
-    };
+    let whole = |lines: Vec<&str>| Tree::parse(&lines);
     match mark {
-        ')' => Tree::Array(parsed.map(whole).collect()),
-        '~' => Tree::Set(parsed.map(whole).collect()),
-        '>' => Tree::Push(parsed.map(whole).collect()),
-        _ => Tree::Map(
-            parsed
-                .map(|(first, rest)| {
-                    let (key, value) = first.split_once(" =>").expect("a map's element is `key => value`");
-                    let value = value.trim_start().to_string();
-                    let lines = if value.is_empty() { rest } else { vec![value] };
-                    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-                    (parse_leaf(key), Tree::parse(&lines))
-                })
-                .collect(),
-        ),
+        ')' => Tree::Array(elements.into_iter().map(whole).collect()),
+        '~' => Tree::Set(elements.into_iter().map(whole).collect()),
+        '>' => Tree::Push(elements.into_iter().map(whole).collect()),
+        _ => Tree::Map(elements.iter().map(|lines| parse_pair(lines)).collect()),
     }
+}
+
+/// `key => value`, or `key =>` and an aggregate on the lines below.
+fn parse_pair(lines: &[&str]) -> (Tree, Tree) {
+    let (key, value) = lines[0].split_once(" =>").expect("a map's element is `key => value`");
+    let value = value.trim_start();
+    (parse_leaf(key), if value.is_empty() { Tree::parse(&lines[1..]) } else { Tree::parse(&[value]) })
 }
 
 /// Takes the indentation that all lines share off them.

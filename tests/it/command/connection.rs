@@ -240,6 +240,8 @@ fn client_id_and_info() {
         > CLIENT KILL ID 99999999
         (integer) 0
         > CLIENT KILL ID abc
+        (error) ERR syntax error
+        > CLIENT KILL ID 0
         (error) ERR client-id should be greater than 0
         > CLIENT KILL TYPE foo
         (error) ERR Unknown client type 'foo'
@@ -254,7 +256,7 @@ fn client_id_and_info() {
         > CLIENT LIST ID 99999999
         (verbatim txt) ""
         > CLIENT LIST ID abc
-        (error) ERR Invalid client ID
+        (error) ERR syntax error
         > CLIENT LIST FOO
         (error) ERR syntax error
         > CLIENT LIST TYPE master
