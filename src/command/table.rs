@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 /// The families' rows.
 pub static FAMILIES: &[&[Spec]] = &[
+    bitmap::COMMANDS,
     client::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,

@@ -1,3 +1,5 @@
 //! types.
 
+pub mod bitfield;
+pub mod bits;
 pub mod lcs;

@@ -1,5 +1,6 @@
 //! One file per family: rows and handlers.
 
+pub mod bitmap;
 pub mod config;
 pub mod connection;
 pub mod string;
