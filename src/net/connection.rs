@@ -220,8 +220,7 @@ impl Connection {
     fn run(&mut self, time: &mut TurnTime, commands: &mut usize) -> Result<(), End> {
         while self.blocked.is_none() && !self.closing {
             if self.decoder.waiting() == 0 {
-                let done = self.decoder.release();
-                self.input.advance(done);
+                self.release();
                 if self.error.is_none() {
                     self.parse_ahead();
                 }
@@ -457,8 +456,7 @@ impl Connection {
     fn rest(&mut self) {
         self.client.idle();
         if self.blocked.is_none() && self.decoder.waiting() == 0 {
-            let done = self.decoder.release();
-            self.input.advance(done);
+            self.release();
         }
         self.rest_input();
         if self.encoder.out.is_empty() {
@@ -484,18 +482,24 @@ impl Connection {
             }
         }
         match (self.private_input, self.input.is_empty()) {
-            (_, true) if self.input.capacity() == 0 => {}
-            (true, true) => {
-                // What was consumed at its head counts again as room; if not, it does later.
-                let _ = self.input.try_reclaim(self.input.capacity() + 1);
-            }
-            (true, false) => {}
+            (true, _) => {}
             (false, true) => buffers::give_input(std::mem::take(&mut self.input)),
             (false, false) if self.input.len() < buffers::PRIVATE_SIZE => {
                 let shared = self.keep_input(buffers::PRIVATE_SIZE);
                 buffers::give_input(shared);
             }
             (false, false) => self.private_input = true,
+        }
+    }
+
+    /// Drops the commands that have run from the input.
+    fn release(&mut self) {
+        let done = self.decoder.release();
+        self.input.advance(done);
+        if self.input.is_empty() {
+            // What was consumed at its head counts again as room; where it does not, the next
+            // read makes some.
+            let _ = self.input.try_reclaim(self.input.capacity() + 1);
         }
     }
 
