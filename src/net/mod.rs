@@ -7,9 +7,11 @@
 
 mod buffers;
 mod connection;
+mod input;
 mod listener;
 mod output;
 mod socket;
+mod turn;
 mod worker;
 
 pub use listener::{BindError, Listener, bind, bind_tcp, tcp};

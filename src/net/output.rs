@@ -1,28 +1,126 @@
-//! How much a client may leave unread: `client-output-buffer-limit`.
+//! What a client is to be sent, and how much of it may stay unread: `client-output-buffer-limit`.
 
-use crate::{config::OutputLimit, util::clock::UnixMillis};
+use super::{buffers, socket::Socket};
+use crate::{
+    command::{ClientHandle, Protocol},
+    config::OutputLimit,
+    resp::Encoder,
+    util::clock::UnixMillis,
+};
+use std::{
+    io,
+    task::{Context, Poll},
+};
 
 /// As in Redis, this much of a reply is not held against the client.
 const FREE_BYTES: u64 = 16 * 1024;
 
-/// Watches one connection's unread output.
+/// The client has left more unread than it may.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LimitPassed;
+
+pub struct Output {
+    pub encoder: Encoder,
+    /// How much of the encoder's bytes the socket has taken.
+    sent: usize,
+    watch: Watch,
+    /// When the soft limit will have been passed for too long.
+    pub deadline: Option<UnixMillis>,
+}
+
+impl Output {
+    pub fn new(protocol: Protocol) -> Self {
+        Output { encoder: Encoder::new(protocol), sent: 0, watch: Watch::default(), deadline: None }
+    }
+
+    /// Bytes the client has not taken.
+    pub fn pending(&self) -> usize {
+        self.encoder.out.len() - self.sent
+    }
+
+    pub fn capacity(&self) -> usize {
+        self.encoder.out.capacity()
+    }
+
+    /// The turn begins: there is a buffer to write to.
+    pub fn wake(&mut self) {
+        if self.encoder.out.capacity() == 0 {
+            self.encoder.out = buffers::take_output();
+        }
+    }
+
+    /// The turn is over: a buffer that holds nothing goes back to the thread.
+    pub fn rest(&mut self) {
+        if self.encoder.out.is_empty() {
+            buffers::give_output(std::mem::take(&mut self.encoder.out));
+        }
+    }
+
+    /// Takes what other clients have sent this one.
+    pub fn take_mail(&mut self, handle: &ClientHandle) {
+        if handle.has_mail() {
+            handle.take_mail(&mut self.encoder.out);
+        }
+    }
+
+    /// Writes what the socket takes; answers how much that was. All is written when nothing is
+    /// pending afterwards; otherwise the task is woken when the socket takes more.
+    pub fn flush(&mut self, cx: &mut Context<'_>, socket: &mut Socket) -> io::Result<usize> {
+        let before = self.sent;
+        while self.pending() > 0 {
+            match socket.poll_write(cx, &self.encoder.out[self.sent..]) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(count)) => self.sent += count,
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => break,
+            }
+        }
+        let written = self.sent - before;
+        if self.pending() == 0 {
+            self.encoder.out.clear();
+            self.sent = 0;
+        } else if self.sent > self.encoder.out.len() / 2 {
+            // What was sent need not be kept; moving the lesser half keeps this linear.
+            self.encoder.out.drain(..self.sent);
+            self.sent = 0;
+        }
+        Ok(written)
+    }
+
+    /// Holds what is pending to the limit of the client's class.
+    pub fn judge(&mut self, limit: OutputLimit, now: UnixMillis) -> Result<(), LimitPassed> {
+        if self.encoder.truncated {
+            return Err(LimitPassed);
+        }
+        // A reply stops growing once the client is sure to be closed for it.
+        self.encoder.limit = hard_limit(limit).saturating_add(self.sent);
+        self.deadline = match self.watch.judge(self.pending(), limit, now) {
+            Verdict::Fine => None,
+            Verdict::Until(until) => Some(until),
+            Verdict::Close => return Err(LimitPassed),
+        };
+        Ok(())
+    }
+}
+
+/// Watches how long the soft limit has been passed.
 #[derive(Default, Debug)]
-pub struct OutputWatch {
+struct Watch {
     /// Since when the soft limit has been passed without a break.
     soft_since: Option<UnixMillis>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
+enum Verdict {
     Fine,
     /// Look again at this time.
     Until(UnixMillis),
     Close,
 }
 
-impl OutputWatch {
+impl Watch {
     /// Judges `pending` unread bytes.
-    pub fn judge(&mut self, pending: usize, limit: OutputLimit, now: UnixMillis) -> Verdict {
+    fn judge(&mut self, pending: usize, limit: OutputLimit, now: UnixMillis) -> Verdict {
         let counted = (pending as u64).saturating_sub(FREE_BYTES);
         if limit.hard_bytes > 0 && counted > limit.hard_bytes {
             return Verdict::Close;
@@ -53,7 +151,7 @@ mod tests {
 
     #[test]
     fn hard_limit_closes_at_once() {
-        let mut watch = OutputWatch::default();
+        let mut watch = Watch::default();
         assert_eq!(watch.judge(60_000, LIMIT, 0), Verdict::Fine);
         assert_eq!(watch.judge(120_000, LIMIT, 0), Verdict::Close);
         assert_eq!(watch.judge(1 << 40, OutputLimit::default(), 0), Verdict::Fine);
@@ -61,7 +159,7 @@ mod tests {
 
     #[test]
     fn soft_limit_closes_after_its_time_without_a_break() {
-        let mut watch = OutputWatch::default();
+        let mut watch = Watch::default();
         assert_eq!(watch.judge(70_000, LIMIT, 1_000), Verdict::Until(11_001));
         assert_eq!(watch.judge(70_000, LIMIT, 11_000), Verdict::Until(11_001));
         assert_eq!(watch.judge(10_000, LIMIT, 11_500), Verdict::Fine);

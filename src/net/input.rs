@@ -1,0 +1,138 @@
+//! What a client has sent: the bytes, and the commands found in them.
+
+use super::{buffers, socket::Socket};
+use crate::resp::{Decoder, Limits, ProtocolError, decode::Arguments};
+use bytes::{Buf, BytesMut};
+use smallvec::SmallVec;
+use std::{
+    io,
+    task::{Context, Poll},
+};
+
+/// Commands parsed ahead, whose keys are prefetched together.
+pub const AHEAD: usize = 32;
+/// No read is worth its while with less room.
+const ROOM_MIN: usize = 4 * 1024;
+/// What an announced argument may reserve before it has arrived.
+const RESERVE_AT_ONCE: usize = 1024 * 1024;
+
+#[derive(Default)]
+pub struct Input {
+    decoder: Decoder,
+    buffer: BytesMut,
+    /// Whether `buffer` stays with this connection when it is empty: it was needed for a request
+    /// that came in part or was large, and the next may be like it.
+    private: bool,
+}
+
+impl Input {
+    /// Reads once; `Ready(Ok(0))` is the end.
+    pub fn read(&mut self, cx: &mut Context<'_>, socket: &mut Socket) -> Poll<io::Result<usize>> {
+        if self.buffer.capacity() == 0 {
+            self.buffer = buffers::take_input();
+            self.private = false;
+        }
+        let free = self.free();
+        let missing = self.decoder.missing(self.buffer.len());
+        if missing > free {
+            // The room of a very long argument grows with what has arrived of it, not with what
+            // was announced. (Up to a megabyte is reserved at once: address space that takes no
+            // memory until it is written, and spares the copying as it grows.)
+            if missing <= RESERVE_AT_ONCE || free < buffers::READ_SIZE {
+                let grow = self.buffer.len().max(RESERVE_AT_ONCE);
+                self.buffer.reserve(missing.min(grow));
+                self.private = true;
+            }
+        } else if free < ROOM_MIN {
+            self.buffer.reserve(buffers::PRIVATE_SIZE);
+        }
+        socket.poll_read(cx, &mut self.buffer)
+    }
+
+    /// Bytes held, and how many more there is room for.
+    pub fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
+    pub fn free(&self) -> usize {
+        self.buffer.capacity() - self.buffer.len()
+    }
+
+    /// Bytes of the arguments of a command not yet complete.
+    pub fn argument_bytes(&self) -> u64 {
+        self.decoder.argument_bytes()
+    }
+
+    /// Complete commands that have not run.
+    pub fn waiting(&self) -> usize {
+        self.decoder.waiting()
+    }
+
+    /// Parses the next commands.
+    pub fn parse_ahead(&mut self, limits: &Limits, most: usize) -> Result<(), ProtocolError> {
+        self.decoder.parse(&mut self.buffer, limits, most)
+    }
+
+    /// The likely keys of the waiting commands. The first argument is the key of nearly every
+    /// command that has one; where it is not, a cache line is fetched in vain.
+    pub fn likely_keys(&self) -> SmallVec<[&[u8]; AHEAD]> {
+        (0..self.waiting()).filter_map(|ahead| self.decoder.peek_argument(&self.buffer, ahead, 1)).collect()
+    }
+
+    /// The next command.
+    pub fn arguments(&self) -> Option<Arguments<'_>> {
+        self.decoder.peek(&self.buffer, 0)
+    }
+
+    /// The next command has run.
+    pub fn pop(&mut self) {
+        self.decoder.pop();
+    }
+
+    /// Drops the commands that have run.
+    pub fn release(&mut self) {
+        let done = self.decoder.release();
+        self.buffer.advance(done);
+        if self.buffer.is_empty() {
+            // What was consumed at its head counts again as room; where it does not, the next
+            // read makes some.
+            let _ = self.buffer.try_reclaim(self.buffer.capacity() + 1);
+        }
+    }
+
+    /// The turn is over: a buffer that holds nothing goes back to the thread, and the rest of a
+    /// request in part is moved out of the thread's buffer.
+    pub fn rest(&mut self) {
+        if self.private {
+            return;
+        }
+        if self.buffer.is_empty() {
+            buffers::give_input(std::mem::take(&mut self.buffer));
+        } else if self.buffer.len() < buffers::PRIVATE_SIZE {
+            let shared = self.keep(buffers::PRIVATE_SIZE);
+            buffers::give_input(shared);
+        } else {
+            self.private = true;
+        }
+    }
+
+    /// The cron has seen more room here than the client needs.
+    pub fn trim(&mut self, idle: bool) {
+        if !self.private {
+            return;
+        }
+        if idle {
+            self.keep(0);
+        } else if self.decoder.missing(self.buffer.len()) == 0 {
+            self.keep(buffers::PRIVATE_SIZE);
+        }
+    }
+
+    /// Moves the bytes to a buffer of their own with room for `size`; answers the old one.
+    fn keep(&mut self, size: usize) -> BytesMut {
+        let mut private = BytesMut::with_capacity(size.max(self.buffer.len()));
+        private.extend_from_slice(&self.buffer);
+        self.private = true;
+        std::mem::replace(&mut self.buffer, private)
+    }
+}
