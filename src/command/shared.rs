@@ -1,7 +1,8 @@
 //! What all connections share.
 
 use super::{
-    clients::Clients, hub::Hub, lifecycle::Lifecycle, monitors::Monitors, pause::Pause, reply::EncoderFactory, table,
+    clients::Clients, handle::State, hub::Hub, lifecycle::Lifecycle, monitors::Monitors, pause::Pause,
+    reply::EncoderFactory, table,
 };
 use crate::{config::Config, keyspace::Keyspace, snapshot::Saver, stats::Stats, util::clock::Clock};
 
@@ -37,6 +38,16 @@ impl Shared {
             pause: Pause::default(),
             lifecycle: Lifecycle::default(),
             saver,
+        }
+    }
+
+    /// Ends a pause and lets the clients that wait for that go on.
+    pub fn unpause(&self) {
+        self.pause.end();
+        for client in self.clients.all() {
+            if client.state().contains(State::BLOCKED) {
+                client.nudge();
+            }
         }
     }
 }

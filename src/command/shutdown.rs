@@ -1,18 +1,25 @@
 //! Ending the server in order: hold writes, save, then stop. Behind SHUTDOWN and the signals.
 
-use super::Shared;
+use super::{Shared, pause::Paused};
 use crate::config::ShutdownOn;
 
 /// The last snapshot could not be written, so the server goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SaveFailed;
 
+/// Longer than any snapshot takes.
+const PAUSE_MS: i64 = 24 * 3600 * 1000;
+
 /// Saves as `how` says (empty: if there are save rules) and lets the server end. When the snapshot
 /// fails and `how` lacks FORCE, everything goes on as before.
 pub fn shut_down(shared: &Shared, how: ShutdownOn) -> Result<(), SaveFailed> {
     let settings = shared.config.current();
     let wanted = how.contains(ShutdownOn::SAVE) || !how.contains(ShutdownOn::NOSAVE) && !settings.save.is_empty();
+    // What is acknowledged from here on might not be in the snapshot: writes wait.
+    let now = shared.clock.now();
+    shared.pause.begin(Paused::Writes, now.saturating_add(PAUSE_MS), now);
     if wanted && !save_last(shared) && !how.contains(ShutdownOn::FORCE) {
+        shared.unpause();
         tracing::error!("the last snapshot failed, so the server does not end");
         return Err(SaveFailed);
     }
@@ -20,7 +27,7 @@ pub fn shut_down(shared: &Shared, how: ShutdownOn) -> Result<(), SaveFailed> {
     Ok(())
 }
 
-/// A snapshot that holds everything that was acknowledged: writes wait from here on.
+/// A snapshot that holds everything that was acknowledged; writes wait meanwhile.
 fn save_last(shared: &Shared) -> bool {
     let path = shared.config.current().snapshot_path();
     let clock = || shared.clock.now();

@@ -388,12 +388,7 @@ fn pause(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 fn unpause(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
-    cx.shared.pause.end();
-    for client in cx.shared.clients.all() {
-        if client.state().contains(State::BLOCKED) {
-            client.nudge();
-        }
-    }
+    cx.shared.unpause();
     cx.reply.ok();
     Ok(())
 }
