@@ -13,6 +13,7 @@ pub static FAMILIES: &[&[Spec]] = &[
     client::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
+    hyperloglog::COMMANDS,
     monitor::COMMANDS,
     persistence::COMMANDS,
     pubsub::COMMANDS,

@@ -2,4 +2,5 @@
 
 pub mod bitfield;
 pub mod bits;
+pub mod hyperloglog;
 pub mod lcs;

@@ -3,6 +3,7 @@
 pub mod bitmap;
 pub mod config;
 pub mod connection;
+pub mod hyperloglog;
 pub mod string;
 pub mod persistence;
 pub mod client;
