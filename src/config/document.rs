@@ -112,11 +112,11 @@ mod tests {
     use crate::config::{Settings, Sources, load};
     use std::path::PathBuf;
 
-    /// Run with `FLAGSTONE_WRITE_DOCUMENTS=1` to write the file anew.
+    /// Run with `WRITE_DOCUMENTS=1` to write the file anew.
     #[test]
     fn the_file_in_the_repository_is_the_table() {
         let file = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/config/flagstone.conf"));
-        if std::env::var_os("FLAGSTONE_WRITE_DOCUMENTS").is_some() {
+        if std::env::var_os("WRITE_DOCUMENTS").is_some() {
             std::fs::write(&file, document()).unwrap();
         }
         let written = std::fs::read_to_string(&file).unwrap();
