@@ -176,7 +176,7 @@ impl ClientHandle {
 
     /// Only the client's own thread sets its state.
     pub fn set_state(&self, bits: State, on: bool) {
-        let state = self.state() - bits | if on { bits } else { State::empty() };
+        let state = (self.state() - bits) | if on { bits } else { State::empty() };
         self.state.store(state.bits(), Ordering::Relaxed);
     }
 
