@@ -1,6 +1,6 @@
 //! Writes `config/flagstone.conf` from the table: every directive with its default.
 
-use super::{Directive, Flags, Kind, Section, table};
+use super::{Directive, Effect, Flags, Kind, Section, table};
 use std::fmt::Write;
 
 const WIDTH: usize = 98;
@@ -34,7 +34,7 @@ fn write_section(text: &mut String, section: &Section) {
         paragraph(text, section.about);
     }
     // The accepted and the refused are many and seldom wanted: one line each.
-    let brief = section.rows.iter().any(|row| row.effect != super::Effect::Full);
+    let brief = section.rows.iter().all(|row| row.effect != Effect::Full);
     for directive in section.rows.iter().filter(|directive| !directive.is(Flags::HIDDEN)) {
         if brief {
             let _ = write!(text, "\n# {}\n", line(directive));
@@ -77,6 +77,9 @@ fn described(directive: &Directive) -> String {
     }
     if directive.is(Flags::IMMUTABLE) {
         text.push_str(" Fixed at start.");
+    }
+    if directive.effect == Effect::None {
+        text.push_str(" Without effect yet.");
     }
     text
 }

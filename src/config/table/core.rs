@@ -131,7 +131,7 @@ pub static GENERAL: Section = Section {
             "10",
             "How often a second the background work (timeouts, statistics) runs; 1 to 500.",
             (|settings, _| settings.hz.to_string(), set_hz),
-        ),
+        ).idle(),
         directive("daemonize", YesNo, "no", "Go to the background at the start.", field!(daemonize)).immutable(),
         directive(
             "supervised",
@@ -148,7 +148,7 @@ pub static GENERAL: Section = Section {
             "yes",
             "Show the address in the list of processes, where the system allows it.",
             field!(set_proc_title),
-        )
+        ).idle()
         .immutable(),
         directive(
             "always-show-logo",
@@ -156,7 +156,7 @@ pub static GENERAL: Section = Section {
             "no",
             "Begin the log with a logo even when it is a file.",
             field!(always_show_logo),
-        )
+        ).idle()
         .immutable(),
         directive(
             "busy-reply-threshold",
@@ -164,7 +164,7 @@ pub static GENERAL: Section = Section {
             "5000",
             "Milliseconds after which other clients are told BUSY while a script runs.",
             field!(busy_reply_threshold_ms),
-        )
+        ).idle()
         .alias(&["lua-time-limit"]),
         directive(
             "min-replicas-to-write",
@@ -211,7 +211,7 @@ pub static SECURITY: Section = Section {
             "128",
             "How many refused commands and logins are remembered.",
             field!(acllog_max_len),
-        ),
+        ).idle(),
     ],
 };
 

@@ -38,35 +38,40 @@ pub static MEMORY: Section = Section {
             "5",
             "How many keys the sampling policies (lru, lfu, random, ttl) compare.",
             field!(maxmemory_samples),
-        ),
+        )
+        .idle(),
         directive(
             "maxmemory-eviction-tenacity",
             Integer(0, 100),
             "10",
             "How long one command may evict before others get their turn.",
             field!(maxmemory_eviction_tenacity),
-        ),
+        )
+        .idle(),
         directive(
             "lfu-log-factor",
             Integer(0, INT),
             "10",
             "How slowly the counter of uses grows; more is slower.",
             field!(lfu_log_factor),
-        ),
+        )
+        .idle(),
         directive(
             "lfu-decay-time",
             Integer(0, INT),
             "1",
             "Minutes after which an unused key's counter is lowered.",
             field!(lfu_decay_time_minutes),
-        ),
+        )
+        .idle(),
         directive(
             "active-expire-effort",
             Integer(1, 10),
             "1",
             "How much work goes into removing expired keys that nobody asks for.",
             field!(active_expire_effort),
-        ),
+        )
+        .idle(),
     ],
 };
 
@@ -129,7 +134,7 @@ pub static SNAPSHOTS: Section = Section {
             "0",
             "Microseconds to pause for each key of a snapshot, for tests.",
             field!(rdb_key_save_delay_us),
-        )
+        ).idle()
         .hidden(),
         directive(
             "shutdown-timeout",
@@ -137,7 +142,7 @@ pub static SNAPSHOTS: Section = Section {
             "10",
             "Seconds that a shutdown waits for replicas.",
             field!(shutdown_timeout_seconds),
-        ),
+        ).idle(),
         directive(
             "shutdown-on-sigint",
             Choice(ShutdownOn::NAMES),
@@ -209,6 +214,7 @@ pub static ENCODINGS: Section = Section {
             "Elements in a node of a list, or -1 to -5 for 4 kb to 64 kb.",
             field!(list_max_listpack_size),
         )
+        .idle()
         .alias(&["list-max-ziplist-size"]),
         directive(
             "list-compress-depth",
@@ -216,7 +222,8 @@ pub static ENCODINGS: Section = Section {
             "0",
             "How many nodes at each end of a list stay uncompressed; 0 compresses none.",
             field!(list_compress_depth),
-        ),
+        )
+        .idle(),
         directive(
             "hash-max-listpack-entries",
             ANY,
@@ -224,6 +231,7 @@ pub static ENCODINGS: Section = Section {
             "Fields of a packed hash.",
             field!(hash_max_listpack_entries),
         )
+        .idle()
         .alias(&["hash-max-ziplist-entries"]),
         directive(
             "hash-max-listpack-value",
@@ -232,6 +240,7 @@ pub static ENCODINGS: Section = Section {
             "The longest field or value of a packed hash.",
             field!(hash_max_listpack_value),
         )
+        .idle()
         .alias(&["hash-max-ziplist-value"]),
         directive(
             "set-max-intset-entries",
@@ -239,15 +248,18 @@ pub static ENCODINGS: Section = Section {
             "512",
             "Members of a set of integers packed as such.",
             field!(set_max_intset_entries),
-        ),
-        directive("set-max-listpack-entries", ANY, "128", "Members of a packed set.", field!(set_max_listpack_entries)),
+        )
+        .idle(),
+        directive("set-max-listpack-entries", ANY, "128", "Members of a packed set.", field!(set_max_listpack_entries))
+            .idle(),
         directive(
             "set-max-listpack-value",
             ANY,
             "64",
             "The longest member of a packed set.",
             field!(set_max_listpack_value),
-        ),
+        )
+        .idle(),
         directive(
             "zset-max-listpack-entries",
             ANY,
@@ -255,6 +267,7 @@ pub static ENCODINGS: Section = Section {
             "Members of a packed sorted set.",
             field!(zset_max_listpack_entries),
         )
+        .idle()
         .alias(&["zset-max-ziplist-entries"]),
         directive(
             "zset-max-listpack-value",
@@ -263,6 +276,7 @@ pub static ENCODINGS: Section = Section {
             "The longest member of a packed sorted set.",
             field!(zset_max_listpack_value),
         )
+        .idle()
         .alias(&["zset-max-ziplist-value"]),
         directive(
             "stream-node-max-bytes",
@@ -270,14 +284,16 @@ pub static ENCODINGS: Section = Section {
             "4096",
             "Bytes in a node of a stream; 0 is no limit.",
             field!(stream_node_max_bytes),
-        ),
+        )
+        .idle(),
         directive(
             "stream-node-max-entries",
             ANY,
             "100",
             "Entries in a node of a stream; 0 is no limit.",
             field!(stream_node_max_entries),
-        ),
+        )
+        .idle(),
         directive(
             "hll-sparse-max-bytes",
             ANY_BYTES,

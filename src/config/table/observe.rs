@@ -98,6 +98,7 @@ pub static OBSERVING: Section = Section {
             "yes",
             "Keep clients' keys and values out of the log.",
             field!(hide_user_data_from_log),
-        ),
+        )
+        .idle(),
     ],
 };
