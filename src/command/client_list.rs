@@ -116,6 +116,9 @@ fn age_seconds(client: &ClientHandle, now: UnixMillis) -> i64 {
     now.div_euclid(1000) - client.created.div_euclid(1000)
 }
 
+/// The size of Redis's fixed reply buffer.
+const FIXED_BUFFER: u64 = 16 * 1024;
+
 /// Appends a client's line, without the line's end.
 pub fn describe(out: &mut String, client: &ClientHandle, now: UnixMillis) {
     // Writing to a string cannot fail.
@@ -150,8 +153,11 @@ fn write_line(out: &mut String, client: &ClientHandle, now: UnixMillis) -> std::
         client.watched.load(Relaxed)
     )?;
     write!(out, " qbuf={query} qbuf-free={query_free} argv-mem={arguments} multi-mem={transaction}")?;
-    // One buffer holds a client's replies: there is no list of them behind it.
-    write!(out, " rbs={capacity} rbp={capacity} obl={output} oll=0 omem=0 tot-mem={memory}")?;
+    // One buffer holds a client's replies. What Redis would keep in a list behind its fixed buffer
+    // is shown as such, because monitoring looks there.
+    let (fixed, listed) = (output.min(FIXED_BUFFER), output.saturating_sub(FIXED_BUFFER));
+    let (size, blocks) = (capacity.min(FIXED_BUFFER), listed.div_ceil(FIXED_BUFFER));
+    write!(out, " rbs={size} rbp={size} obl={fixed} oll={blocks} omem={listed} tot-mem={memory}")?;
     let events = if output > 0 { "rw" } else { "r" };
     write!(out, " events={events} cmd={command} user=default redir=-1 resp={}", client.protocol() as u8)?;
     write!(out, " lib-name={} lib-ver={}", names.library, names.library_version)?;

@@ -6,6 +6,7 @@ mod command;
 mod differential;
 mod harness;
 mod instance;
+mod limits;
 mod model;
 mod protocol;
 mod restart;

@@ -1,0 +1,145 @@
+//! What a connection may take of the server, and what becomes of one that takes more, waits, or goes.
+
+use crate::{
+    client::{Client, request},
+    instance::Server,
+    tree::Tree,
+};
+use flagstone::command::Protocol;
+use std::time::Duration;
+
+fn ok() -> Tree {
+    Tree::Simple("OK".into())
+}
+
+fn text(tree: Tree) -> String {
+    match tree {
+        Tree::Bulk(bytes) | Tree::Verbatim(_, bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        other => panic!("no text: {other}"),
+    }
+}
+
+/// Asks for the client list until it is as wanted.
+fn wait_for_clients(admin: &mut Client, wanted: impl Fn(&str) -> bool) {
+    for _ in 0..1_000_000 {
+        if wanted(&text(admin.line("CLIENT LIST"))) {
+            return;
+        }
+    }
+    panic!("the clients did not become as wanted: {}", text(admin.line("CLIENT LIST")));
+}
+
+#[test]
+fn one_client_too_many() {
+    let server = Server::start();
+    let mut admin = server.connect(Protocol::Resp2);
+    let mut second = server.connect(Protocol::Resp2);
+    assert_eq!(second.line("PING"), Tree::Simple("PONG".into()));
+    assert_eq!(admin.line("CONFIG SET maxclients 2"), ok());
+    let mut third = server.connect(Protocol::Resp2);
+    assert_eq!(third.receive_until_closed(), [Tree::Error("ERR max number of clients reached".into())]);
+    drop(second);
+    wait_for_clients(&mut admin, |list| list.lines().count() == 1);
+    assert_eq!(server.connect(Protocol::Resp2).line("PING"), Tree::Simple("PONG".into()));
+}
+
+#[test]
+fn a_request_beyond_the_query_buffer() {
+    let server = Server::start();
+    let mut admin = server.connect(Protocol::Resp2);
+    assert_eq!(admin.line("CONFIG SET client-query-buffer-limit 1mb"), ok());
+    let mut client = server.connect(Protocol::Resp2);
+    let _ = client.write(&request(&[&b"SET"[..], b"k", &vec![b'x'; 3 * 1024 * 1024]]));
+    assert_eq!(client.receive_until_closed(), []);
+    assert_eq!(admin.line("GET k"), Tree::Null);
+}
+
+#[test]
+fn a_subscriber_that_does_not_read_is_given_up() {
+    let server = Server::start();
+    let mut publisher = server.connect(Protocol::Resp2);
+    publisher.line("CONFIG SET client-output-buffer-limit \"pubsub 1mb 0 0\"");
+    let mut subscriber = server.connect(Protocol::Resp2);
+    subscriber.line("SUBSCRIBE news");
+    let message = vec![b'm'; 100_000];
+    // What the sockets hold counts for neither side, so how many it takes is open.
+    let given_up = (0..1000).any(|_| publisher.call(&[&b"PUBLISH"[..], b"news", &message]) == Tree::Integer(0));
+    assert!(given_up);
+    assert!(subscriber.receive_until_closed().len() < 1000);
+}
+
+#[test]
+fn a_soft_limit_counts_the_time() {
+    let server = Server::start();
+    let mut publisher = server.connect(Protocol::Resp2);
+    publisher.line("CONFIG SET client-output-buffer-limit \"pubsub 0 64kb 10\"");
+    let mut subscriber = server.connect(Protocol::Resp2);
+    subscriber.line("SUBSCRIBE news");
+    let message = vec![b'm'; 1_000_000];
+    for _ in 0..30 {
+        assert_eq!(publisher.call(&[&b"PUBLISH"[..], b"news", &message]), Tree::Integer(1));
+    }
+    wait_for_clients(&mut publisher, |list| {
+        list.lines().any(|line| line.contains("sub=1") && !line.contains("omem=0 "))
+    });
+    server.shared().clock.advance(9_000);
+    assert_eq!(publisher.call(&["PUBLISH", "news", "m"]), Tree::Integer(1));
+    server.shared().clock.advance(2_000);
+    publisher.call(&["PUBLISH", "news", "m"]);
+    wait_for_clients(&mut publisher, |list| list.lines().count() == 1);
+}
+
+#[test]
+fn a_pause_holds_a_pipeline_in_order() {
+    let server = Server::start();
+    let mut admin = server.connect(Protocol::Resp2);
+    assert_eq!(admin.line("CLIENT PAUSE 100000 WRITE"), ok());
+    let mut client = server.connect(Protocol::Resp2);
+    client.write(b"GET k\r\nSET k 1\r\nGET k\r\nSET k 2\r\nGET k\r\n").expect("taken");
+    assert_eq!(client.receive(), Tree::Null);
+    wait_for_clients(&mut admin, |list| list.contains(" flags=b "));
+    assert_eq!(admin.line("GET k"), Tree::Null);
+    assert_eq!(admin.line("CLIENT UNPAUSE"), ok());
+    let expected = [ok(), Tree::Bulk(b"1".to_vec()), ok(), Tree::Bulk(b"2".to_vec())];
+    assert_eq!([(); 4].map(|()| client.receive()), expected);
+}
+
+#[test]
+fn a_waiting_client_that_leaves_is_noticed() {
+    let server = Server::start();
+    let mut admin = server.connect(Protocol::Resp2);
+    admin.line("CLIENT PAUSE 100000 WRITE");
+    let mut client = server.connect(Protocol::Resp2);
+    client.write(b"SET k 1\r\n").expect("taken");
+    wait_for_clients(&mut admin, |list| list.contains(" flags=b "));
+    drop(client);
+    wait_for_clients(&mut admin, |list| list.lines().count() == 1);
+    admin.line("CLIENT UNPAUSE");
+    assert_eq!(admin.line("GET k"), Tree::Null);
+}
+
+#[test]
+fn idle_clients_are_closed_after_the_timeout() {
+    let server = Server::start();
+    let mut client = server.connect(Protocol::Resp2);
+    let mut subscriber = server.connect(Protocol::Resp2);
+    subscriber.line("SUBSCRIBE news");
+    assert_eq!(client.line("CONFIG SET timeout 10"), ok());
+    server.shared().clock.advance(Duration::from_secs(11).as_millis() as i64);
+    assert!(client.is_closed());
+    let mut publisher = server.connect(Protocol::Resp2);
+    assert_eq!(publisher.line("PUBLISH news m"), Tree::Integer(1));
+}
+
+#[test]
+fn an_idle_client_holds_no_buffers() {
+    let server = Server::start();
+    let mut idle = server.connect(Protocol::Resp2);
+    for _ in 0..10 {
+        assert_eq!(idle.call(&[&b"SET"[..], b"k", &[b'x'; 1000]]), ok());
+    }
+    let mut admin = server.connect(Protocol::Resp2);
+    wait_for_clients(&mut admin, |list| {
+        list.lines().next().is_some_and(|line| line.contains(" qbuf=0 qbuf-free=0 ") && line.contains(" omem=0 "))
+    });
+}
