@@ -18,7 +18,7 @@ pub use cron::CronReport;
 pub use db::Db;
 
 use crate::{
-    arena::{Arena, PageId},
+    arena::{Arena, Offset, PageId},
     config::Policy,
     util::clock::UnixMillis,
 };
@@ -290,6 +290,8 @@ impl Keyspace {
                 && let Some(at) = index.candidate(&shard.heap, hash)
             {
                 self.arena.prefetch(at);
+                // Many items reach into a second line.
+                self.arena.prefetch(Offset::from_bytes(at.bytes() + 64));
             }
         }
     }
