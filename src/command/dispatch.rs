@@ -7,7 +7,11 @@ use super::{
     Args, Client, Command, Context, Error, Protocol, Reply, Shared, client::ReplyMode, handle::State, keys,
     pause::Paused, spec::Flags, table,
 };
-use crate::{config::Guard, keyspace::ShardSet, util::clock::UnixMillis};
+use crate::{
+    config::Guard,
+    keyspace::{KnownHash, ShardSet},
+    util::clock::UnixMillis,
+};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What the connection does after a command.
@@ -73,9 +77,9 @@ fn admit(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn 
     };
     client.handle.last_command.store(command.id as u32 + 1, Relaxed);
     let flags = effective_flags(client, command);
-    let mut set = ShardSet::NONE;
+    let (mut set, mut known) = (ShardSet::NONE, None);
     let admitted = check_client(client, command).and_then(|()| {
-        set = shards(shared, client, command, args);
+        (set, known) = shards(shared, client, command, args);
         make_room(shared, client, flags, set, args, now)?;
         check_server(shared, client, command, flags)
     });
@@ -92,7 +96,7 @@ fn admit(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn 
     if client.transaction.is_some() && !command.spec.flags.contains(Flags::NOT_QUEUED) {
         return queue(client, command, args, reply);
     }
-    run(shared, client, command, set, args, reply, now)
+    run(shared, client, command, (set, known), args, reply, now)
 }
 
 /// Whether this client may call the command at all.
@@ -209,12 +213,13 @@ fn run(
     shared: &Shared,
     client: &mut Client,
     command: &'static Command,
-    set: ShardSet,
+    (set, known): (ShardSet, Option<KnownHash>),
     args: &Args<'_>,
     reply: &mut dyn Reply,
     now: UnixMillis,
 ) -> Flow {
     let mut keys = shared.keyspace.lock(set, now);
+    keys.set_known(known);
     if client.no_touch {
         keys.set_no_touch(true);
     }
@@ -231,13 +236,22 @@ fn run(
     })
 }
 
-/// The shards that the command's keys lie in.
+/// The shards that the command's keys lie in, and the hash of its key if it has only one.
 #[inline]
-fn shards(shared: &Shared, client: &Client, command: &'static Command, args: &Args<'_>) -> ShardSet {
+fn shards(
+    shared: &Shared,
+    client: &Client,
+    command: &'static Command,
+    args: &Args<'_>,
+) -> (ShardSet, Option<KnownHash>) {
     let keyspace = &shared.keyspace;
     let flags = command.spec.flags;
+    if let Some(key) = keys::only_key(command.spec, args) {
+        let known = keyspace.know(key);
+        return (keyspace.shard_set_of(known), Some(known));
+    }
     if flags.contains(Flags::ALL_SHARDS) {
-        return keyspace.all_shards();
+        return (keyspace.all_shards(), None);
     }
     let mut set = keyspace.shard_set(keys::keys(command.spec, args));
     if flags.intersects(Flags::QUEUED_KEYS.union(Flags::WATCHED_KEYS)) {
@@ -254,7 +268,7 @@ fn shards(shared: &Shared, client: &Client, command: &'static Command, args: &Ar
             });
         });
     }
-    set
+    (set, None)
 }
 
 /// Whether a queued command needs every shard. One without keys may look anywhere (SCAN, INFO): on

@@ -11,6 +11,19 @@ pub fn keys<'r, 'a>(spec: &'static Spec, args: &'r Args<'a>) -> impl Iterator<It
         .filter_map(|(at, flags)| (!flags.contains(KeyFlags::NOT_KEY)).then(|| args.get(at).copied()).flatten())
 }
 
+/// The key of a command that always has exactly one, as most do.
+#[inline]
+pub fn only_key<'a>(spec: &'static Spec, args: &Args<'a>) -> Option<&'a [u8]> {
+    match spec.keys {
+        [KeySpec { begin: BeginSearch::Index(at), find: FindKeys::Range { last: 0, .. }, flags }]
+            if !flags.contains(KeyFlags::NOT_KEY) =>
+        {
+            args.get(*at as usize).copied()
+        }
+        _ => None,
+    }
+}
+
 /// Where the keys stand in a request, and what the command does with each.
 pub fn positions<'r, 'a>(
     spec: &'static Spec,

@@ -28,7 +28,7 @@ impl<'k> Db<'_, 'k> {
 
     #[inline]
     fn shard(&mut self, key: &[u8]) -> (&mut Shard, u64) {
-        let hash = self.locked.keyspace.hash(key);
+        let hash = self.locked.hash(key);
         (self.locked.shard(hash), hash)
     }
 

@@ -124,6 +124,15 @@ impl ShardSet {
     }
 }
 
+/// The hash of a key that has been computed already: looked up by where the key's bytes lie, so a
+/// command that hashed its key to find the shard need not do so again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KnownHash {
+    at: usize,
+    len: usize,
+    hash: u64,
+}
+
 /// Counters summed over the shards, for INFO.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct KeyspaceStats {
@@ -197,6 +206,7 @@ pub struct Locked<'k> {
     now: UnixMillis,
     /// CLIENT NO-TOUCH: reads leave no trace.
     no_touch: bool,
+    known: Option<KnownHash>,
 }
 
 impl Keyspace {
@@ -230,6 +240,17 @@ impl Keyspace {
     #[inline]
     pub fn shard_of(&self, hash: u64) -> usize {
         if self.shard_bits == 0 { 0 } else { (hash >> (64 - self.shard_bits)) as usize }
+    }
+
+    /// Hashes a key for [`Locked::set_known`].
+    #[inline]
+    pub fn know(&self, key: &[u8]) -> KnownHash {
+        KnownHash { at: key.as_ptr() as usize, len: key.len(), hash: self.hash(key) }
+    }
+
+    #[inline]
+    pub fn shard_set_of(&self, known: KnownHash) -> ShardSet {
+        ShardSet(1 << self.shard_of(known.hash))
     }
 
     pub fn shards(&self) -> usize {
@@ -268,7 +289,7 @@ impl Keyspace {
         // Read after the last lock: so the operation is on one side of any cut.
         let epoch = self.arena.epoch();
         guards.iter_mut().for_each(|shard: &mut MutexGuard<'_, Shard>| shard.enter(epoch));
-        Locked { keyspace: self, set, guards, now, no_touch: false }
+        Locked { keyspace: self, set, guards, now, no_touch: false, known: None }
     }
 
     /// Asks the processor to fetch what the commands on these keys will touch: buckets first, then
@@ -427,6 +448,23 @@ impl<'k> Locked<'k> {
 
     pub fn now(&self) -> UnixMillis {
         self.now
+    }
+
+    /// The hash of the command's only key, whose bytes stay where they are until the locks go.
+    #[inline]
+    pub fn set_known(&mut self, known: Option<KnownHash>) {
+        self.known = known;
+    }
+
+    #[inline]
+    fn hash(&self, key: &[u8]) -> u64 {
+        match self.known {
+            Some(known) if known.at == key.as_ptr() as usize && known.len == key.len() => {
+                debug_assert_eq!(known.hash, self.keyspace.hash(key));
+                known.hash
+            }
+            _ => self.keyspace.hash(key),
+        }
     }
 
     /// CLIENT NO-TOUCH: reads leave no trace.
