@@ -18,7 +18,8 @@
 //! ~only served              at the head: it needs a server around the commands (CLIENT PAUSE, timeouts)
 //! ```
 //!
-//! `(closed)` stands for the end of the connection. A command without a reply below it has its reply read and not
+//! `(closed)` stands for the end of the connection, `(no reply)` for a command that is not answered (at once): nothing is
+//! read after it. A command without a reply below it has its reply read and not
 //! looked at.
 //!
 //! Each transcript runs
@@ -39,6 +40,8 @@ pub trait Session {
     fn protocol(&self) -> Protocol;
     /// Sends a command and answers its reply, [`Tree::Closed`] when the connection ended instead.
     fn call(&mut self, client: &str, args: &[Vec<u8>]) -> Tree;
+    /// Sends a command and reads nothing.
+    fn send(&mut self, client: &str, args: &[Vec<u8>]);
     /// The next message to `client`.
     fn next(&mut self, client: &str) -> Tree;
     fn advance(&mut self, time: Duration);
@@ -118,6 +121,10 @@ impl Transcript {
         let mut done = String::new();
         for step in &self.steps {
             let got = match &step.action {
+                Action::Call(client, args) if step.want == Some(Tree::NoReply) => {
+                    session.send(client, args);
+                    Tree::NoReply
+                }
                 Action::Call(client, args) => session.call(client, args),
                 Action::Next(client) => session.next(client),
                 Action::Advance(time) => {

@@ -7,7 +7,7 @@ use crate::{
     tree::Tree,
 };
 use flagstone::{
-    command::{Client, Flow, Protocol, ReplyBuffer, Shared, dispatch},
+    command::{Block, Client, Flow, Protocol, ReplyBuffer, Shared, dispatch},
     config::{Config, Guard, Loaded, Policy},
     keyspace::{Keyspace, Options},
     net::{self, Listener},
@@ -85,7 +85,7 @@ impl Instance {
         let mut client = LocalClient::connect(&self.shared, Protocol::Resp2);
         let mut call = |args: &[&[u8]]| {
             client.execute(&self.shared, &args.iter().map(|arg| arg.to_vec()).collect::<Vec<_>>());
-            client.next()
+            client.next(&self.shared)
         };
         let mut contents = BTreeMap::new();
         for db in 0..self.shared.keyspace.databases() {
@@ -113,6 +113,8 @@ struct LocalClient {
     client: Client,
     replies: Replies,
     closed: bool,
+    /// The command that waits, and how.
+    blocked: Option<(Block, Vec<Vec<u8>>)>,
 }
 
 impl Local {
@@ -124,7 +126,7 @@ impl Local {
 impl LocalClient {
     fn connect(shared: &Arc<Shared>, protocol: Protocol) -> LocalClient {
         let client = Client::new(shared, "127.0.0.1:50000".into(), "127.0.0.1:6379".into(), 0);
-        let mut new = LocalClient { client, replies: Replies::new(Protocol::Resp2), closed: false };
+        let mut new = LocalClient { client, replies: Replies::new(Protocol::Resp2), closed: false, blocked: None };
         if protocol == Protocol::Resp3 {
             new.execute(shared, &[b"HELLO".to_vec(), b"3".to_vec()]);
             new.replies.next().expect("a reply").expect("all of it");
@@ -133,26 +135,40 @@ impl LocalClient {
     }
 
     fn execute(&mut self, shared: &Shared, args: &[Vec<u8>]) {
-        let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
-        let mut reply = Encoder::new(self.client.protocol);
-        let flow = dispatch::execute(shared, &mut self.client, &args, &mut reply, shared.clock.now());
-        let mut bytes = reply.take();
-        self.replies.protocol = self.client.protocol;
-        self.client.handle.take_mail(&mut bytes);
-        self.replies.feed(&bytes);
-        match flow {
-            Flow::Continue => {}
-            Flow::Close => self.closed = true,
-            Flow::Block(_) => panic!("nothing wakes a blocked client in process: mark the transcript `~only served`"),
+        assert!(self.blocked.is_none(), "a client that waits sends no more");
+        let words: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+        self.answer(args, |client, reply| dispatch::execute(shared, client, &words, reply, shared.clock.now()));
+    }
+
+    /// Lets a client that waits look again whether it may go on.
+    fn resume(&mut self, shared: &Shared) {
+        let due = |block: &Block| block.deadline.is_some_and(|deadline| shared.clock.now() >= deadline);
+        match self.blocked.take_if(|(block, _)| self.client.handle.take_nudge() || due(block)) {
+            Some((block, args)) if block.retry => self.execute(shared, &args),
+            Some((_, args)) => {
+                self.answer(&args, |client, reply| dispatch::resume(shared, client, reply, shared.clock.now()))
+            }
+            None => {}
         }
     }
 
-    fn next(&mut self) -> Tree {
-        if self.client.handle.has_mail() {
-            let mut bytes = Vec::new();
-            self.client.handle.take_mail(&mut bytes);
-            self.replies.feed(&bytes);
+    /// Takes what `run` replies, and what it means for the connection.
+    fn answer(&mut self, args: &[Vec<u8>], run: impl FnOnce(&mut Client, &mut Encoder) -> Flow) {
+        let mut reply = Encoder::new(self.client.protocol);
+        match run(&mut self.client, &mut reply) {
+            Flow::Continue => {}
+            Flow::Close => self.closed = true,
+            Flow::Block(block) => self.blocked = Some((block, args.to_vec())),
         }
+        self.replies.protocol = self.client.protocol;
+        self.replies.feed(&reply.take());
+    }
+
+    fn next(&mut self, shared: &Shared) -> Tree {
+        self.resume(shared);
+        let mut mail = Vec::new();
+        self.client.handle.take_mail(&mut mail);
+        self.replies.feed(&mail);
         match self.replies.next().expect("replies keep to the protocol") {
             Some(tree) => tree,
             None => {
@@ -163,21 +179,33 @@ impl LocalClient {
     }
 }
 
+impl Local {
+    fn client(&mut self, name: &str) -> &mut LocalClient {
+        self.clients.get(name, || LocalClient::connect(&self.shared, self.protocol))
+    }
+}
+
 impl Session for Local {
     fn protocol(&self) -> Protocol {
         self.protocol
     }
 
     fn call(&mut self, name: &str, args: &[Vec<u8>]) -> Tree {
-        let client = self.clients.get(name, || LocalClient::connect(&self.shared, self.protocol));
+        self.send(name, args);
+        self.next(name)
+    }
+
+    fn send(&mut self, name: &str, args: &[Vec<u8>]) {
+        let shared = Arc::clone(&self.shared);
+        let client = self.client(name);
         if !client.closed {
-            client.execute(&self.shared, args);
+            client.execute(&shared, args);
         }
-        client.next()
     }
 
     fn next(&mut self, name: &str) -> Tree {
-        self.clients.get(name, || LocalClient::connect(&self.shared, self.protocol)).next()
+        let shared = Arc::clone(&self.shared);
+        self.client(name).next(&shared)
     }
 
     fn advance(&mut self, time: Duration) {
@@ -262,6 +290,10 @@ impl Session for Served {
             client.replies.protocol = before;
         }
         reply
+    }
+
+    fn send(&mut self, name: &str, args: &[Vec<u8>]) {
+        self.client(name).send(args);
     }
 
     fn next(&mut self, name: &str) -> Tree {

@@ -45,6 +45,8 @@ pub enum Tree {
     Verbatim(String, Vec<u8>),
     /// No reply: the connection has ended.
     Closed,
+    /// No reply, or none yet.
+    NoReply,
     // The rest only stands in what is expected.
     Any,
     IntegerIn(i64, i64),
@@ -201,6 +203,7 @@ fn parse_leaf(text: &str) -> Tree {
         "(false)" => return Tree::Boolean(false),
         "(any)" => return Tree::Any,
         "(closed)" => return Tree::Closed,
+        "(no reply)" => return Tree::NoReply,
         _ => {}
     }
     if text.starts_with('"') {
@@ -375,6 +378,7 @@ impl Tree {
             Tree::BigNumber(digits) => write!(out, "(big number) {digits}"),
             Tree::Verbatim(format, text) => write!(out, "(verbatim {format}) {}", quote(text)),
             Tree::Closed => out.write_str("(closed)"),
+            Tree::NoReply => out.write_str("(no reply)"),
             Tree::Any => out.write_str("(any)"),
             Tree::IntegerIn(low, high) => write!(out, "(integer {low}..{high})"),
             Tree::Like(glob) => write!(out, "(like) {}", quote(glob)),

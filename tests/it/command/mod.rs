@@ -2,6 +2,7 @@
 
 mod bitmap;
 mod config;
+mod client;
 mod connection;
 mod dump;
 mod expire;
