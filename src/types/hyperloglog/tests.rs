@@ -1,3 +1,5 @@
+//! Counts against exact ones, and the two layouts against each other.
+
 use super::*;
 
 fn add(bytes: &mut Vec<u8>, element: &[u8], sparse_max: usize) -> bool {

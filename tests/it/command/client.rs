@@ -192,17 +192,22 @@ fn monitor() {
         > SELECT 3
         OK
         mon<
-        (like) "* [0 127.0.0.1:*] \"SELECT\" \"3\""
+        (like) "* [3 127.0.0.1:*] \"SELECT\" \"3\""
         > GET "\x00\n\""
         (nil)
         mon<
         (like) "* [3 127.0.0.1:*] \"GET\" \"\\x00\\n\\\"\""
         > AUTH secret
         (error) ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?
-        > CONFIG GET maxmemory
-        1# "maxmemory" => "0"
         mon<
-        (like) "* [3 127.0.0.1:*] \"CONFIG\" \"GET\" \"maxmemory\""
+        (like) "* [3 127.0.0.1:*] \"AUTH\" \"(redacted)\""
+        # Commands for administrators are not shown.
+        > CONFIG GET maxmemory
+        (any)
+        > PING
+        PONG
+        mon<
+        (like) "* [3 127.0.0.1:*] \"PING\""
         mon> RESET
         RESET
         "#,
