@@ -18,13 +18,15 @@ pub struct Pause {
 }
 
 impl Pause {
-    /// Begins a pause. One that is on already becomes neither shorter nor weaker.
-    pub fn begin(&self, what: Paused, until: UnixMillis, now: UnixMillis) {
+    /// Begins a pause. One that is on already becomes neither shorter nor weaker. Answers when
+    /// it ends.
+    pub fn begin(&self, what: Paused, until: UnixMillis, now: UnixMillis) -> UnixMillis {
         let running = self.get(now);
         let all = what == Paused::All || matches!(running, Some((Paused::All, _)));
         let end = running.map_or(until, |(_, end)| end.max(until));
         self.all.store(all, Relaxed);
         self.until.store(end, Relaxed);
+        end
     }
 
     pub fn end(&self) {

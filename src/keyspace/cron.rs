@@ -29,7 +29,7 @@ impl Keyspace {
         let first = self.next_shard.load(Relaxed) as usize;
         for step in 0..self.shards() {
             let shard = &self.shards[(first + step) % self.shards()].0;
-            if self.active_expire.load(Relaxed) {
+            if self.active_expire.load(Relaxed) && self.held_until.load(Relaxed) <= now {
                 for db in 0..self.databases {
                     while go_on() {
                         let mut shard = shard.lock();

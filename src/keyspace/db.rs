@@ -45,7 +45,7 @@ impl<'k> Db<'_, 'k> {
     pub fn read(&mut self, key: &[u8]) -> Option<Item<'_>> {
         let (db, now, trace) = (self.db, self.now(), !self.locked.no_touch);
         let (shard, hash) = self.shard(key);
-        let Some(found) = shard.find(db, hash, key, now) else {
+        let Some(found) = shard.find_to_read(db, hash, key, now) else {
             shard.counters.misses += 1;
             return None;
         };
@@ -58,7 +58,9 @@ impl<'k> Db<'_, 'k> {
 
     /// A look that leaves no trace (writes looking at the old value, OBJECT, TYPE, TTL).
     pub fn peek(&mut self, key: &[u8]) -> Option<Item<'_>> {
-        let (shard, _, found) = self.find(key)?;
+        let (db, now) = (self.db, self.now());
+        let (shard, hash) = self.shard(key);
+        let found = shard.find_to_read(db, hash, key, now)?;
         shard.item(&found)
     }
 

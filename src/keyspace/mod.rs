@@ -29,7 +29,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::*},
+        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::*},
     },
 };
 
@@ -190,6 +190,7 @@ pub struct Keyspace {
     maxmemory: AtomicU64,
     policy: AtomicU8,
     active_expire: AtomicBool,
+    held_until: Arc<AtomicI64>,
     /// Where the next search for room begins, and the next cron step.
     next_shard: AtomicU64,
 }
@@ -215,8 +216,18 @@ impl Keyspace {
         let [a, b, c, d] = options.hash_keys;
         let hash = ahash::RandomState::with_seeds(a, b, c, d);
         let shard_bits = options.shards.ilog2() as u8;
+        let held_until = Arc::new(AtomicI64::new(0));
         let shards = (0..1usize << shard_bits)
-            .map(|n| Padded(Mutex::new(Shard::new(&arena, n as u8, options.databases, shard_bits, hash.clone()))))
+            .map(|n| {
+                Padded(Mutex::new(Shard::new(
+                    &arena,
+                    n as u8,
+                    options.databases,
+                    shard_bits,
+                    hash.clone(),
+                    Arc::clone(&held_until),
+                )))
+            })
             .collect();
         Ok(Keyspace {
             arena,
@@ -228,6 +239,7 @@ impl Keyspace {
             maxmemory: AtomicU64::new(options.maxmemory),
             policy: AtomicU8::new(options.policy as u8),
             active_expire: AtomicBool::new(true),
+            held_until,
             next_shard: AtomicU64::new(0),
         })
     }
@@ -374,6 +386,11 @@ impl Keyspace {
 
     pub fn set_policy(&self, policy: Policy) {
         self.policy.store(policy as u8, Relaxed);
+    }
+
+    /// CLIENT PAUSE: until then nothing expires or is evicted on its own. Readers do not see what has expired.
+    pub fn hold_removals(&self, until: UnixMillis) {
+        self.held_until.store(until, Relaxed);
     }
 
     /// DEBUG SET-ACTIVE-EXPIRE.

@@ -22,9 +22,12 @@ impl Keyspace {
     /// Makes room for a command on `set` that may store `bytes`. An error means that memory is
     /// above `maxmemory` and the policy lets nothing go.
     #[inline]
-    pub fn make_room(&self, set: ShardSet, bytes: usize, _now: UnixMillis) -> Result<(), OutOfMemory> {
+    pub fn make_room(&self, set: ShardSet, bytes: usize, now: UnixMillis) -> Result<(), OutOfMemory> {
         let limit = self.maxmemory();
         if limit == 0 || self.arena.resident() + (bytes + ITEM_OVERHEAD + 2 * BLOCK) as u64 <= limit {
+            return Ok(());
+        }
+        if self.held_until.load(std::sync::atomic::Ordering::Relaxed) > now {
             return Ok(());
         }
         self.make_room_slow(set, bytes + ITEM_OVERHEAD)

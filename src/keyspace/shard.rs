@@ -12,7 +12,10 @@ use crate::{
     index::{HashOf, Index, Place, Slot, Wheel, expiry_code},
     util::clock::UnixMillis,
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering::Relaxed},
+};
 
 /// Counts since the start.
 #[derive(Clone, Copy, Default, Debug)]
@@ -37,6 +40,8 @@ pub(super) struct Shard {
     pub cut_roots: Option<Vec<[u64; 4]>>,
     hash: ahash::RandomState,
     shard_bits: u8,
+    /// See [`super::Keyspace::hold_removals`].
+    held_until: Arc<AtomicI64>,
 }
 
 /// A key that was found.
@@ -60,7 +65,14 @@ pub(super) enum Content<'a> {
 }
 
 impl Shard {
-    pub fn new(arena: &Arc<Arena>, number: u8, databases: usize, shard_bits: u8, hash: ahash::RandomState) -> Shard {
+    pub fn new(
+        arena: &Arc<Arena>,
+        number: u8,
+        databases: usize,
+        shard_bits: u8,
+        hash: ahash::RandomState,
+        held_until: Arc<AtomicI64>,
+    ) -> Shard {
         Shard {
             heap: ShardHeap::new(arena, number),
             indexes: (0..databases).map(|database| Index::new(database as u8, shard_bits)).collect(),
@@ -72,6 +84,7 @@ impl Shard {
             cut_roots: None,
             hash,
             shard_bits,
+            held_until,
         }
     }
 
@@ -107,6 +120,19 @@ impl Shard {
         let found = self.find_any(db, hash, key)?;
         if found.slot.has_expiry() && self.has_expired(found.at(), now) {
             self.expire(db, hash, found, false);
+            return None;
+        }
+        Some(found)
+    }
+
+    /// As [`Self::find`], but for a reader, who leaves an expired key where it is while removals are held.
+    #[inline]
+    pub fn find_to_read(&mut self, db: usize, hash: u64, key: &[u8], now: UnixMillis) -> Option<Found> {
+        let found = self.find_any(db, hash, key)?;
+        if found.slot.has_expiry() && self.has_expired(found.at(), now) {
+            if self.held_until.load(Relaxed) <= now {
+                self.expire(db, hash, found, false);
+            }
             return None;
         }
         Some(found)

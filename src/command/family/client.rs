@@ -382,7 +382,8 @@ fn pause(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         return Err(Error::new("ERR timeout is negative"));
     }
     let until = cx.now.checked_add(timeout).ok_or(Error::new("ERR timeout is out of range"))?;
-    cx.shared.pause.begin(what, until, cx.now);
+    let until = cx.shared.pause.begin(what, until, cx.now);
+    cx.shared.keyspace.hold_removals(until);
     cx.reply.ok();
     Ok(())
 }
