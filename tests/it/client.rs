@@ -42,6 +42,9 @@ impl Replies {
         if self.buffer.is_empty() {
             return Ok(None);
         }
+        if let Some(error) = self.take_error() {
+            return Ok(Some(error));
+        }
         let null_array = self.buffer.starts_with(b"*-1\r\n");
         let (tree, raw) = match self.protocol {
             Protocol::Resp2 => match decode_resp2(&mut self.buffer).map_err(invalid)? {
@@ -56,6 +59,15 @@ impl Replies {
         };
         self.last_raw = raw.to_vec();
         Ok(Some(tree))
+    }
+}
+
+impl Replies {
+    /// An error reply. The decoder insists on UTF-8 there, but errors repeat what clients sent.
+    fn take_error(&mut self) -> Option<Tree> {
+        let end = self.buffer.starts_with(b"-").then(|| self.buffer.windows(2).position(|pair| pair == b"\r\n"))??;
+        self.last_raw = self.buffer.split_to(end + 2).to_vec();
+        Some(Tree::Error(text(&self.last_raw[1..end])))
     }
 }
 
@@ -202,7 +214,8 @@ fn from_resp3(frame: Frame3) -> Tree {
         Frame3::Push { data, .. } => Tree::Push(all(data)),
         Frame3::Set { data, .. } => Tree::Set(data.into_iter().map(from_resp3).collect()),
         Frame3::Map { data, .. } => {
-            Tree::Map(data.into_iter().map(|(key, value)| (from_resp3(key), from_resp3(value))).collect())
+            // The decoder fills the map from its end.
+            Tree::Map(data.into_iter().rev().map(|(key, value)| (from_resp3(key), from_resp3(value))).collect())
         }
         other => panic!("a reply that no command sends: {other:?}"),
     }

@@ -88,7 +88,9 @@ impl Tree {
             (Tree::Like(glob), Tree::Bulk(text) | Tree::Verbatim(_, text)) => like(glob, text),
             (Tree::Like(glob), Tree::Simple(text) | Tree::Error(text)) => like(glob, text.as_bytes()),
             (Tree::InAnyOrder(want), got) => match (&**want, got) {
-                (Tree::Array(want), Tree::Array(got)) | (Tree::Set(want), Tree::Set(got)) => same_members(want, got),
+                (Tree::Array(want), Tree::Array(got))
+                | (Tree::Set(want), Tree::Set(got))
+                | (Tree::Push(want), Tree::Push(got)) => same_members(want, got),
                 _ => false,
             },
             (Tree::Array(want), Tree::Array(got))

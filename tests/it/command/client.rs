@@ -183,6 +183,8 @@ fn kill_oneself() {
 fn monitor() {
     check(
         r#"
+        > PING
+        PONG
         mon> MONITOR
         OK
         > SET a "x y"
@@ -218,6 +220,8 @@ fn monitor() {
 fn a_transaction_in_a_monitor() {
     check(
         r#"
+        > PING
+        PONG
         mon> MONITOR
         OK
         > MULTI

@@ -8,24 +8,18 @@ fn get_takes_names_aliases_and_patterns() {
         r#"
         ~only resp2
         > CONFIG GET maxmemory-samples
-        1> "maxmemory-samples"
-        2> "5"
+        1# "maxmemory-samples" => "5"
         > CONFIG GET HASH-MAX-ziplist-ENTRIES
-        1> "HASH-MAX-ziplist-ENTRIES"
-        2> "512"
+        1# "HASH-MAX-ziplist-ENTRIES" => "512"
         > CONFIG GET HASH-max-*entries
-        1> "hash-max-listpack-entries"
-        2> "512"
-        3> "hash-max-ziplist-entries"
-        4> "512"
+        1# "hash-max-listpack-entries" => "512"
+        2# "hash-max-ziplist-entries" => "512"
         > CONFIG GET hz nosuch HZ h?
-        1> "hz"
-        2> "10"
+        1# "hz" => "10"
         > CONFIG GET key-load-dela?
-        (empty array)
+        (empty map)
         > CONFIG GET key-load-delay
-        1> "key-load-delay"
-        2> "0"
+        1# "key-load-delay" => "0"
         "#,
     );
 }
@@ -37,8 +31,7 @@ fn set_is_all_or_nothing() {
         > CONFIG SET hz 20 lfu-log-factor x
         (error) ERR CONFIG SET failed (possibly related to argument 'lfu-log-factor') - argument couldn't be parsed into an integer
         > CONFIG GET hz
-        1> "hz"
-        2> "10"
+        1# "hz" => "10"
         > CONFIG SET hz 20 lfu-log-factor 7 nosuch 1
         (error) ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'
         > CONFIG SET hz 20 HZ 30
@@ -50,8 +43,7 @@ fn set_is_all_or_nothing() {
         > CONFIG SET hz 20 lfu-log-factor 7
         OK
         > CONFIG GET hz
-        1> "hz"
-        2> "20"
+        1# "hz" => "20"
         "#,
     );
 }
@@ -93,28 +85,23 @@ fn values_are_shown_as_they_are_meant() {
         > CONFIG SET client-output-buffer-limit "replica 1mb 0 0 pubsub 1kb 1k 5"
         OK
         > CONFIG GET client-output-buffer-limit
-        1> "client-output-buffer-limit"
-        2> "normal 0 0 0 slave 1048576 0 0 pubsub 1024 1000 5"
+        1# "client-output-buffer-limit" => "normal 0 0 0 slave 1048576 0 0 pubsub 1024 1000 5"
         > CONFIG SET notify-keyspace-events xKElg$shzetd
         OK
         > CONFIG GET notify-keyspace-events
-        1> "notify-keyspace-events"
-        2> "AKE"
+        1# "notify-keyspace-events" => "AKE"
         > CONFIG SET shutdown-on-sigterm "nosave now"
         OK
         > CONFIG GET shutdown-on-sigterm
-        1> "shutdown-on-sigterm"
-        2> "nosave now"
+        1# "shutdown-on-sigterm" => "nosave now"
         > CONFIG SET latency-tracking-info-percentiles "50 99.95"
         OK
         > CONFIG GET latency-tracking-info-percentiles
-        1> "latency-tracking-info-percentiles"
-        2> "50 99.95"
+        1# "latency-tracking-info-percentiles" => "50 99.95"
         > CONFIG SET save ""
         OK
         > CONFIG GET save
-        1> "save"
-        2> ""
+        1# "save" => ""
         "#,
     );
 }

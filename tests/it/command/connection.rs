@@ -151,6 +151,8 @@ fn hello_sets_a_name() {
 fn passwords() {
     check(
         r#"
+        # A client of RESP3 cannot even say HELLO without the password; see below.
+        ~only resp2
         > AUTH x
         (error) ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?
         > AUTH default x
@@ -189,6 +191,27 @@ fn passwords() {
         OK
         > AUTH x
         (error) ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?
+        "#,
+    );
+}
+
+#[test]
+fn hello_with_a_password() {
+    check(
+        r#"
+        ~only resp2
+        > CONFIG SET requirepass secret
+        OK
+        other> HELLO 3
+        (error) NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time
+        other> HELLO 3 AUTH default wrong
+        (error) WRONGPASS invalid username-password pair or user is disabled.
+        other> HELLO 3 AUTH default secret SETNAME other
+        (any)
+        other> CLIENT GETNAME
+        "other"
+        > CONFIG SET requirepass ""
+        OK
         "#,
     );
 }
