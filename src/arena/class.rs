@@ -108,7 +108,7 @@ mod tests {
         assert!(waste < 0.03, "{waste}");
         for class in 0..CLASSES as u8 {
             assert_eq!(class_size(class) % 8, 0);
-            assert!(class_size(class) < 1024 || class_size(class) % 64 == 0);
+            assert!(class_size(class) < 1024 || class_size(class).is_multiple_of(64));
         }
     }
 }

@@ -85,7 +85,7 @@ impl Keyspace {
                 }
             }
         }
-        !(self.arena.resident() > self.maxmemory())
+        self.arena.resident() <= self.maxmemory()
     }
 }
 

@@ -158,6 +158,7 @@ impl Shard {
     }
 
     /// Stores a value whole: over `found` when given, else as a new key.
+    #[allow(clippy::too_many_arguments, reason = "the key, the value, and where it was found")]
     pub fn put(
         &mut self,
         db: usize,

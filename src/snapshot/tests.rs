@@ -21,7 +21,10 @@ fn set(keyspace: &Keyspace, db: usize, key: &str, value: &[u8], ttl: Ttl) {
     locked.db(db).set(key.as_bytes(), value, ttl).unwrap();
 }
 
-fn contents(keyspace: &Keyspace) -> BTreeMap<(usize, Vec<u8>), (Vec<u8>, Option<i64>)> {
+/// Value and expiry by database and key.
+type Contents = BTreeMap<(usize, Vec<u8>), (Vec<u8>, Option<i64>)>;
+
+fn contents(keyspace: &Keyspace) -> Contents {
     let mut all = BTreeMap::new();
     for db in 0..keyspace.databases() {
         let mut cursor = 0;
