@@ -14,6 +14,7 @@ pub static FAMILIES: &[&[Spec]] = &[
     config::COMMANDS,
     connection::COMMANDS,
     hyperloglog::COMMANDS,
+    keys::COMMANDS,
     monitor::COMMANDS,
     persistence::COMMANDS,
     pubsub::COMMANDS,

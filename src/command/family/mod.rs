@@ -4,6 +4,7 @@ pub mod bitmap;
 pub mod config;
 pub mod connection;
 pub mod hyperloglog;
+pub mod keys;
 pub mod string;
 pub mod persistence;
 pub mod client;
