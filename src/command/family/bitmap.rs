@@ -188,7 +188,8 @@ fn getbit(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     Ok(())
 }
 
-/// `[start [end [BYTE | BIT]]]`
+/// `[start [end [BYTE | BIT]]]`. Redis wants BITCOUNT's end with its start; Valkey does not, and
+/// neither do we.
 struct Range {
     start: i64,
     end: Option<i64>,

@@ -58,7 +58,7 @@ pub static COMMANDS: &[Spec] = &[
     },
     Spec {
         name: "pfdebug",
-        arity: -3,
+        arity: 3,
         flags: Flags::WRITE.union(Flags::DENYOOM).union(Flags::ADMIN),
         acl: WRITE.union(Acl::ADMIN).union(Acl::SLOW).union(Acl::DANGEROUS),
         keys: &[KeySpec::one(2, KeyFlags::RW.union(KeyFlags::ACCESS))],
@@ -222,13 +222,8 @@ fn pfmerge(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 
 fn pfdebug(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let word = args[1];
-    let arity = || {
-        let word = String::from_utf8_lossy(word);
-        Error::text(format!("ERR Wrong number of arguments for the '{word}' subcommand"))
-    };
     if args::is_word(word, "simd") {
-        let [_, _, on] = args else { return Err(arity()) };
-        if !args::is_word(on, "on") && !args::is_word(on, "off") {
+        if !args::is_word(args[2], "on") && !args::is_word(args[2], "off") {
             return Err(Error::new("ERR Argument must be ON or OFF"));
         }
         cx.reply.simple("disabled");
@@ -241,9 +236,6 @@ fn pfdebug(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     if !["getreg", "decode", "encoding", "todense"].iter().any(|name| args::is_word(word, name)) {
         let word = String::from_utf8_lossy(word);
         return Err(Error::text(format!("ERR Unknown PFDEBUG subcommand '{word}'")));
-    }
-    if args.len() != 3 {
-        return Err(arity());
     }
     if args::is_word(word, "encoding") {
         cx.reply.simple(if sparse { "sparse" } else { "dense" });

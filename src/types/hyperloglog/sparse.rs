@@ -10,6 +10,10 @@
 //! then joins equal neighbours, in the order Redis does it: the bytes come out the same.
 
 use super::{Corrupt, REGISTERS};
+use smallvec::SmallVec;
+
+/// The most that one run can be split into: XZERO, VAL, XZERO.
+type Split = SmallVec<[u8; 5]>;
 
 /// XZERO for all registers.
 pub const EMPTY: [u8; 2] = [0x7F, 0xFF];
@@ -53,7 +57,7 @@ fn value_run(value: u8, len: usize) -> u8 {
 }
 
 /// Appends the encoding of so many registers of a value; nothing for none.
-fn write(to: &mut Vec<u8>, value: u8, len: usize) {
+fn write(to: &mut Split, value: u8, len: usize) {
     match len {
         0 => {}
         _ if value > 0 => to.push(value_run(value, len)),
@@ -129,7 +133,7 @@ pub fn raise(bytes: &mut Vec<u8>, body: usize, index: usize, value: u8, len_max:
         return Ok(Raised::No);
     }
     // Split it: what it covers before the register, the register, what it covers after.
-    let mut split = Vec::with_capacity(5);
+    let mut split = Split::new();
     write(&mut split, run.value, index - first);
     write(&mut split, value, 1);
     write(&mut split, run.value, first + run.len - 1 - index);
