@@ -1,0 +1,154 @@
+//! Existence, names, databases.
+
+use crate::{
+    command::{Args, CommandResult, Context, Error},
+    util::number::parse_i64,
+};
+
+pub fn del(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let mut db = cx.keys.db(cx.client.db);
+    let removed = args[1..].iter().filter(|key| db.remove(key)).count();
+    cx.reply.integer(removed as i64);
+    Ok(())
+}
+
+pub fn exists(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    touch(cx, args)
+}
+
+pub fn touch(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let mut db = cx.keys.db(cx.client.db);
+    let found = args[1..].iter().filter(|key| db.touch(key)).count();
+    cx.reply.integer(found as i64);
+    Ok(())
+}
+
+pub fn kind(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let name = cx.keys.db(cx.client.db).peek(args[1]).map_or("none", |item| item.kind.name());
+    cx.reply.simple(name);
+    Ok(())
+}
+
+pub fn rename(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let number = cx.client.db;
+    let mut db = cx.keys.db(number);
+    if db.peek(args[1]).is_none() {
+        return Err(Error::NO_SUCH_KEY);
+    }
+    if args[1] != args[2] {
+        db.transfer(args[1], number, args[2], false)?;
+    }
+    cx.reply.ok();
+    Ok(())
+}
+
+pub fn renamenx(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let number = cx.client.db;
+    let mut db = cx.keys.db(number);
+    if db.peek(args[1]).is_none() {
+        return Err(Error::NO_SUCH_KEY);
+    }
+    let free = db.peek(args[2]).is_none();
+    if free {
+        db.transfer(args[1], number, args[2], false)?;
+    }
+    cx.reply.integer(free.into());
+    Ok(())
+}
+
+pub fn copy(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let (from, to) = (args[1], args[2]);
+    let mut to_db = cx.client.db;
+    let mut replace = false;
+    let mut words = args[3..].iter();
+    while let Some(word) = words.next() {
+        if word.eq_ignore_ascii_case(b"replace") {
+            replace = true;
+        } else if word.eq_ignore_ascii_case(b"db") {
+            to_db = database(cx, words.next().ok_or(Error::SYNTAX)?)?;
+        } else {
+            return Err(Error::SYNTAX);
+        }
+    }
+    if from == to && to_db == cx.client.db {
+        return Err(SAME_OBJECT);
+    }
+    let absent = cx.keys.db(to_db).peek(to).is_none();
+    let copied = (replace || absent) && cx.keys.db(cx.client.db).transfer(from, to_db, to, true)?;
+    cx.reply.integer(copied.into());
+    Ok(())
+}
+
+const SAME_OBJECT: Error = Error::new("ERR source and destination objects are the same");
+
+/// The number of a database as an argument.
+fn database(cx: &Context<'_>, word: &[u8]) -> Result<usize, Error> {
+    let number = parse_i64(word).ok_or(Error::NOT_INTEGER)?;
+    usize::try_from(number)
+        .ok()
+        .filter(|number| *number < cx.shared.keyspace.databases())
+        .ok_or(Error::new("ERR DB index is out of range"))
+}
+
+pub fn move_key(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let to_db = database(cx, args[2])?;
+    if to_db == cx.client.db {
+        return Err(SAME_OBJECT);
+    }
+    let free = cx.keys.db(to_db).peek(args[1]).is_none();
+    let moved = free && cx.keys.db(cx.client.db).transfer(args[1], to_db, args[1], false)?;
+    cx.reply.integer(moved.into());
+    Ok(())
+}
+
+pub fn randomkey(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
+    let mut key = Vec::new();
+    if cx.keys.random_key(cx.client.db, &mut key) {
+        cx.reply.bulk(&key);
+    } else {
+        cx.reply.null();
+    }
+    Ok(())
+}
+
+pub fn dbsize(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
+    // Inside EXEC the shards may be locked by this very transaction.
+    let stats =
+        if cx.client.in_exec { cx.keys.db_stats(cx.client.db) } else { cx.shared.keyspace.db_stats(cx.client.db) };
+    cx.reply.integer(stats.keys as i64);
+    Ok(())
+}
+
+pub fn flushdb(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    flush_options(args)?;
+    cx.keys.flush(Some(cx.client.db));
+    cx.reply.ok();
+    Ok(())
+}
+
+pub fn flushall(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    flush_options(args)?;
+    cx.keys.flush(None);
+    cx.reply.ok();
+    Ok(())
+}
+
+fn flush_options(args: &Args<'_>) -> CommandResult {
+    match args {
+        [_] => Ok(()),
+        [_, word] if word.eq_ignore_ascii_case(b"async") || word.eq_ignore_ascii_case(b"sync") => Ok(()),
+        _ => Err(Error::SYNTAX),
+    }
+}
+
+pub fn swapdb(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let first = parse_i64(args[1]).ok_or(Error::new("ERR invalid first DB index"))?;
+    let second = parse_i64(args[2]).ok_or(Error::new("ERR invalid second DB index"))?;
+    let range = 0..cx.shared.keyspace.databases() as i64;
+    if !range.contains(&first) || !range.contains(&second) {
+        return Err(Error::new("ERR DB index is out of range"));
+    }
+    cx.keys.swap_databases(first as usize, second as usize);
+    cx.reply.ok();
+    Ok(())
+}
