@@ -249,14 +249,14 @@ impl Decoder {
                     }
                 },
                 State::Header => {
-                    match buffer.get(self.position) {
-                        None => return Ok(false),
-                        Some(b'$') => {}
-                        Some(&other) => return Err(ProtocolError::ExpectedBulk(other)),
-                    }
+                    let Some(&kind) = buffer.get(self.position) else { return Ok(false) };
+                    // As in Redis, the line is waited for before its kind is looked at.
                     let Some((length, next)) = self.header(buffer, ProtocolError::BigBulkCount)? else {
                         return Ok(false);
                     };
+                    if kind != b'$' {
+                        return Err(ProtocolError::ExpectedBulk(kind));
+                    }
                     let length = length
                         .filter(|&n| u64::try_from(n).is_ok_and(|n| n <= limits.bulk_max))
                         .ok_or(ProtocolError::BulkLength)?;
