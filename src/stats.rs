@@ -1,7 +1,10 @@
 //! Counters behind INFO. What every command touches is kept per worker thread, written by that
 //! thread alone, and summed up when someone asks.
 
+pub mod rates;
+
 use parking_lot::Mutex;
+use rates::Rates;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -132,6 +135,7 @@ impl Worker {
 pub struct Stats {
     workers: Box<[Worker]>,
     errors: Mutex<BTreeMap<Box<str>, u64>>,
+    pub rates: Rates,
     pub error_replies: SharedCounter,
     pub connections: SharedCounter,
     pub rejected_connections: SharedCounter,
@@ -156,6 +160,7 @@ impl Stats {
         Stats {
             workers: (0..workers.max(1)).map(|_| worker()).collect(),
             errors: Mutex::default(),
+            rates: Rates::default(),
             error_replies: SharedCounter::default(),
             connections: SharedCounter::default(),
             rejected_connections: SharedCounter::default(),
@@ -197,6 +202,12 @@ impl Stats {
     /// Calls of all commands.
     pub fn calls(&self) -> u64 {
         self.workers.iter().flat_map(|worker| &worker.commands).map(|command| command.calls.get()).sum()
+    }
+
+    /// Takes a sample of how fast commands and bytes go, ten times a second.
+    pub fn sample_rates(&self, now_ms: i64) {
+        let sum = |counter: fn(&Worker) -> &Counter| self.workers.iter().map(|worker| counter(worker).get()).sum();
+        self.rates.sample(now_ms, [self.calls(), sum(|worker| &worker.network_in), sum(|worker| &worker.network_out)]);
     }
 
     /// Counts an error reply by its code.
