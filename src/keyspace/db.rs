@@ -77,12 +77,20 @@ impl<'k> Db<'_, 'k> {
             && let Some(n) = number::parse_i64(value)
         {
             Content::Int(n)
-        } else if value.len() <= EMBSTR_MAX {
-            Content::Bytes(Encoding::EmbStr, value)
         } else {
-            Content::Bytes(Encoding::Raw, value)
+            text(value)
         };
         self.put(key, content, value.len(), ttl)
+    }
+
+    /// As [`Self::set`], but a number's text stays text (INCRBYFLOAT).
+    pub fn set_text(&mut self, key: &[u8], value: &[u8], ttl: Ttl) -> Result<(), OutOfMemory> {
+        self.put(key, text(value), value.len(), ttl)
+    }
+
+    /// Stores `value` as a raw string, which is meant to be changed in place (BITOP).
+    pub fn set_raw(&mut self, key: &[u8], value: &[u8], ttl: Ttl) -> Result<(), OutOfMemory> {
+        self.put(key, Content::Bytes(Encoding::Raw, value), value.len(), ttl)
     }
 
     /// Stores an integer.
@@ -231,4 +239,9 @@ impl<'k> Db<'_, 'k> {
         let (shard, hash) = self.shard(key);
         shard.find_any(db, hash, key).is_some_and(|found| shard.has_expired(found.at(), now))
     }
+}
+
+fn text(value: &[u8]) -> Content<'_> {
+    let encoding = if value.len() <= EMBSTR_MAX { Encoding::EmbStr } else { Encoding::Raw };
+    Content::Bytes(encoding, value)
 }

@@ -303,7 +303,7 @@ fn bitop(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     if result.is_empty() {
         db.remove(target);
     } else {
-        db.set(target, &result, Ttl::Clear)?;
+        db.set_raw(target, &result, Ttl::Clear)?;
     }
     cx.reply.integer(result.len() as i64);
     Ok(())

@@ -103,7 +103,7 @@ pub fn incrbyfloat(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     };
     let (old, by) = old.zip(LongDouble::parse(args[2])).ok_or(Error::NOT_FLOAT)?;
     let new = old.checked_add(by).ok_or(Error::new("ERR increment would produce NaN or Infinity"))?.to_string();
-    db.set(key, new.as_bytes(), Ttl::Keep)?;
+    db.set_text(key, new.as_bytes(), Ttl::Keep)?;
     cx.reply.bulk(new.as_bytes());
     Ok(())
 }

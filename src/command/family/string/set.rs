@@ -110,13 +110,8 @@ pub fn set(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         answer(cx.reply, db.read(key).as_ref())?;
     }
     let holds = options.condition.holds(db.peek(key))?;
-    match ttl {
-        _ if !holds => {}
-        // Stored with a time that has passed is as good as removed.
-        Ttl::At(at) if at <= cx.now => {
-            db.remove(key);
-        }
-        _ => db.set(key, value, ttl)?,
+    if holds {
+        db.set(key, value, ttl)?;
     }
     match (options.get, holds) {
         (true, _) => {}
