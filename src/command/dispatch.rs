@@ -352,6 +352,7 @@ impl Reply for Silent<'_> {
     fn map(&mut self, _: usize) {}
     fn set(&mut self, _: usize) {}
     fn push(&mut self, _: usize) {}
+    fn attribute(&mut self, _: usize) {}
     fn double(&mut self, _: f64) {}
     fn boolean(&mut self, _: bool) {}
     fn big_number(&mut self, _: &str) {}

@@ -28,6 +28,9 @@ pub trait Reply {
     fn map(&mut self, pairs: usize);
     fn set(&mut self, len: usize);
     fn push(&mut self, len: usize);
+    /// Facts about the reply that follows, as `pairs` of elements. RESP2 has no such thing: a
+    /// handler writes one only when the protocol is RESP3.
+    fn attribute(&mut self, pairs: usize);
     fn double(&mut self, value: f64);
     fn boolean(&mut self, value: bool);
     fn big_number(&mut self, digits: &str);

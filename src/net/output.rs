@@ -12,7 +12,7 @@ use std::{
     task::{Context, Poll},
 };
 
-/// As in Redis, this much of a reply is not held against the client.
+/// Output up to this size is never held against the client: it would fit Redis's fixed buffer.
 const FREE_BYTES: u64 = 16 * 1024;
 
 /// The client has left more unread than it may.
@@ -121,7 +121,7 @@ enum Verdict {
 impl Watch {
     /// Judges `pending` unread bytes.
     fn judge(&mut self, pending: usize, limit: OutputLimit, now: UnixMillis) -> Verdict {
-        let counted = (pending as u64).saturating_sub(FREE_BYTES);
+        let counted = if pending as u64 <= FREE_BYTES { 0 } else { pending as u64 };
         if limit.hard_bytes > 0 && counted > limit.hard_bytes {
             return Verdict::Close;
         }
@@ -139,7 +139,7 @@ impl Watch {
 pub fn hard_limit(limit: OutputLimit) -> usize {
     match limit.hard_bytes {
         0 => usize::MAX,
-        bytes => usize::try_from(bytes.saturating_add(FREE_BYTES)).unwrap_or(usize::MAX),
+        bytes => usize::try_from(bytes.max(FREE_BYTES)).unwrap_or(usize::MAX),
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn hard_limit_closes_at_once() {
         let mut watch = Watch::default();
-        assert_eq!(watch.judge(60_000, LIMIT, 0), Verdict::Fine);
+        assert_eq!(watch.judge(40_000, LIMIT, 0), Verdict::Fine);
         assert_eq!(watch.judge(120_000, LIMIT, 0), Verdict::Close);
         assert_eq!(watch.judge(1 << 40, OutputLimit::default(), 0), Verdict::Fine);
     }

@@ -123,6 +123,11 @@ impl Reply for Encoder {
         self.length(if self.is_resp3() { b'>' } else { b'*' }, len);
     }
 
+    fn attribute(&mut self, pairs: usize) {
+        debug_assert!(self.is_resp3());
+        self.length(b'|', pairs);
+    }
+
     fn double(&mut self, value: f64) {
         let text = Double::new(value);
         if self.is_resp3() {
