@@ -186,7 +186,7 @@ const PATTERNS: &[&str] = &[
     "BITCOUNT key",
     "BITCOUNT key index index",
     "BITCOUNT key index index BIT",
-    "BITCOUNT key int int BYTE",
+    "BITCOUNT key index index BYTE",
     "BITPOS key bit",
     "BITPOS key bit index",
     "BITPOS key bit index index",

@@ -203,12 +203,12 @@ impl Range {
             [start] => (integer(start)?, None, false),
             [start, end] => (integer(start)?, Some(integer(end)?), false),
             [start, end, unit] => {
-                let start = integer(start)?;
+                let (start, end) = (integer(start)?, integer(end)?);
                 let in_bits = args::is_word(unit, "bit");
                 if !in_bits && !args::is_word(unit, "byte") {
                     return Err(Error::SYNTAX);
                 }
-                (start, Some(integer(end)?), in_bits)
+                (start, Some(end), in_bits)
             }
             _ => return Err(Error::SYNTAX),
         };
