@@ -203,12 +203,12 @@ impl Range {
             [start] => (integer(start)?, None, false),
             [start, end] => (integer(start)?, Some(integer(end)?), false),
             [start, end, unit] => {
-                let (start, end) = (integer(start)?, integer(end)?);
+                let start = integer(start)?;
                 let in_bits = args::is_word(unit, "bit");
                 if !in_bits && !args::is_word(unit, "byte") {
                     return Err(Error::SYNTAX);
                 }
-                (start, Some(end), in_bits)
+                (start, Some(integer(end)?), in_bits)
             }
             _ => return Err(Error::SYNTAX),
         };
@@ -221,6 +221,10 @@ impl Range {
 }
 
 fn bitcount(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    // Unlike BITPOS it finds fault with a number before it does with the unit.
+    if let [start, end, _] = &args[2..] {
+        integer(start).and(integer(end))?;
+    }
     let range = Range::parse(&args[2..])?;
     let mut db = cx.keys.db(cx.client.db);
     let count = match db.read(args[1]) {
