@@ -142,6 +142,8 @@ pub struct Stats {
     pub blocked_clients: SharedCounter,
     /// Clients with a subscription.
     pub subscribers: SharedCounter,
+    /// Clients that watch a key.
+    pub watching_clients: SharedCounter,
     pub protocol_errors: SharedCounter,
     /// AUTH and HELLO with a wrong password.
     pub failed_logins: SharedCounter,
@@ -168,6 +170,7 @@ impl Stats {
             protocol_errors: SharedCounter::default(),
             failed_logins: SharedCounter::default(),
             subscribers: SharedCounter::default(),
+            watching_clients: SharedCounter::default(),
             query_limit_closes: SharedCounter::default(),
             output_limit_closes: SharedCounter::default(),
             query_bytes_max: SharedCounter::default(),

@@ -253,7 +253,17 @@ impl Client {
         }
         // No shard knows the flag any more, so nobody sets it behind our back.
         self.handle.watch_dirty.store(false, SeqCst);
-        self.handle.watched.store(0, Relaxed);
+        self.publish_watched();
+    }
+
+    /// Tells other threads how many keys it watches.
+    pub(super) fn publish_watched(&self) {
+        let before = self.handle.watched.swap(self.watched.len() as u32, Relaxed);
+        match (before == 0, self.watched.is_empty()) {
+            (true, false) => self.shared.stats.watching_clients.add(1),
+            (false, true) => self.shared.stats.watching_clients.subtract(1),
+            _ => {}
+        }
     }
 
     /// Leaves MULTI and forgets the watched keys; no shard may be locked.

@@ -351,6 +351,11 @@ impl Keyspace {
         }
     }
 
+    /// Keys that someone watches, for INFO; locks one shard at a time.
+    pub fn watched_keys(&self) -> usize {
+        self.shards.iter().map(|shard| shard.0.lock().watchers.len()).sum()
+    }
+
     /// Bytes resident in the arena: what `maxmemory` bounds and INFO's used_memory reports.
     pub fn used_memory(&self) -> u64 {
         self.arena.resident()

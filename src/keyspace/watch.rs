@@ -22,6 +22,11 @@ impl Watchers {
         !self.keys.is_empty()
     }
 
+    /// The number of keys that someone watches.
+    pub fn len(&self) -> usize {
+        self.keys.values().map(HashMap::len).sum()
+    }
+
     pub fn add(&mut self, db: usize, key: &[u8], dirty: &Arc<AtomicBool>) {
         self.keys.entry(db).or_default().entry(key.into()).or_default().push(Arc::clone(dirty));
     }

@@ -5,7 +5,7 @@ use crate::command::{
     spec::{Acl, Flags, KeyFlags, KeySpec, Spec},
     transaction::Watched,
 };
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 
 /// Runs at once, whatever state the server is in.
 const ALWAYS: Flags = Flags::NOSCRIPT.union(Flags::LOADING).union(Flags::STALE);
@@ -132,7 +132,7 @@ fn watch(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         cx.keys.watch(db, key, &cx.client.handle.watch_dirty);
         cx.client.watched.push(Watched { db, key: (*key).into() });
     }
-    cx.client.handle.watched.store(cx.client.watched.len() as u32, Relaxed);
+    cx.client.publish_watched();
     cx.reply.ok();
     Ok(())
 }
