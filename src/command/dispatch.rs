@@ -128,7 +128,9 @@ fn make_room(
     if flags.contains(Flags::DENYOOM) {
         let queued = client.transaction.as_ref().map_or(0, |transaction| transaction.memory());
         let bytes = args.iter().map(|word| word.len()).sum::<usize>() + queued;
-        shared.keyspace.make_room(set, bytes, now)?;
+        let room = shared.keyspace.make_room(set, bytes, now);
+        shared.publish_effects();
+        room?;
     }
     Ok(())
 }
@@ -284,6 +286,7 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
     let command = context.command;
     let started = context.client.started();
     let result = (command.spec.handler)(context, args);
+    context.shared.publish_effects();
     let nanos = context.client.lap(started);
     let Context { shared, client, reply, .. } = context;
     let counters = shared.stats.worker(client.worker).command(command.id);

@@ -13,6 +13,7 @@ pub mod hub;
 pub mod keys;
 pub mod lifecycle;
 pub mod monitors;
+pub mod notify;
 pub mod pause;
 pub mod reply;
 pub mod shared;

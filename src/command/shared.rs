@@ -1,10 +1,11 @@
 //! What all connections share.
 
 use super::{
-    clients::Clients, handle::State, hub::Hub, lifecycle::Lifecycle, monitors::Monitors, pause::Pause,
+    clients::Clients, handle::State, hub::Hub, lifecycle::Lifecycle, monitors::Monitors, notify, pause::Pause,
     reply::EncoderFactory, table,
 };
 use crate::{config::Config, keyspace::Keyspace, snapshot::Saver, stats::Stats, util::clock::Clock};
+use std::sync::Arc;
 
 pub struct Shared {
     pub config: Config,
@@ -26,6 +27,12 @@ impl Shared {
         let stats = Stats::new(config.current().threads(), table::all().len());
         let saver = Saver::new(clock.now());
         saver.forget_changes(&keyspace);
+        notify::want(keyspace.effects(), &config.current());
+        let effects = Arc::clone(keyspace.effects());
+        config.on_change(Box::new(move |_, after| {
+            notify::want(&effects, after);
+            Ok(())
+        }));
         Shared {
             config,
             keyspace,

@@ -26,6 +26,10 @@ impl Keyspace {
     /// stopped.
     pub fn cron(&self, now: UnixMillis, go_on: &mut dyn FnMut() -> bool) -> CronReport {
         let mut report = CronReport { complete: true, ..CronReport::default() };
+        if self.held_until.load(Relaxed) <= now {
+            // Above the bound only when `maxmemory` was made smaller.
+            while self.is_above_bound() && go_on() && self.evict_somewhere() {}
+        }
         let first = self.next_shard.load(Relaxed) as usize;
         for step in 0..self.shards() {
             let shard = &self.shards[(first + step) % self.shards()].0;

@@ -1,7 +1,7 @@
 //! Operations on the keys of one database, under the locks of their shards.
 
 use super::{
-    Encoding, Item, Locked, OutOfMemory, Ttl,
+    EffectKind, Encoding, Item, Locked, OutOfMemory, Ttl,
     recency::{FREQUENCY_NEW, LastUse},
     shard::{Content, Found, Shard},
 };
@@ -47,6 +47,7 @@ impl<'k> Db<'_, 'k> {
         let (shard, hash) = self.shard(key);
         let Some(found) = shard.find_to_read(db, hash, key, now) else {
             shard.counters.misses += 1;
+            shard.note_absent(EffectKind::Missed, db, key);
             return None;
         };
         shard.counters.hits += 1;

@@ -6,6 +6,7 @@
 
 mod cron;
 mod db;
+mod effects;
 mod evict;
 mod item;
 mod recency;
@@ -16,6 +17,7 @@ mod watch;
 
 pub use cron::CronReport;
 pub use db::Db;
+pub use effects::{Effect, EffectKind, Effects};
 
 use crate::{
     arena::{Arena, Offset, PageId},
@@ -191,6 +193,7 @@ pub struct Keyspace {
     policy: AtomicU8,
     active_expire: AtomicBool,
     held_until: Arc<AtomicI64>,
+    effects: Arc<Effects>,
     /// Where the next search for room begins, and the next cron step.
     next_shard: AtomicU64,
 }
@@ -217,16 +220,11 @@ impl Keyspace {
         let hash = ahash::RandomState::with_seeds(a, b, c, d);
         let shard_bits = options.shards.ilog2() as u8;
         let held_until = Arc::new(AtomicI64::new(0));
+        let effects = Arc::new(Effects::default());
         let shards = (0..1usize << shard_bits)
             .map(|n| {
-                Padded(Mutex::new(Shard::new(
-                    &arena,
-                    n as u8,
-                    options.databases,
-                    shard_bits,
-                    hash.clone(),
-                    Arc::clone(&held_until),
-                )))
+                let shard = Shard::new(&arena, n as u8, options.databases, shard_bits, hash.clone());
+                Padded(Mutex::new(shard.with_outside(&held_until, &effects)))
             })
             .collect();
         Ok(Keyspace {
@@ -240,6 +238,7 @@ impl Keyspace {
             policy: AtomicU8::new(options.policy as u8),
             active_expire: AtomicBool::new(true),
             held_until,
+            effects,
             next_shard: AtomicU64::new(0),
         })
     }
@@ -398,6 +397,11 @@ impl Keyspace {
         self.held_until.store(until, Relaxed);
     }
 
+    /// What happens to keys on its own, for those who publish it.
+    pub fn effects(&self) -> &Arc<Effects> {
+        &self.effects
+    }
+
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub fn set_active_expire(&self, on: bool) {
         self.active_expire.store(on, Relaxed);
@@ -520,6 +524,7 @@ impl<'k> Locked<'k> {
         }
         let (low, high) = (a.min(b), a.max(b));
         for shard in &mut self.guards {
+            shard.expire_watched(&[low, high], self.now);
             shard.touch_watched(low, &[low, high]);
             shard.touch_watched(high, &[low, high]);
             let Shard { indexes, heap, wheels, counters, .. } = &mut **shard;

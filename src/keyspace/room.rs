@@ -61,6 +61,25 @@ impl Keyspace {
         if self.arena.resident() <= self.maxmemory() && bytes <= MAX_SLAB { Ok(()) } else { Err(OutOfMemory) }
     }
 
+    pub(super) fn is_above_bound(&self) -> bool {
+        let limit = self.maxmemory();
+        limit != 0 && self.arena.resident() > limit && self.policy() != Policy::NoEviction
+    }
+
+    /// A few rounds of eviction in each shard; false when there is nothing left to evict.
+    pub(super) fn evict_somewhere(&self) -> bool {
+        let policy = self.policy();
+        let mut evicted = 0;
+        for shard in &self.shards {
+            let mut shard = shard.0.lock();
+            let epoch = self.arena.epoch();
+            shard.enter(epoch);
+            evicted += shard.evict(policy);
+            while shard.pays_to_empty() && shard.empty_a_page(100) {}
+        }
+        evicted > 0
+    }
+
     fn fits(&self, bytes: usize) -> bool {
         self.arena.resident() + (bytes + BLOCK) as u64 <= self.maxmemory()
     }

@@ -2,7 +2,7 @@
 //! mutex; every change to a key passes through [`Shard::put`] or [`Shard::remove`].
 
 use super::{
-    Encoding, Item, OutOfMemory, Type, Value,
+    EffectKind, Effects, Encoding, Item, OutOfMemory, Type, Value,
     item::{self, Header},
     recency::Recency,
     watch::Watchers,
@@ -42,6 +42,7 @@ pub(super) struct Shard {
     shard_bits: u8,
     /// See [`super::Keyspace::hold_removals`].
     held_until: Arc<AtomicI64>,
+    effects: Arc<Effects>,
 }
 
 /// A key that was found.
@@ -65,14 +66,7 @@ pub(super) enum Content<'a> {
 }
 
 impl Shard {
-    pub fn new(
-        arena: &Arc<Arena>,
-        number: u8,
-        databases: usize,
-        shard_bits: u8,
-        hash: ahash::RandomState,
-        held_until: Arc<AtomicI64>,
-    ) -> Shard {
+    pub fn new(arena: &Arc<Arena>, number: u8, databases: usize, shard_bits: u8, hash: ahash::RandomState) -> Shard {
         Shard {
             heap: ShardHeap::new(arena, number),
             indexes: (0..databases).map(|database| Index::new(database as u8, shard_bits)).collect(),
@@ -84,8 +78,14 @@ impl Shard {
             cut_roots: None,
             hash,
             shard_bits,
-            held_until,
+            held_until: Arc::default(),
+            effects: Arc::default(),
         }
+    }
+
+    /// Shares with the keyspace what reaches beyond a shard.
+    pub fn with_outside(self, held_until: &Arc<AtomicI64>, effects: &Arc<Effects>) -> Shard {
+        Shard { held_until: Arc::clone(held_until), effects: Arc::clone(effects), ..self }
     }
 
     /// An operation that holds all its locks begins: the first one after a cut keeps the roots.
@@ -217,6 +217,7 @@ impl Shard {
                 Ok(at)
             }
             None => {
+                self.note_absent(EffectKind::New, db, key);
                 let at = self.alloc_item(header.end)?;
                 let slot = self.evictor.admit(hash, Slot::new(at).with_expiry(code), self.indexes[db].len());
                 self.insert(db, hash, slot, at)?;
@@ -356,6 +357,7 @@ impl Shard {
 
     /// Removes a key whose time has passed.
     pub fn expire(&mut self, db: usize, hash: u64, found: Found, active: bool) {
+        self.note_effect(EffectKind::Expired, db, &found);
         self.remove(db, hash, found);
         self.counters.expired += 1;
         self.counters.expired_active += u64::from(active);
@@ -374,6 +376,35 @@ impl Shard {
         self.counters.dirty += 1;
         if self.watchers.any() {
             self.watchers.changed(db, key);
+        }
+    }
+
+    /// Keeps that something happened to a key, if someone wants to know.
+    #[inline]
+    pub fn note_effect(&self, kind: EffectKind, db: usize, found: &Found) {
+        if self.effects.wants(kind)
+            && let Some(key) = item::key_of(self.heap.chunk(found.at()))
+        {
+            self.effects.push(kind, db, key);
+        }
+    }
+
+    /// As [`Self::note_effect`], for a key that is not there.
+    #[inline]
+    pub fn note_absent(&self, kind: EffectKind, db: usize, key: &[u8]) {
+        if self.effects.wants(kind) {
+            self.effects.push(kind, db, key);
+        }
+    }
+
+    /// Removes what has expired of the watched keys, so that none changes hands unseen.
+    pub fn expire_watched(&mut self, databases: &[usize], now: UnixMillis) {
+        let watched: Vec<Box<[u8]>> = databases.iter().flat_map(|db| self.watchers.watched(*db)).collect();
+        for key in watched {
+            let hash = self.hash.hash_one(&key[..]);
+            for db in databases {
+                self.find(*db, hash, &key, now);
+            }
         }
     }
 

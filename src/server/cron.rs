@@ -70,6 +70,7 @@ fn run(shared: &Arc<Shared>, beat: u64) {
     let began = Instant::now();
     shared.keyspace.cron(now, &mut || began.elapsed() < KEYSPACE_TIME);
     shared.stats.sample_rates(now);
+    shared.publish_effects();
     trim_query_buffers(shared, now);
     persistence::apply_save_rules(shared, now);
     if beat.is_multiple_of(SECOND) {

@@ -1,0 +1,78 @@
+//! What happens to keys without a command asking for it: they expire, are evicted, are missed, are
+//! new. Whoever publishes such events takes them from here; the keyspace knows nobody to tell.
+
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::*};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum EffectKind {
+    Expired = 1 << 0,
+    Evicted = 1 << 1,
+    /// The key was not there before.
+    New = 1 << 2,
+    /// A read did not find the key.
+    Missed = 1 << 3,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Effect {
+    pub kind: EffectKind,
+    pub db: usize,
+    pub key: Box<[u8]>,
+}
+
+#[derive(Default)]
+pub struct Effects {
+    /// The kinds that someone wants to hear of: none, almost always.
+    wanted: AtomicU8,
+    pending: AtomicBool,
+    queue: Mutex<Vec<Effect>>,
+}
+
+impl Effects {
+    /// From now on keeps the effects of these kinds.
+    pub fn want(&self, kinds: &[EffectKind]) {
+        self.wanted.store(kinds.iter().fold(0, |set, kind| set | *kind as u8), Relaxed);
+    }
+
+    #[inline]
+    pub fn wants(&self, kind: EffectKind) -> bool {
+        self.wanted.load(Relaxed) & kind as u8 != 0
+    }
+
+    #[cold]
+    pub(super) fn push(&self, kind: EffectKind, db: usize, key: &[u8]) {
+        self.queue.lock().push(Effect { kind, db, key: key.into() });
+        self.pending.store(true, Release);
+    }
+
+    /// Hands over what has happened, in order. Nobody else's effects come in between, so that an
+    /// event never overtakes another of the same key.
+    #[inline]
+    pub fn drain(&self, each: &mut dyn FnMut(Effect)) {
+        if self.pending.load(Acquire) {
+            let mut queue = self.queue.lock();
+            self.pending.store(false, Relaxed);
+            queue.drain(..).for_each(each);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_wanted_is_kept_and_only_once() {
+        let effects = Effects::default();
+        assert!(!effects.wants(EffectKind::Expired));
+        effects.want(&[EffectKind::Expired, EffectKind::New]);
+        assert!(effects.wants(EffectKind::New) && !effects.wants(EffectKind::Missed));
+        effects.push(EffectKind::Expired, 3, b"k");
+        let mut seen = Vec::new();
+        effects.drain(&mut |effect| seen.push(effect));
+        effects.drain(&mut |effect| seen.push(effect));
+        assert_eq!(seen, [Effect { kind: EffectKind::Expired, db: 3, key: b"k"[..].into() }]);
+    }
+}
