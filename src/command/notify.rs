@@ -55,6 +55,18 @@ impl Shared {
 }
 
 impl Context<'_> {
+    /// An event of strings.
+    #[inline]
+    pub fn notify_string(&mut self, event: &str, key: &[u8]) {
+        self.notify(KeyspaceEvents::STRING, event, key);
+    }
+
+    /// An event of keys of any type.
+    #[inline]
+    pub fn notify_generic(&mut self, event: &str, key: &[u8]) {
+        self.notify(KeyspaceEvents::GENERIC, event, key);
+    }
+
     /// Publishes that `event` has happened to a key of the selected database.
     #[inline]
     pub fn notify(&mut self, class: KeyspaceEvents, event: &str, key: &[u8]) {

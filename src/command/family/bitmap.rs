@@ -170,6 +170,7 @@ fn setbit(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         for byte in place {
             *byte = *byte & !bits::mask_of(at) | if on { bits::mask_of(at) } else { 0 };
         }
+        cx.notify_string("setbit", key);
     }
     cx.reply.integer(was.into());
     Ok(())
@@ -305,9 +306,12 @@ fn bitop(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     }
     let result = combination.finish();
     if result.is_empty() {
-        db.remove(target);
+        if db.remove(target) {
+            cx.notify_generic("del", target);
+        }
     } else {
         db.set_raw(target, &result, Ttl::Clear)?;
+        cx.notify_string("set", target);
     }
     cx.reply.integer(result.len() as i64);
     Ok(())
@@ -396,6 +400,7 @@ fn bitfield(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     }
     // The answers are kept until all is done, because one that fails has only an error to send.
     let mut answers = Vec::with_capacity(operations.len());
+    let mut changed = old.is_none_or(|old| old < len);
     for operation in &operations {
         let (kind, skip) = (operation.kind, (operation.offset % 8) as u32);
         let byte = byte_of(operation.offset)?;
@@ -411,7 +416,11 @@ fn bitfield(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
             kind.put(&mut window, skip, new);
             let place = db.string_range_mut(key, len, byte..operation.len()?)?;
             place.iter_mut().zip(window).for_each(|(place, byte)| *place = byte);
+            changed = true;
         }
+    }
+    if changed {
+        cx.notify_string("setbit", key);
     }
     cx.reply.array(answers.len());
     for answer in answers {

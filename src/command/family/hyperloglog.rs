@@ -133,6 +133,7 @@ fn pfadd(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     if changed {
         bytes[hll::STALE_AT] |= hll::STALE;
         store(&mut db, key, &bytes)?;
+        cx.notify_string("pfadd", key);
     }
     cx.reply.integer(changed.into());
     Ok(())
@@ -154,6 +155,7 @@ fn pfadd_dense(cx: &mut Context<'_>, key: &[u8], elements: &[&[u8]]) -> CommandR
         let stale = hll::STALE_AT;
         let place = db.string_range_mut(key, hll::DENSE_LEN, stale..stale + 1)?;
         place.iter_mut().for_each(|byte| *byte |= hll::STALE);
+        cx.notify_string("pfadd", key);
     }
     cx.reply.integer(changed.into());
     Ok(())
@@ -216,6 +218,8 @@ fn pfmerge(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     }
     target[hll::STALE_AT] |= hll::STALE;
     store(&mut db, args[1], &target)?;
+    // PFMERGE is told as the PFADD it amounts to.
+    cx.notify_string("pfadd", args[1]);
     cx.reply.ok();
     Ok(())
 }

@@ -84,6 +84,7 @@ pub fn restore(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         if let Some(frequency) = options.frequency {
             db.set_frequency(key, frequency);
         }
+        cx.notify_generic("restore", key);
     }
     cx.reply.ok();
     Ok(())

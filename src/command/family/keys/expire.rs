@@ -2,6 +2,7 @@
 
 use crate::{
     command::{Args, CommandResult, Context, Error},
+    config::KeyspaceEvents,
     util::number::parse_i64,
 };
 
@@ -84,8 +85,11 @@ fn set(cx: &mut Context<'_>, args: &Args<'_>, unit: Unit) -> CommandResult {
     let set = condition.holds(current, at);
     if set && at <= now {
         db.remove(args[1]);
+        // So Valkey calls it; Redis says `del`.
+        cx.notify(KeyspaceEvents::EXPIRED, "expired", args[1]);
     } else if set {
         db.set_expiry(args[1], Some(at))?;
+        cx.notify_generic("expire", args[1]);
     }
     cx.reply.integer(set.into());
     Ok(())
@@ -96,6 +100,7 @@ pub fn persist(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let had = db.peek(args[1]).is_some_and(|item| item.expiry.is_some());
     if had {
         db.set_expiry(args[1], None)?;
+        cx.notify_generic("persist", args[1]);
     }
     cx.reply.integer(had.into());
     Ok(())

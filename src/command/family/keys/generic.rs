@@ -2,13 +2,19 @@
 
 use crate::{
     command::{Args, CommandResult, Context, Error},
+    config::KeyspaceEvents,
     util::number::parse_i64,
 };
 
 pub fn del(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let mut db = cx.keys.db(cx.client.db);
-    let removed = args[1..].iter().filter(|key| db.remove(key)).count();
-    cx.reply.integer(removed as i64);
+    let mut removed = 0;
+    for key in &args[1..] {
+        if cx.keys.db(cx.client.db).remove(key) {
+            cx.notify_generic("del", key);
+            removed += 1;
+        }
+    }
+    cx.reply.integer(removed);
     Ok(())
 }
 
@@ -37,6 +43,7 @@ pub fn rename(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     }
     if args[1] != args[2] {
         db.transfer(args[1], number, args[2], false)?;
+        notify_rename(cx, args);
     }
     cx.reply.ok();
     Ok(())
@@ -51,6 +58,7 @@ pub fn renamenx(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let free = db.peek(args[2]).is_none();
     if free {
         db.transfer(args[1], number, args[2], false)?;
+        notify_rename(cx, args);
     }
     cx.reply.integer(free.into());
     Ok(())
@@ -75,8 +83,16 @@ pub fn copy(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     }
     let absent = cx.keys.db(to_db).peek(to).is_none();
     let copied = (replace || absent) && cx.keys.db(cx.client.db).transfer(from, to_db, to, true)?;
+    if copied {
+        cx.notify_in(to_db, KeyspaceEvents::GENERIC, "copy_to", to);
+    }
     cx.reply.integer(copied.into());
     Ok(())
+}
+
+fn notify_rename(cx: &mut Context<'_>, args: &Args<'_>) {
+    cx.notify_generic("rename_from", args[1]);
+    cx.notify_generic("rename_to", args[2]);
 }
 
 const SAME_OBJECT: Error = Error::new("ERR source and destination objects are the same");
@@ -97,6 +113,10 @@ pub fn move_key(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     }
     let free = cx.keys.db(to_db).peek(args[1]).is_none();
     let moved = free && cx.keys.db(cx.client.db).transfer(args[1], to_db, args[1], false)?;
+    if moved {
+        cx.notify_generic("move_from", args[1]);
+        cx.notify_in(to_db, KeyspaceEvents::GENERIC, "move_to", args[1]);
+    }
     cx.reply.integer(moved.into());
     Ok(())
 }

@@ -37,6 +37,7 @@ pub fn append(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
             len
         }
     };
+    cx.notify_string("append", key);
     cx.reply.integer(len as i64);
     Ok(())
 }
@@ -51,6 +52,7 @@ pub fn setrange(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         let end = checked_len(cx, offset, value.len())?;
         len = old.max(end);
         cx.keys.db(cx.client.db).string_range_mut(key, len, end - value.len()..end)?.copy_from_slice(value);
+        cx.notify_string("setrange", key);
     }
     cx.reply.integer(len as i64);
     Ok(())
@@ -86,6 +88,8 @@ fn add(cx: &mut Context<'_>, key: &[u8], by: i64) -> CommandResult {
     };
     let new = old.checked_add(by).ok_or(Error::new("ERR increment or decrement would overflow"))?;
     db.set_int(key, new, Ttl::Keep)?;
+    // Whichever way it was counted.
+    cx.notify_string("incrby", key);
     cx.reply.integer(new);
     Ok(())
 }
@@ -104,6 +108,7 @@ pub fn incrbyfloat(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let (old, by) = old.zip(LongDouble::parse(args[2])).ok_or(Error::NOT_FLOAT)?;
     let new = old.checked_add(by).ok_or(Error::new("ERR increment would produce NaN or Infinity"))?.to_string();
     db.set_text(key, new.as_bytes(), Ttl::Keep)?;
+    cx.notify_string("incrbyfloat", key);
     cx.reply.bulk(new.as_bytes());
     Ok(())
 }

@@ -93,6 +93,7 @@ fn remove_if(
     };
     if removed {
         db.remove(key);
+        cx.notify_generic("del", key);
     }
     cx.reply.integer(removed.into());
     Ok(())

@@ -37,7 +37,9 @@ pub fn mget(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 pub fn getdel(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let mut db = cx.keys.db(cx.client.db);
     answer(cx.reply, db.read(args[1]).as_ref())?;
-    db.remove(args[1]);
+    if db.remove(args[1]) {
+        cx.notify_generic("del", args[1]);
+    }
     Ok(())
 }
 
@@ -72,12 +74,15 @@ pub fn getex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     match (change, expiry) {
         (Change::At(_), Some(at)) if at <= cx.now => {
             db.remove(args[1]);
+            cx.notify_generic("del", args[1]);
         }
         (Change::At(_), at) => {
             db.set_expiry(args[1], at)?;
+            cx.notify_generic("expire", args[1]);
         }
         (Change::Persist, _) if had_expiry => {
             db.set_expiry(args[1], None)?;
+            cx.notify_generic("persist", args[1]);
         }
         _ => {}
     }

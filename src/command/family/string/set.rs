@@ -101,6 +101,7 @@ pub fn set(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let mut db = cx.keys.db(cx.client.db);
     if args.len() == 3 {
         db.set(key, value, Ttl::Clear)?;
+        cx.notify_string("set", key);
         cx.reply.ok();
         return Ok(());
     }
@@ -112,6 +113,7 @@ pub fn set(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let holds = options.condition.holds(db.peek(key))?;
     if holds {
         db.set(key, value, ttl)?;
+        notify_set(cx, key, ttl);
     }
     match (options.get, holds) {
         (true, _) => {}
@@ -143,6 +145,7 @@ pub fn msetex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     for pair in pairs.chunks_exact(2) {
         db.set(pair[0], pair[1], ttl)?;
     }
+    pairs.chunks_exact(2).for_each(|pair| notify_set(cx, pair[0], ttl));
     cx.reply.integer(1);
     Ok(())
 }
@@ -152,6 +155,7 @@ pub fn setnx(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let absent = db.peek(args[1]).is_none();
     if absent {
         db.set(args[1], args[2], Ttl::Clear)?;
+        cx.notify_string("set", args[1]);
     }
     cx.reply.integer(absent.into());
     Ok(())
@@ -168,6 +172,7 @@ pub fn psetex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 fn set_for(cx: &mut Context<'_>, args: &Args<'_>, unit: TimeUnit, command: &str) -> CommandResult {
     let at = unit.moment(args[2], cx.now, command)?;
     cx.keys.db(cx.client.db).set(args[1], args[3], Ttl::At(at))?;
+    notify_set(cx, args[1], Ttl::At(at));
     cx.reply.ok();
     Ok(())
 }
@@ -176,15 +181,17 @@ pub fn getset(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let mut db = cx.keys.db(cx.client.db);
     answer(cx.reply, db.read(args[1]).as_ref())?;
     db.set(args[1], args[2], Ttl::Clear)?;
+    cx.notify_string("set", args[1]);
     Ok(())
 }
 
 pub fn mset(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let pairs = pairs(args, "mset")?;
     let mut db = cx.keys.db(cx.client.db);
-    for pair in pairs {
+    for pair in pairs.clone() {
         db.set(pair[0], pair[1], Ttl::Clear)?;
     }
+    pairs.for_each(|pair| cx.notify_string("set", pair[0]));
     cx.reply.ok();
     Ok(())
 }
@@ -194,12 +201,20 @@ pub fn msetnx(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let mut db = cx.keys.db(cx.client.db);
     let absent = pairs.clone().all(|pair| db.peek(pair[0]).is_none());
     if absent {
-        for pair in pairs {
+        for pair in pairs.clone() {
             db.set(pair[0], pair[1], Ttl::Clear)?;
         }
+        pairs.for_each(|pair| cx.notify_string("set", pair[0]));
     }
     cx.reply.integer(absent.into());
     Ok(())
+}
+
+fn notify_set(cx: &mut Context<'_>, key: &[u8], ttl: Ttl) {
+    cx.notify_string("set", key);
+    if let Ttl::At(_) = ttl {
+        cx.notify_generic("expire", key);
+    }
 }
 
 fn pairs<'r, 'a>(args: &'r Args<'a>, command: &str) -> Result<std::slice::ChunksExact<'r, &'a [u8]>, Error> {
