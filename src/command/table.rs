@@ -11,13 +11,17 @@ use std::sync::LazyLock;
 pub static FAMILIES: &[&[Spec]] = &[
     bitmap::COMMANDS,
     client::COMMANDS,
+    command::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
+    debug::COMMANDS,
     hyperloglog::COMMANDS,
     keys::COMMANDS,
+    memory::COMMANDS,
     monitor::COMMANDS,
     persistence::COMMANDS,
     pubsub::COMMANDS,
+    server::COMMANDS,
     string::COMMANDS,
     transactions::COMMANDS,
 ];

@@ -2,12 +2,16 @@
 
 pub mod bitmap;
 pub mod config;
+pub mod debug;
+pub mod memory;
+pub mod server;
 pub mod connection;
 pub mod hyperloglog;
 pub mod keys;
 pub mod string;
 pub mod persistence;
 pub mod client;
+pub mod command;
 pub mod monitor;
 pub mod pubsub;
 pub mod transactions;
