@@ -5,7 +5,7 @@
 
 use super::{
     Args, Client, Command, Context, Error, Protocol, Reply, Shared, client::ReplyMode, handle::State, keys,
-    pause::Paused, spec::Flags, table,
+    pause::Paused, slowlog, spec::Flags, table,
 };
 use crate::{
     config::Guard,
@@ -296,12 +296,52 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
         shared.stats.error(error.code());
         reply.error(&error.0);
     }
+    note_slow(shared, client, command, args, nanos, context.now);
     let commands = &client.handle.commands;
     commands.store(commands.load(Relaxed) + 1, Relaxed);
     if shared.monitors.any() && !command.spec.flags.intersects(Flags::SKIP_MONITOR.union(Flags::ADMIN)) {
         shared.monitors.feed(&client.handle, args, &client.redacted, context.now);
     }
     client.redacted.clear();
+}
+
+/// SLOWLOG and LATENCY: commands that took longer than their thresholds.
+#[inline]
+fn note_slow(
+    shared: &Shared,
+    client: &Client,
+    command: &'static Command,
+    args: &Args<'_>,
+    nanos: u64,
+    now: UnixMillis,
+) {
+    let settings = &client.settings;
+    let micros = nanos / 1000;
+    let slow = u64::try_from(settings.slowlog_log_slower_than_us).is_ok_and(|threshold| micros >= threshold);
+    let latent = settings.latency_monitor_threshold_ms != 0 && micros / 1000 >= settings.latency_monitor_threshold_ms;
+    if !slow && !latent {
+        return;
+    }
+    if slow && !command.spec.flags.contains(Flags::SKIP_SLOWLOG) {
+        let words: Vec<&[u8]> = args
+            .iter()
+            .enumerate()
+            .map(|(at, word)| if client.redacted.contains(&at) { b"(redacted)" } else { *word })
+            .collect();
+        let entry = slowlog::Entry {
+            id: 0,
+            at_seconds: now / 1000,
+            micros,
+            words: slowlog::trim(&words),
+            peer: client.handle.peer.clone(),
+            name: client.handle.names.lock().client.clone(),
+        };
+        shared.slowlog.note(entry, settings.slowlog_max_len as usize);
+    }
+    if latent {
+        let event = if command.spec.flags.contains(Flags::FAST) { "fast-command" } else { "command" };
+        shared.latency.note(event, now / 1000, micros / 1000);
+    }
 }
 
 /// Answers a request that was not run. A transaction does not survive it.

@@ -1,10 +1,16 @@
 //! What all connections share.
 
 use super::{
-    clients::Clients, handle::State, hub::Hub, lifecycle::Lifecycle, monitors::Monitors, notify, pause::Pause,
-    reply::EncoderFactory, table,
+    clients::Clients, handle::State, hub::Hub, latency::LatencyMonitor, lifecycle::Lifecycle, monitors::Monitors,
+    notify, pause::Pause, reply::EncoderFactory, slowlog::Slowlog, table,
 };
-use crate::{config::Config, keyspace::Keyspace, snapshot::Saver, stats::Stats, util::clock::Clock};
+use crate::{
+    config::Config,
+    keyspace::Keyspace,
+    snapshot::Saver,
+    stats::Stats,
+    util::clock::{Clock, UnixMillis},
+};
 use std::sync::Arc;
 
 pub struct Shared {
@@ -20,12 +26,19 @@ pub struct Shared {
     pub pause: Pause,
     pub lifecycle: Lifecycle,
     pub saver: Saver,
+    pub slowlog: Slowlog,
+    pub latency: LatencyMonitor,
+    /// When the server started.
+    pub started_ms: UnixMillis,
+    /// A random name for this run, in INFO.
+    pub run_id: String,
 }
 
 impl Shared {
     pub fn new(config: Config, keyspace: Keyspace, encoder: EncoderFactory, clock: Clock) -> Self {
         let stats = Stats::new(config.current().threads(), table::all().len());
-        let saver = Saver::new(clock.now());
+        let started_ms = clock.now();
+        let saver = Saver::new(started_ms);
         saver.forget_changes(&keyspace);
         notify::want(keyspace.effects(), &config.current());
         let effects = Arc::clone(keyspace.effects());
@@ -45,6 +58,10 @@ impl Shared {
             pause: Pause::default(),
             lifecycle: Lifecycle::default(),
             saver,
+            slowlog: Slowlog::default(),
+            latency: LatencyMonitor::default(),
+            started_ms,
+            run_id: std::iter::repeat_with(|| fastrand::digit(16)).take(40).collect(),
         }
     }
 

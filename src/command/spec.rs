@@ -150,6 +150,8 @@ pub struct Spec {
     /// `key value [NX | XX] [GET] [EX seconds | PX milliseconds | KEEPTTL]`, `key [key ...]`.
     /// COMMAND DOCS's argument tree is parsed from it.
     pub syntax: &'static str,
+    /// For keys with `VARIABLE_FLAGS`: what a request really does with them.
+    pub vary: fn(&Args<'_>, KeyFlags) -> KeyFlags,
     pub tips: &'static [&'static str],
     pub subcommands: &'static [Spec],
     pub handler: Handler,
@@ -184,6 +186,7 @@ impl Spec {
         summary: "",
         complexity: "O(1)",
         syntax: "",
+        vary: |_, flags| flags,
         tips: &[],
         subcommands: &[],
         handler: |cx, _| {

@@ -148,6 +148,19 @@ pub struct KeyspaceStats {
     pub dirty: u64,
 }
 
+impl KeyspaceStats {
+    fn plus(self, counters: shard::Counters) -> KeyspaceStats {
+        KeyspaceStats {
+            hits: self.hits + counters.hits,
+            misses: self.misses + counters.misses,
+            expired: self.expired + counters.expired,
+            expired_active: self.expired_active + counters.expired_active,
+            evicted: self.evicted + counters.evicted,
+            dirty: self.dirty + counters.dirty,
+        }
+    }
+}
+
 /// Per database, for INFO keyspace and DBSIZE.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct DbStats {
@@ -329,17 +342,7 @@ impl Keyspace {
     }
 
     pub fn stats(&self) -> KeyspaceStats {
-        self.shards.iter().fold(KeyspaceStats::default(), |sum, shard| {
-            let counters = shard.0.lock().counters;
-            KeyspaceStats {
-                hits: sum.hits + counters.hits,
-                misses: sum.misses + counters.misses,
-                expired: sum.expired + counters.expired,
-                expired_active: sum.expired_active + counters.expired_active,
-                evicted: sum.evicted + counters.evicted,
-                dirty: sum.dirty + counters.dirty,
-            }
-        })
+        self.shards.iter().map(|shard| shard.0.lock().counters).fold(KeyspaceStats::default(), KeyspaceStats::plus)
     }
 
     /// CONFIG RESETSTAT.
@@ -539,6 +542,11 @@ impl<'k> Locked<'k> {
     pub fn flush(&mut self, db: Option<usize>) -> u64 {
         let range = db.map_or(0..self.keyspace.databases, |db| db..db + 1);
         self.guards.iter_mut().map(|shard| range.clone().map(|db| shard.clear(db)).sum::<u64>()).sum()
+    }
+
+    /// Of the locked shards.
+    pub fn stats(&self) -> KeyspaceStats {
+        self.guards.iter().map(|shard| shard.counters).fold(KeyspaceStats::default(), KeyspaceStats::plus)
     }
 
     /// Of the locked shards.

@@ -29,6 +29,13 @@ pub struct SaverStatus {
     stop: bool,
 }
 
+impl SaverStatus {
+    /// Changes since the last snapshot that succeeded, of so many since the start.
+    pub fn changes_since(&self, dirty: u64) -> u64 {
+        dirty.saturating_sub(self.dirty_at_last)
+    }
+}
+
 /// Who may begin a snapshot: one at a time.
 pub struct Saver {
     status: Mutex<SaverStatus>,

@@ -32,10 +32,6 @@ fn dump() {
         OK
         > DUMP d
         "\x00\x0b10000000000\x0b\x00\xfc\x1e\xb3\x08u?\xbfI"
-        > SET l aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
-        OK
-        > DUMP l
-        "\x00\xc3\t@d\x01aa\xe0W\x00\x01aa\x0b\x00\x81|\x08tM\xf2\x1b\xf8"
         "#,
     );
 }

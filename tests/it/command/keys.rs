@@ -287,7 +287,7 @@ fn scan_small() {
         (error) ERR invalid cursor
         > SCAN -1
         1) "0"
-        2) 1) "a"
+        2) (empty array)
         > SCAN 18446744073709551616
         (error) ERR invalid cursor
         > SCAN 99999999999

@@ -123,7 +123,7 @@ fn getkeysandflags(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     for (at, flags) in found {
         cx.reply.array(2);
         cx.reply.bulk(request[at]);
-        info::key_flags(cx, flags);
+        info::key_flags(cx, (spec.vary)(request, flags));
     }
     Ok(())
 }

@@ -162,9 +162,11 @@ fn flush_options(args: &Args<'_>) -> CommandResult {
 }
 
 pub fn swapdb(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let first = parse_i64(args[1]).ok_or(Error::new("ERR invalid first DB index"))?;
-    let second = parse_i64(args[2]).ok_or(Error::new("ERR invalid second DB index"))?;
-    let range = 0..cx.shared.keyspace.databases() as i64;
+    let first =
+        parse_i64(args[1]).and_then(|n| i32::try_from(n).ok()).ok_or(Error::new("ERR invalid first DB index"))?;
+    let second =
+        parse_i64(args[2]).and_then(|n| i32::try_from(n).ok()).ok_or(Error::new("ERR invalid second DB index"))?;
+    let range = 0..cx.shared.keyspace.databases() as i32;
     if !range.contains(&first) || !range.contains(&second) {
         return Err(Error::new("ERR DB index is out of range"));
     }

@@ -29,8 +29,10 @@ pub fn keys(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 pub fn scan(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let cursor: u64 =
-        std::str::from_utf8(args[1]).ok().and_then(|text| text.parse().ok()).ok_or(Error::new("ERR invalid cursor"))?;
+    let text = std::str::from_utf8(args[1]).unwrap_or_default();
+    // A negative number is taken as one past the end.
+    let cursor = text.parse().or_else(|_| text.parse::<i64>().map(|_| u64::MAX));
+    let cursor: u64 = cursor.map_err(|_| Error::new("ERR invalid cursor"))?;
     let (mut pattern, mut count, mut kind): (Option<&[u8]>, usize, Option<&[u8]>) = (None, 10, None);
     let mut words = args[2..].iter();
     while let Some(option) = words.next() {

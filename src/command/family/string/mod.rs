@@ -49,6 +49,10 @@ pub static COMMANDS: &[Spec] = &[
         since: "1.0.0",
         summary: "Stores a string, on a condition and with a time to live if asked.",
         syntax: "key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
+        vary: |request, _| {
+            let gets = request.iter().skip(3).any(|word| word.eq_ignore_ascii_case(b"get"));
+            KeyFlags::UPDATE | if gets { KeyFlags::RW | KeyFlags::ACCESS } else { KeyFlags::OW }
+        },
         handler: set::set,
         ..Spec::DEFAULT
     },

@@ -1,0 +1,364 @@
+//! INFO: the server's figures, in sections, under the names that exporters and dashboards read.
+
+use crate::{
+    command::{
+        Args, CommandResult, Context, Shared,
+        handle::State,
+        spec::{Acl, Flags, Spec},
+        table,
+    },
+    config::Settings,
+    stats::{Worker, rates::Rate},
+};
+use std::{fmt::Write, sync::atomic::Ordering::Relaxed};
+
+pub static COMMANDS: &[Spec] = &[Spec {
+    name: "info",
+    arity: -1,
+    flags: Flags::LOADING.union(Flags::STALE),
+    acl: Acl::SLOW.union(Acl::DANGEROUS),
+    group: "server",
+    summary: "Answers the server's figures.",
+    syntax: "[section [section ...]]",
+    tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
+    handler: info,
+    ..Spec::DEFAULT
+}];
+
+/// What the sections are made from; gathered once, since most need the same sums.
+struct View<'a> {
+    shared: &'a Shared,
+    settings: &'a Settings,
+    now: i64,
+    databases: Vec<crate::keyspace::DbStats>,
+    keyspace: crate::keyspace::KeyspaceStats,
+}
+
+type Section = fn(&View<'_>, &mut String);
+
+/// Name, heading, whether INFO alone shows it, and its writer.
+const SECTIONS: &[(&str, &str, bool, Section)] = &[
+    ("server", "Server", true, server),
+    ("clients", "Clients", true, clients),
+    ("memory", "Memory", true, memory),
+    ("persistence", "Persistence", true, persistence),
+    ("threads", "Threads", false, threads),
+    ("stats", "Stats", true, stats),
+    ("replication", "Replication", true, replication),
+    ("cpu", "CPU", true, cpu),
+    ("modules", "Modules", true, |_, _| {}),
+    ("commandstats", "Commandstats", false, commandstats),
+    ("errorstats", "Errorstats", true, errorstats),
+    ("latencystats", "Latencystats", false, latencystats),
+    ("cluster", "Cluster", true, |_, out| line(out, "cluster_enabled", 0)),
+    ("keyspace", "Keyspace", true, keyspace),
+];
+
+fn info(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let asked: Vec<String> = args[1..].iter().map(|word| String::from_utf8_lossy(word).to_ascii_lowercase()).collect();
+    let has = |word: &str| asked.iter().any(|asked| asked == word);
+    let everything = has("all") || has("everything");
+    let default = asked.is_empty() || has("default");
+    // Inside EXEC some shards may be locked by this very transaction; it has all of them then.
+    let databases = 0..cx.shared.keyspace.databases();
+    let (databases, keyspace) = if cx.client.in_exec {
+        (databases.map(|db| cx.keys.db_stats(db)).collect(), cx.keys.stats())
+    } else {
+        (databases.map(|db| cx.shared.keyspace.db_stats(db)).collect(), cx.shared.keyspace.stats())
+    };
+    let settings = cx.client.settings.clone();
+    let view = View { shared: cx.shared, settings: &settings, now: cx.now, databases, keyspace };
+    let mut out = String::new();
+    for (name, heading, by_default, write) in SECTIONS {
+        if everything || default && *by_default || has(name) {
+            if !out.is_empty() {
+                out.push_str("\r\n");
+            }
+            let _ = write!(out, "# {heading}\r\n");
+            write(&view, &mut out);
+        }
+    }
+    cx.reply.verbatim("txt", out.as_bytes());
+    Ok(())
+}
+
+fn line(out: &mut String, name: &str, value: impl std::fmt::Display) {
+    let _ = write!(out, "{name}:{value}\r\n");
+}
+
+/// Bytes as people read them (`1.50M`).
+fn human(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["K", "M", "G", "T", "P"];
+    if bytes < 1024 {
+        return format!("{bytes}B");
+    }
+    let power = (bytes.ilog2() / 10).min(UNITS.len() as u32);
+    format!("{:.2}{}", bytes as f64 / (1u64 << (10 * power)) as f64, UNITS[power as usize - 1])
+}
+
+fn memory_line(out: &mut String, name: &str, bytes: u64) {
+    line(out, name, bytes);
+    line(out, &format!("{name}_human"), human(bytes));
+}
+
+fn server(view: &View<'_>, out: &mut String) {
+    let uptime = (view.now - view.shared.started_ms).max(0) / 1000;
+    // Clients gate their features on this name: the commands are those of Redis 7.4.
+    line(out, "redis_version", "7.4.0");
+    line(out, "flagstone_version", env!("CARGO_PKG_VERSION"));
+    line(out, "server_name", "flagstone");
+    line(out, "redis_git_sha1", "00000000");
+    line(out, "redis_git_dirty", 0);
+    line(out, "redis_build_id", "0");
+    line(out, "redis_mode", "standalone");
+    line(out, "os", format_args!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
+    line(out, "arch_bits", usize::BITS);
+    line(out, "multiplexing_api", "epoll");
+    line(out, "process_id", std::process::id());
+    line(out, "run_id", &view.shared.run_id);
+    line(out, "tcp_port", view.settings.port);
+    line(out, "server_time_usec", view.now * 1000);
+    line(out, "uptime_in_seconds", uptime);
+    line(out, "uptime_in_days", uptime / 86400);
+    line(out, "hz", 10);
+    line(out, "configured_hz", 10);
+    line(out, "lru_clock", view.now / 1000 & 0xFF_FFFF);
+    line(out, "executable", std::env::current_exe().unwrap_or_default().display());
+    line(out, "config_file", view.shared.config.file().map(|file| file.display().to_string()).unwrap_or_default());
+    line(out, "io_threads_active", i32::from(view.settings.threads() > 1));
+}
+
+fn clients(view: &View<'_>, out: &mut String) {
+    let all = view.shared.clients.all();
+    let input = all.iter().map(|client| client.query_bytes.load(Relaxed)).max().unwrap_or(0);
+    let output = all.iter().map(|client| client.output_bytes.load(Relaxed)).max().unwrap_or(0);
+    let watching = all.iter().filter(|client| client.watched.load(Relaxed) > 0).count();
+    let watched: u32 = all.iter().map(|client| client.watched.load(Relaxed)).sum();
+    let blocked = all.iter().filter(|client| client.state().contains(State::IN_BLOCKING_COMMAND)).count();
+    line(out, "connected_clients", all.len());
+    line(out, "cluster_connections", 0);
+    line(out, "maxclients", view.settings.maxclients);
+    line(out, "client_recent_max_input_buffer", input);
+    line(out, "client_recent_max_output_buffer", output);
+    line(out, "blocked_clients", blocked);
+    line(out, "tracking_clients", 0);
+    line(out, "pubsub_clients", view.shared.stats.subscribers.get());
+    line(out, "watching_clients", watching);
+    line(out, "clients_in_timeout_table", 0);
+    line(out, "total_watched_keys", watched);
+    line(out, "total_blocking_keys", 0);
+    line(out, "total_blocking_keys_on_nokey", 0);
+}
+
+/// Resident bytes of the process, by /proc.
+fn resident() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").ok();
+    let pages = pages.and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0);
+    pages * rustix::param::page_size() as u64
+}
+
+fn memory(view: &View<'_>, out: &mut String) {
+    let keyspace = &view.shared.keyspace;
+    let used = keyspace.used_memory();
+    let buffers: u64 = view
+        .shared
+        .clients
+        .all()
+        .iter()
+        .map(|client| {
+            client.query_bytes.load(Relaxed) + client.query_free.load(Relaxed) + client.output_capacity.load(Relaxed)
+        })
+        .sum();
+    memory_line(out, "used_memory", used);
+    let rss = resident();
+    memory_line(out, "used_memory_rss", rss);
+    memory_line(out, "used_memory_peak", keyspace.peak_memory());
+    line(
+        out,
+        "used_memory_peak_perc",
+        format_args!("{:.2}%", used as f64 * 100.0 / keyspace.peak_memory().max(1) as f64),
+    );
+    line(out, "used_memory_overhead", buffers);
+    line(out, "used_memory_startup", 0);
+    line(out, "used_memory_dataset", used);
+    line(out, "used_memory_dataset_perc", "100.00%");
+    line(out, "allocator_allocated", used);
+    line(out, "allocator_active", used);
+    line(out, "allocator_resident", used);
+    line(out, "total_system_memory", 0);
+    line(out, "used_memory_lua", 0);
+    line(out, "used_memory_scripts", 0);
+    line(out, "number_of_cached_scripts", 0);
+    memory_line(out, "maxmemory", keyspace.maxmemory());
+    line(out, "maxmemory_policy", keyspace.policy().name());
+    line(out, "mem_fragmentation_ratio", format_args!("{:.2}", rss as f64 / used.max(1) as f64));
+    line(out, "mem_fragmentation_bytes", rss.saturating_sub(used));
+    line(out, "mem_not_counted_for_evict", buffers);
+    line(out, "mem_clients_slaves", 0);
+    line(out, "mem_clients_normal", buffers);
+    line(out, "mem_replication_backlog", 0);
+    line(out, "mem_aof_buffer", 0);
+    line(out, "mem_allocator", "flagstone-arena");
+    line(out, "active_defrag_running", 0);
+    line(out, "lazyfree_pending_objects", 0);
+    line(out, "lazyfreed_objects", 0);
+}
+
+fn persistence(view: &View<'_>, out: &mut String) {
+    let saver = view.shared.saver.status();
+    let loading = view.shared.keyspace.arena().is_loading();
+    // Values are served while they load, so `loading` stays 0: clients wait on it.
+    line(out, "loading", 0);
+    line(out, "async_loading", u8::from(loading));
+    line(out, "rdb_changes_since_last_save", saver.changes_since(view.keyspace.dirty));
+    line(out, "rdb_bgsave_in_progress", u8::from(saver.in_progress));
+    line(out, "rdb_last_save_time", saver.last_save_ms / 1000);
+    line(out, "rdb_last_bgsave_status", if saver.last_ok { "ok" } else { "err" });
+    line(out, "rdb_last_bgsave_time_sec", if saver.last_duration_ms < 0 { -1 } else { saver.last_duration_ms / 1000 });
+    line(out, "rdb_current_bgsave_time_sec", if saver.in_progress { (view.now - saver.started_ms) / 1000 } else { -1 });
+    line(out, "rdb_saves", saver.saves);
+    line(out, "rdb_last_cow_size", 0);
+    line(out, "rdb_last_load_keys_expired", 0);
+    line(out, "rdb_last_load_keys_loaded", 0);
+    line(out, "aof_enabled", 0);
+    line(out, "aof_rewrite_in_progress", 0);
+    line(out, "aof_rewrite_scheduled", 0);
+    line(out, "aof_last_rewrite_time_sec", -1);
+    line(out, "aof_current_rewrite_time_sec", -1);
+    line(out, "aof_last_bgrewrite_status", "ok");
+    line(out, "aof_last_write_status", "ok");
+    line(out, "snapshot_bytes", saver.last_bytes);
+    line(out, "snapshot_damaged_pages", view.shared.keyspace.arena().damaged_pages());
+}
+
+fn threads(view: &View<'_>, out: &mut String) {
+    for (number, worker) in view.shared.stats.workers().iter().enumerate() {
+        let (reads, writes) = (worker.reads.get(), worker.writes.get());
+        line(out, &format!("io_thread_{number}"), format_args!("reads={reads},writes={writes}"));
+    }
+}
+
+fn stats(view: &View<'_>, out: &mut String) {
+    let stats = &view.shared.stats;
+    let sum = |counter: fn(&Worker) -> u64| stats.workers().iter().map(counter).sum::<u64>();
+    let kbps = |rate| stats.rates.get(rate) as f64 / 1024.0;
+    line(out, "total_connections_received", stats.connections.get());
+    line(out, "total_commands_processed", stats.calls());
+    line(out, "instantaneous_ops_per_sec", stats.rates.get(Rate::Commands));
+    line(out, "total_net_input_bytes", sum(|worker| worker.network_in.get()));
+    line(out, "total_net_output_bytes", sum(|worker| worker.network_out.get()));
+    line(out, "total_net_repl_input_bytes", 0);
+    line(out, "total_net_repl_output_bytes", 0);
+    line(out, "instantaneous_input_kbps", format_args!("{:.2}", kbps(Rate::BytesIn)));
+    line(out, "instantaneous_output_kbps", format_args!("{:.2}", kbps(Rate::BytesOut)));
+    line(out, "rejected_connections", stats.rejected_connections.get());
+    line(out, "sync_full", 0);
+    line(out, "sync_partial_ok", 0);
+    line(out, "sync_partial_err", 0);
+    line(out, "expired_keys", view.keyspace.expired);
+    line(out, "expired_stale_perc", "0.00");
+    line(out, "expired_time_cap_reached_count", 0);
+    line(out, "expired_keys_active", view.keyspace.expired_active);
+    line(out, "evicted_keys", view.keyspace.evicted);
+    line(out, "evicted_clients", 0);
+    line(out, "total_eviction_exceeded_time", 0);
+    line(out, "current_eviction_exceeded_time", 0);
+    line(out, "keyspace_hits", view.keyspace.hits);
+    line(out, "keyspace_misses", view.keyspace.misses);
+    line(out, "pubsub_channels", view.shared.pubsub.channels.len());
+    line(out, "pubsub_patterns", view.shared.pubsub.patterns());
+    line(out, "pubsubshard_channels", view.shared.pubsub.shard_channels.len());
+    line(out, "latest_fork_usec", 0);
+    line(out, "total_forks", 0);
+    line(out, "migrate_cached_sockets", 0);
+    line(out, "slave_expires_tracked_keys", 0);
+    line(out, "active_defrag_hits", 0);
+    line(out, "tracking_total_keys", 0);
+    line(out, "unexpected_error_replies", 0);
+    line(out, "total_error_replies", stats.error_replies.get());
+    line(out, "total_reads_processed", sum(|worker| worker.reads.get()));
+    line(out, "total_writes_processed", sum(|worker| worker.writes.get()));
+    line(out, "client_query_buffer_limit_disconnections", stats.query_limit_closes.get());
+    line(out, "client_output_buffer_limit_disconnections", stats.output_limit_closes.get());
+    line(out, "acl_access_denied_auth", stats.failed_logins.get());
+    line(out, "acl_access_denied_cmd", 0);
+    line(out, "acl_access_denied_key", 0);
+    line(out, "acl_access_denied_channel", 0);
+}
+
+fn replication(view: &View<'_>, out: &mut String) {
+    line(out, "role", "master");
+    line(out, "connected_slaves", 0);
+    line(out, "master_failover_state", "no-failover");
+    line(out, "master_replid", &view.shared.run_id);
+    line(out, "master_replid2", "0".repeat(40));
+    line(out, "master_repl_offset", 0);
+    line(out, "second_repl_offset", -1);
+    line(out, "repl_backlog_active", 0);
+    line(out, "repl_backlog_size", 0);
+    line(out, "repl_backlog_first_byte_offset", 0);
+    line(out, "repl_backlog_histlen", 0);
+}
+
+/// User and system seconds of the process, by /proc.
+fn cpu(_: &View<'_>, out: &mut String) {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = rustix::param::clock_ticks_per_second() as f64;
+    let seconds = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0) / ticks;
+    for (name, at) in
+        [("used_cpu_sys", 12), ("used_cpu_user", 11), ("used_cpu_sys_children", 14), ("used_cpu_user_children", 13)]
+    {
+        line(out, name, format_args!("{:.6}", seconds(at)));
+    }
+}
+
+fn commandstats(view: &View<'_>, out: &mut String) {
+    for command in table::all() {
+        let totals = view.shared.stats.command(command.id);
+        if totals.calls + totals.rejected > 0 {
+            let micros = totals.nanos / 1000;
+            line(
+                out,
+                &format!("cmdstat_{}", command.full_name),
+                format_args!(
+                    "calls={},usec={micros},usec_per_call={:.2},rejected_calls={},failed_calls={}",
+                    totals.calls,
+                    totals.nanos as f64 / 1000.0 / totals.calls.max(1) as f64,
+                    totals.rejected,
+                    totals.failed
+                ),
+            );
+        }
+    }
+}
+
+fn errorstats(view: &View<'_>, out: &mut String) {
+    for (code, count) in view.shared.stats.errors() {
+        line(out, &format!("errorstat_{code}"), format_args!("count={count}"));
+    }
+}
+
+fn latencystats(view: &View<'_>, out: &mut String) {
+    for command in table::all() {
+        let totals = view.shared.stats.command(command.id);
+        if totals.calls > 0 {
+            let percentile = |percent: f64| totals.latency_percentile(percent) as f64 / 1000.0;
+            line(
+                out,
+                &format!("latency_percentiles_usec_{}", command.full_name),
+                format_args!("p50={:.3},p99={:.3},p99.9={:.3}", percentile(50.0), percentile(99.0), percentile(99.9)),
+            );
+        }
+    }
+}
+
+fn keyspace(view: &View<'_>, out: &mut String) {
+    for (db, stats) in view.databases.iter().enumerate().filter(|(_, stats)| stats.keys > 0) {
+        line(
+            out,
+            &format!("db{db}"),
+            format_args!("keys={},expires={},avg_ttl={},subexpiry=0", stats.keys, stats.expires, stats.avg_ttl_ms),
+        );
+    }
+}
