@@ -13,6 +13,7 @@ mod recency;
 mod room;
 mod scan;
 mod shard;
+mod survey;
 mod watch;
 
 pub use cron::CronReport;
@@ -146,19 +147,6 @@ pub struct KeyspaceStats {
     pub evicted: u64,
     /// Changes since the start; INFO shows the difference to the last save.
     pub dirty: u64,
-}
-
-impl KeyspaceStats {
-    fn plus(self, counters: shard::Counters) -> KeyspaceStats {
-        KeyspaceStats {
-            hits: self.hits + counters.hits,
-            misses: self.misses + counters.misses,
-            expired: self.expired + counters.expired,
-            expired_active: self.expired_active + counters.expired_active,
-            evicted: self.evicted + counters.evicted,
-            dirty: self.dirty + counters.dirty,
-        }
-    }
 }
 
 /// Per database, for INFO keyspace and DBSIZE.
@@ -341,23 +329,6 @@ impl Keyspace {
         }
     }
 
-    pub fn stats(&self) -> KeyspaceStats {
-        self.shards.iter().map(|shard| shard.0.lock().counters).fold(KeyspaceStats::default(), KeyspaceStats::plus)
-    }
-
-    /// CONFIG RESETSTAT.
-    pub fn reset_stats(&self) {
-        for shard in &self.shards {
-            let counters = &mut shard.0.lock().counters;
-            *counters = shard::Counters { dirty: counters.dirty, ..Default::default() };
-        }
-    }
-
-    /// Keys that someone watches, for INFO; locks one shard at a time.
-    pub fn watched_keys(&self) -> usize {
-        self.shards.iter().map(|shard| shard.0.lock().watchers.len()).sum()
-    }
-
     /// Bytes resident in the arena: what `maxmemory` bounds and INFO's used_memory reports.
     pub fn used_memory(&self) -> u64 {
         self.arena.resident()
@@ -365,17 +336,6 @@ impl Keyspace {
 
     pub fn peak_memory(&self) -> u64 {
         self.arena.peak()
-    }
-
-    /// Bytes of live chunks: what is used of [`Self::used_memory`].
-    pub fn dataset_bytes(&self) -> u64 {
-        self.shards
-            .iter()
-            .map(|shard| {
-                let stats = shard.0.lock().heap.stats();
-                stats.chunk_bytes + stats.large_bytes
-            })
-            .sum()
     }
 
     pub fn maxmemory(&self) -> u64 {
@@ -408,15 +368,6 @@ impl Keyspace {
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub fn set_active_expire(&self, on: bool) {
         self.active_expire.store(on, Relaxed);
-    }
-
-    /// Keys and times to live of a database, without holding more than one lock at a time.
-    pub fn db_stats(&self, db: usize) -> DbStats {
-        self.shards.iter().fold(DbStats::default(), |sum, shard| {
-            let shard = shard.0.lock();
-            let (keys, expires) = shard.indexes.get(db).map_or((0, 0), |index| (index.len(), index.expires()));
-            DbStats { keys: sum.keys + keys, expires: sum.expires + expires, avg_ttl_ms: 0 }
-        })
     }
 
     /// For the snapshot: takes a page of whichever shard owns it, as it was at the cut. Each
@@ -542,19 +493,6 @@ impl<'k> Locked<'k> {
     pub fn flush(&mut self, db: Option<usize>) -> u64 {
         let range = db.map_or(0..self.keyspace.databases, |db| db..db + 1);
         self.guards.iter_mut().map(|shard| range.clone().map(|db| shard.clear(db)).sum::<u64>()).sum()
-    }
-
-    /// Of the locked shards.
-    pub fn stats(&self) -> KeyspaceStats {
-        self.guards.iter().map(|shard| shard.counters).fold(KeyspaceStats::default(), KeyspaceStats::plus)
-    }
-
-    /// Of the locked shards.
-    pub fn db_stats(&mut self, index: usize) -> DbStats {
-        self.guards.iter().fold(DbStats::default(), |sum, shard| {
-            let (keys, expires) = shard.indexes.get(index).map_or((0, 0), |index| (index.len(), index.expires()));
-            DbStats { keys: sum.keys + keys, expires: sum.expires + expires, avg_ttl_ms: 0 }
-        })
     }
 
     /// WATCH: `dirty` becomes true when the key changes, expires, or is flushed. A key that has

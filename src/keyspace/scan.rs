@@ -67,6 +67,13 @@ impl Locked<'_> {
         (0..shards).any(|shard| self.with_shard(shard, |shard, now| shard.pick(db, 0, now, out)))
     }
 
+    /// Runs `act` on every shard in turn; all of them are held, or none.
+    pub(super) fn each_shard(&mut self, mut act: impl FnMut(&mut Shard)) {
+        for number in 0..self.keyspace.shards() {
+            self.with_shard(number, |shard, _| act(shard));
+        }
+    }
+
     /// Runs `act` on a shard: the held one, or one locked for this alone when none is held.
     fn with_shard<R>(&mut self, number: usize, act: impl FnOnce(&mut Shard, UnixMillis) -> R) -> R {
         if self.set.contains(number) {

@@ -150,7 +150,7 @@ fn failed(error: &config::SetError) -> Error {
 /// CONFIG RESETSTAT
 fn reset_stat(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
     cx.shared.stats.reset();
-    cx.shared.keyspace.reset_stats();
+    cx.keys.reset_stats();
     cx.reply.ok();
     Ok(())
 }

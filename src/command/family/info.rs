@@ -3,7 +3,7 @@
 use crate::{
     command::{
         Args, CommandResult, Context, Shared,
-        handle::State,
+        pause::Paused,
         spec::{Acl, Flags, Spec},
         table,
     },
@@ -32,6 +32,7 @@ struct View<'a> {
     now: i64,
     databases: Vec<crate::keyspace::DbStats>,
     keyspace: crate::keyspace::KeyspaceStats,
+    watched_keys: usize,
 }
 
 type Section = fn(&View<'_>, &mut String);
@@ -59,15 +60,10 @@ fn info(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let has = |word: &str| asked.iter().any(|asked| asked == word);
     let everything = has("all") || has("everything");
     let default = asked.is_empty() || has("default");
-    // Inside EXEC some shards may be locked by this very transaction; it has all of them then.
-    let databases = 0..cx.shared.keyspace.databases();
-    let (databases, keyspace) = if cx.client.in_exec {
-        (databases.map(|db| cx.keys.db_stats(db)).collect(), cx.keys.stats())
-    } else {
-        (databases.map(|db| cx.shared.keyspace.db_stats(db)).collect(), cx.shared.keyspace.stats())
-    };
+    let databases = (0..cx.shared.keyspace.databases()).map(|db| cx.keys.db_stats(db)).collect();
+    let (keyspace, watched_keys) = (cx.keys.stats(), cx.keys.watched_keys());
     let settings = cx.client.settings.clone();
-    let view = View { shared: cx.shared, settings: &settings, now: cx.now, databases, keyspace };
+    let view = View { shared: cx.shared, settings: &settings, now: cx.now, databases, keyspace, watched_keys };
     let mut out = String::new();
     for (name, heading, by_default, write) in SECTIONS {
         if everything || default && *by_default || has(name) {
@@ -132,22 +128,28 @@ fn clients(view: &View<'_>, out: &mut String) {
     let all = view.shared.clients.all();
     let input = all.iter().map(|client| client.query_bytes.load(Relaxed)).max().unwrap_or(0);
     let output = all.iter().map(|client| client.output_bytes.load(Relaxed)).max().unwrap_or(0);
-    let watching = all.iter().filter(|client| client.watched.load(Relaxed) > 0).count();
-    let watched: u32 = all.iter().map(|client| client.watched.load(Relaxed)).sum();
-    let blocked = all.iter().filter(|client| client.state().contains(State::IN_BLOCKING_COMMAND)).count();
+    let stats = &view.shared.stats;
     line(out, "connected_clients", all.len());
     line(out, "cluster_connections", 0);
     line(out, "maxclients", view.settings.maxclients);
     line(out, "client_recent_max_input_buffer", input);
     line(out, "client_recent_max_output_buffer", output);
-    line(out, "blocked_clients", blocked);
+    line(out, "blocked_clients", stats.blocked_clients.get());
     line(out, "tracking_clients", 0);
-    line(out, "pubsub_clients", view.shared.stats.subscribers.get());
-    line(out, "watching_clients", watching);
+    line(out, "pubsub_clients", stats.subscribers.get());
+    line(out, "watching_clients", stats.watching_clients.get());
     line(out, "clients_in_timeout_table", 0);
-    line(out, "total_watched_keys", watched);
+    line(out, "total_watched_keys", view.watched_keys);
     line(out, "total_blocking_keys", 0);
     line(out, "total_blocking_keys_on_nokey", 0);
+    let (reason, actions, milliseconds) = match view.shared.pause.get(view.now) {
+        None => ("none", "none", 0),
+        Some((Paused::All, until)) => ("client_pause", "all", until - view.now),
+        Some((Paused::Writes, until)) => ("client_pause", "write", until - view.now),
+    };
+    line(out, "paused_reason", reason);
+    line(out, "paused_actions", actions);
+    line(out, "paused_timeout_milliseconds", milliseconds);
 }
 
 /// Resident bytes of the process, by /proc.

@@ -91,10 +91,10 @@ fn doctor(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
     Ok(())
 }
 
-fn figures(cx: &Context<'_>) -> [(&'static str, u64); 7] {
+fn figures(cx: &mut Context<'_>) -> [(&'static str, u64); 7] {
     let keyspace = &cx.shared.keyspace;
-    let keys: u64 = (0..keyspace.databases()).map(|db| keyspace.db_stats(db).keys).sum();
-    let (used, dataset) = (keyspace.used_memory(), keyspace.dataset_bytes());
+    let keys: u64 = (0..keyspace.databases()).map(|db| cx.keys.db_stats(db).keys).sum();
+    let (used, dataset) = (keyspace.used_memory(), cx.keys.dataset_bytes());
     [
         ("peak.allocated", keyspace.peak_memory()),
         ("total.allocated", used),
@@ -107,9 +107,6 @@ fn figures(cx: &Context<'_>) -> [(&'static str, u64); 7] {
 }
 
 fn stats(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
-    if cx.client.in_exec {
-        return Err(Error::new("ERR MEMORY STATS is not allowed inside a transaction"));
-    }
     let figures = figures(cx);
     let used = figures[1].1.max(1);
     cx.reply.map(figures.len() + 2);

@@ -132,10 +132,8 @@ pub fn randomkey(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
 }
 
 pub fn dbsize(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
-    // Inside EXEC the shards may be locked by this very transaction.
-    let stats =
-        if cx.client.in_exec { cx.keys.db_stats(cx.client.db) } else { cx.shared.keyspace.db_stats(cx.client.db) };
-    cx.reply.integer(stats.keys as i64);
+    let keys = cx.keys.db_stats(cx.client.db).keys;
+    cx.reply.integer(keys as i64);
     Ok(())
 }
 
