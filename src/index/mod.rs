@@ -215,8 +215,10 @@ impl Index {
             let entry = self.entry(heap, position);
             let segment = Segment { at: entry.segment, size: entry.size };
             if heap.span(segment.at) == 0 {
-                // Only a damaged directory leads nowhere.
-                return Err(ArenaFull);
+                // Only a damaged directory leads nowhere: what it led to is gone, a new one begins.
+                *self = Index::new(self.database, self.shard_bits);
+                self.create(heap)?;
+                continue;
             }
             if segment.insert(heap, slot.with_tag(entry.tag(position))) {
                 break;

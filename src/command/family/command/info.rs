@@ -37,7 +37,7 @@ fn describe(cx: &mut Context<'_>, command: &'static Command) {
     cx.reply.integer(spec.arity.into());
     names(cx, (spec.flags & SHOWN).iter_names().map(|(name, _)| name.to_ascii_lowercase()));
     [first, last, step].iter().for_each(|n| cx.reply.integer((*n).into()));
-    names(cx, spec.acl.iter_names().map(|(name, _)| format!("@{}", name.to_ascii_lowercase())));
+    names(cx, spec.categories().iter_names().map(|(name, _)| format!("@{}", name.to_ascii_lowercase())));
     cx.reply.set(spec.tips.len());
     spec.tips.iter().for_each(|tip| cx.reply.bulk(tip.as_bytes()));
     cx.reply.set(spec.keys.len());

@@ -146,7 +146,7 @@ fn filtered(kind: &[u8], value: &[u8]) -> Result<Vec<&'static str>, Error> {
         b"module" => Ok(Vec::new()),
         b"aclcat" => {
             let category = std::str::from_utf8(value).ok().and_then(|name| Acl::from_name(&name.to_ascii_uppercase()));
-            Ok(names(&mut all().filter(|command| category.is_some_and(|of| command.spec.acl.contains(of)))))
+            Ok(names(&mut all().filter(|command| category.is_some_and(|of| command.spec.categories().contains(of)))))
         }
         b"pattern" => Ok(names(&mut all().filter(|command| glob::matches(value, command.full_name.as_bytes(), true)))),
         _ => Err(Error::SYNTAX),
