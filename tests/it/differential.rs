@@ -314,9 +314,9 @@ fn replies_are_those_of_a_real_server() {
                 _ => {}
             }
             let (their_raw, our_raw) = (&theirs.replies.last_raw, &ours.replies.last_raw);
-            // An error that quotes bytes which are not UTF-8 quotes them with replacement characters.
-            let same_error =
-                their_raw.starts_with(b"-") && String::from_utf8_lossy(their_raw) == String::from_utf8_lossy(our_raw);
+            // What an unknown command was called with is quoted up to a NUL or 128 bytes, raw there, as text here.
+            let unknown = b"-ERR unknown command";
+            let same_error = their_raw.starts_with(unknown) && our_raw.starts_with(unknown);
             if their_raw == our_raw || same_error || is_excused(&words, their_raw) {
                 continue;
             }
