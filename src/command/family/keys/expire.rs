@@ -48,7 +48,11 @@ impl Condition {
                 b"xx" => condition.xx = true,
                 b"gt" => condition.gt = true,
                 b"lt" => condition.lt = true,
-                _ => return Err(Error::text(format!("ERR Unsupported option {}", String::from_utf8_lossy(word)))),
+                _ => {
+                    // Quoted up to its first NUL, as Redis does.
+                    let text = word.split(|byte| *byte == 0).next().unwrap_or_default();
+                    return Err(Error::text(format!("ERR Unsupported option {}", String::from_utf8_lossy(text))));
+                }
             }
         }
         let Condition { nx, xx, gt, lt } = condition;
