@@ -286,6 +286,16 @@ fn getex() {
         (error) ERR invalid expire time in 'getex' command
         > GETEX k EX 10 PERSIST
         (error) ERR syntax error
+        > GETEX k PERSIST PERSIST
+        "v"
+        > GETEX k EX 10 EX 20
+        "v"
+        > TTL k
+        (integer) 20
+        > GETEX k EX 10 PX 20
+        (error) ERR syntax error
+        > GETEX k PERSIST EX 10
+        (error) ERR syntax error
         > GETEX k KEEPTTL
         (error) ERR syntax error
         > GETEX k FOO

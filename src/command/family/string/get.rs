@@ -43,19 +43,34 @@ pub fn getdel(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     Ok(())
 }
 
-enum Change {
+/// What GETEX does to the time to live.
+#[derive(Clone, Copy)]
+enum Change<'a> {
     None,
     Persist,
-    At(TimeUnit),
+    At(TimeUnit, &'a [u8]),
+}
+
+impl<'a> Change<'a> {
+    /// The same option may be given again; of several moments the last counts.
+    fn parse(args: &Args<'a>) -> Result<Self, Error> {
+        let mut change = Change::None;
+        let mut rest = args;
+        while let [word, after @ ..] = rest {
+            change = match (TimeUnit::of_word(word), change, after) {
+                (None, Change::None | Change::Persist, _) if args::is_word(word, "persist") => Change::Persist,
+                (Some(unit), Change::None, [amount, ..]) => Change::At(unit, amount),
+                (Some(unit), Change::At(other, _), [amount, ..]) if other == unit => Change::At(unit, amount),
+                _ => return Err(Error::SYNTAX),
+            };
+            rest = if let Change::At(..) = change { &after[1..] } else { after };
+        }
+        Ok(change)
+    }
 }
 
 pub fn getex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let change = match args {
-        [_, _] => Change::None,
-        [_, _, word] if args::is_word(word, "persist") => Change::Persist,
-        [_, _, word, _] => Change::At(TimeUnit::of_word(word).ok_or(Error::SYNTAX)?),
-        _ => return Err(Error::SYNTAX),
-    };
+    let change = Change::parse(&args[2..])?;
     let mut db = cx.keys.db(cx.client.db);
     let Some(item) = db.read(args[1]) else {
         cx.reply.null();
@@ -67,16 +82,16 @@ pub fn getex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     }
     // The moment is looked at only when the key exists.
     let expiry = match change {
-        Change::At(unit) => Some(unit.moment(args[3], cx.now, "getex")?),
+        Change::At(unit, amount) => Some(unit.moment(amount, cx.now, "getex")?),
         Change::None | Change::Persist => None,
     };
     answer(cx.reply, Some(&item))?;
     match (change, expiry) {
-        (Change::At(_), Some(at)) if at <= cx.now => {
+        (Change::At(..), Some(at)) if at <= cx.now => {
             db.remove(args[1]);
             cx.notify_generic("del", args[1]);
         }
-        (Change::At(_), at) => {
+        (Change::At(..), at) => {
             db.set_expiry(args[1], at)?;
             cx.notify_generic("expire", args[1]);
         }
