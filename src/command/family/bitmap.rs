@@ -395,12 +395,11 @@ fn bitfield(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     for operation in operations.iter().filter(|operation| operation.action != Action::Get) {
         len = len.max(operation.len()?);
     }
-    if old.is_none_or(|old| old < len) {
-        db.string_range_mut(key, len, 0..0)?;
-    }
+    // Growing and writing are one change: the first write grows the string.
+    let mut to_grow = old.is_none_or(|old| old < len);
+    let mut changed = to_grow;
     // The answers are kept until all is done, because one that fails has only an error to send.
     let mut answers = Vec::with_capacity(operations.len());
-    let mut changed = old.is_none_or(|old| old < len);
     for operation in &operations {
         let (kind, skip) = (operation.kind, (operation.offset % 8) as u32);
         let byte = byte_of(operation.offset)?;
@@ -412,12 +411,17 @@ fn bitfield(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
             Action::Add(by) => kind.add(old, by, operation.overflow),
         };
         answers.push(if matches!(operation.action, Action::Set(_)) { new.map(|_| old) } else { new });
-        if let Some(new) = new.filter(|new| *new != old) {
+        // An increment counts as a change whatever it adds.
+        let adds = matches!(operation.action, Action::Add(_));
+        if let Some(new) = new.filter(|new| adds || *new != old) {
             kind.put(&mut window, skip, new);
             let place = db.string_range_mut(key, len, byte..operation.len()?)?;
             place.iter_mut().zip(window).for_each(|(place, byte)| *place = byte);
-            changed = true;
+            (changed, to_grow) = (true, false);
         }
+    }
+    if to_grow {
+        db.string_range_mut(key, len, 0..0)?;
     }
     if changed {
         cx.notify_string("setbit", key);
