@@ -118,7 +118,7 @@ fn server(view: &View<'_>, out: &mut String) {
     line(out, "uptime_in_days", uptime / 86400);
     line(out, "hz", 10);
     line(out, "configured_hz", 10);
-    line(out, "lru_clock", view.now / 1000 & 0xFF_FFFF);
+    line(out, "lru_clock", (view.now / 1000) & 0xFF_FFFF);
     line(out, "executable", std::env::current_exe().unwrap_or_default().display());
     line(out, "config_file", view.shared.config.file().map(|file| file.display().to_string()).unwrap_or_default());
     line(out, "io_threads_active", i32::from(view.settings.threads() > 1));
