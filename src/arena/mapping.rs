@@ -1,6 +1,6 @@
 //! Raw memory: anonymous mappings, and a heap stand-in of the same shape for Miri.
 
-use std::{io, marker::PhantomData, ops::Deref};
+use std::{io, marker::PhantomData, ops::Index};
 
 #[cfg(not(miri))]
 type Raw = memmap2::MmapRaw;
@@ -146,14 +146,26 @@ impl<T: Zeroed> Table<T> {
     }
 }
 
-impl<T: Zeroed> Deref for Table<T> {
-    type Target = [T];
+impl<T: Zeroed> Table<T> {
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// One element; a reference to no more than is asked for (which also keeps Miri quick).
+    #[inline]
+    pub fn get(&self, at: usize) -> Option<&T> {
+        // SAFETY: the mapping holds `len` elements (checked here), is aligned to a page, and zeroed bytes are a valid
+        // `T` (trait's promise), which is changed through shared references only atomically.
+        (at < self.len).then(|| unsafe { &*self.mapping.raw.as_mut_ptr().cast::<T>().add(at) })
+    }
+}
+
+impl<T: Zeroed> Index<usize> for Table<T> {
+    type Output = T;
 
     #[inline]
-    fn deref(&self) -> &[T] {
-        // SAFETY: the mapping holds `len` elements, is aligned to a page, and zeroed bytes are a
-        // valid `T` (trait's promise), which is changed through shared references only atomically.
-        unsafe { std::slice::from_raw_parts(self.mapping.raw.as_mut_ptr().cast::<T>(), self.len) }
+    fn index(&self, at: usize) -> &T {
+        self.get(at).expect("within the reservation")
     }
 }
 
