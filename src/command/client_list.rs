@@ -119,17 +119,21 @@ fn age_seconds(client: &ClientHandle, now: UnixMillis) -> i64 {
 /// The size of Redis's fixed reply buffer.
 const FIXED_BUFFER: u64 = 16 * 1024;
 
-/// Appends a client's line, without the line's end.
-pub fn describe(out: &mut String, client: &ClientHandle, now: UnixMillis) {
+/// Appends a client's line, without the line's end. `me` is the client that asks.
+pub fn describe(out: &mut String, client: &ClientHandle, me: u64, now: UnixMillis) {
     // Writing to a string cannot fail.
-    let _ = write_line(out, client, now);
+    let _ = write_line(out, client, me, now);
 }
 
-fn write_line(out: &mut String, client: &ClientHandle, now: UnixMillis) -> std::fmt::Result {
+fn write_line(out: &mut String, client: &ClientHandle, me: u64, now: UnixMillis) -> std::fmt::Result {
     let state = client.state();
     let last = client.last_interaction.load(Relaxed);
     let queued = if state.contains(State::MULTI) { i64::from(client.queued.load(Relaxed)) } else { -1 };
-    let (query, query_free) = (client.query_bytes.load(Relaxed), client.query_free.load(Relaxed));
+    let (mut query, mut query_free) = (client.query_bytes.load(Relaxed), client.query_free.load(Relaxed));
+    if client.id == me {
+        // The request that asks has been taken from the buffer, although its bytes still lie there.
+        (query, query_free) = (0, query + query_free);
+    }
     let (output, capacity) = (client.output_bytes.load(Relaxed), client.output_capacity.load(Relaxed));
     let (arguments, transaction) = (client.argument_bytes.load(Relaxed), client.queued_bytes.load(Relaxed));
     let memory = size_of::<ClientHandle>() as u64 + query + query_free + output.max(capacity) + arguments + transaction;

@@ -42,13 +42,15 @@ pub fn execute(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mu
         client.reply_mode = client.reply_mode.after_command();
         return flow;
     }
-    let flow = admit(shared, client, args, &mut Silent(reply), now);
+    let mut silent = Silent { reply, status: None };
+    let flow = admit(shared, client, args, &mut silent, now);
+    let status = silent.status.take();
     if matches!(flow, Flow::Block(block) if block.retry) {
         return flow;
     }
-    // CLIENT REPLY ON is the one command that answers although it was sent in silence.
-    if mode == ReplyMode::Off && client.reply_mode == ReplyMode::On {
-        reply.ok();
+    // The command that ends the silence is answered: CLIENT REPLY ON, RESET.
+    if let (ReplyMode::On, Some(status)) = (client.reply_mode, status) {
+        reply.simple(&status);
     }
     client.reply_mode = client.reply_mode.after_command();
     flow
@@ -376,16 +378,22 @@ fn is_http(args: &Args<'_>) -> bool {
 }
 
 /// Writes nothing: CLIENT REPLY OFF and SKIP.
-struct Silent<'r>(&'r mut dyn Reply);
+struct Silent<'r> {
+    reply: &'r mut dyn Reply,
+    /// The last status that would have been sent.
+    status: Option<String>,
+}
 
 impl Reply for Silent<'_> {
     fn protocol(&self) -> Protocol {
-        self.0.protocol()
+        self.reply.protocol()
     }
     fn set_protocol(&mut self, protocol: Protocol) {
-        self.0.set_protocol(protocol);
+        self.reply.set_protocol(protocol);
     }
-    fn simple(&mut self, _: &str) {}
+    fn simple(&mut self, text: &str) {
+        self.status = Some(text.to_owned());
+    }
     fn error(&mut self, _: &str) {}
     fn integer(&mut self, _: i64) {}
     fn bulk(&mut self, _: &[u8]) {}

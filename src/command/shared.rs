@@ -68,6 +68,7 @@ impl Shared {
     /// Ends a pause and lets the clients that wait for that go on.
     pub fn unpause(&self) {
         self.pause.end();
+        self.keyspace.hold_removals(0);
         for client in self.clients.all() {
             if client.state().contains(State::BLOCKED) {
                 client.nudge();

@@ -15,6 +15,7 @@ pub static FAMILIES: &[&[Spec]] = &[
     config::COMMANDS,
     connection::COMMANDS,
     debug::COMMANDS,
+    function::COMMANDS,
     hyperloglog::COMMANDS,
     info::COMMANDS,
     keys::COMMANDS,

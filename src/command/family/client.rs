@@ -296,7 +296,7 @@ fn setinfo(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 
 fn info(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
     let mut text = String::new();
-    describe(&mut text, &cx.client.handle, cx.now);
+    describe(&mut text, &cx.client.handle, cx.client.handle.id, cx.now);
     text.push('\n');
     cx.reply.verbatim("txt", text.as_bytes());
     Ok(())
@@ -310,7 +310,7 @@ fn list(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let mut text = String::new();
     for client in cx.shared.clients.all() {
         if filter.matches(&client, cx.client.handle.id, cx.now) {
-            describe(&mut text, &client, cx.now);
+            describe(&mut text, &client, cx.client.handle.id, cx.now);
             text.push('\n');
         }
     }

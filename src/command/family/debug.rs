@@ -94,8 +94,11 @@ fn object(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let idle = db.idle_seconds(args[2]).ok_or(Error::NO_SUCH_KEY)?;
     let bytes = db.memory_usage(args[2]).unwrap_or(0);
     let encoding = db.peek(args[2]).map_or("raw", |item| item.encoding.name());
-    let text =
-        format!("Value at:0x0 refcount:1 encoding:{encoding} serializedlength:{bytes} lru:0 lru_seconds_idle:{idle}");
+    // The clock of Redis's items: 24 bits of seconds.
+    let lru = (cx.now / 1000).saturating_sub_unsigned(idle) & 0xff_ffff;
+    let text = format!(
+        "Value at:0x0 refcount:1 encoding:{encoding} serializedlength:{bytes} lru:{lru} lru_seconds_idle:{idle}"
+    );
     cx.reply.simple(&text);
     Ok(())
 }

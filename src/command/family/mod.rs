@@ -6,6 +6,7 @@ pub mod debug;
 pub mod memory;
 pub mod server;
 pub mod connection;
+pub mod function;
 pub mod hyperloglog;
 pub mod info;
 pub mod keys;

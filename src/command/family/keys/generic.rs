@@ -19,12 +19,20 @@ pub fn del(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 pub fn exists(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    touch(cx, args)
+    count(cx, args, true)
 }
 
 pub fn touch(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    // Also under CLIENT NO-TOUCH: to touch is all it is for.
+    count(cx, args, false)
+}
+
+fn count(cx: &mut Context<'_>, args: &Args<'_>, no_touch: bool) -> CommandResult {
+    cx.keys.set_no_touch(no_touch);
     let mut db = cx.keys.db(cx.client.db);
     let found = args[1..].iter().filter(|key| db.touch(key)).count();
+    // Inside EXEC the next command goes on with these locks.
+    cx.keys.set_no_touch(cx.client.no_touch);
     cx.reply.integer(found as i64);
     Ok(())
 }
