@@ -40,6 +40,7 @@ pub struct ShardHeap {
     pub(super) slab_blocks: Cell<u64>,
     pub(super) chunk_bytes: Cell<u64>,
     pub(super) large_blocks: Cell<u64>,
+    doomed: Offset,
 }
 
 impl ShardHeap {
@@ -54,7 +55,18 @@ impl ShardHeap {
             slab_blocks: Cell::new(0),
             chunk_bytes: Cell::new(0),
             large_blocks: Cell::new(0),
+            doomed: Offset::NULL,
         }
+    }
+
+    /// The head of a chain of chunks that are referred to by nothing else and are to be freed bit
+    /// by bit; null when there is none. Who makes the chain keeps it.
+    pub fn doomed(&self) -> Offset {
+        self.doomed
+    }
+
+    pub fn set_doomed(&mut self, head: Offset) {
+        self.doomed = head;
     }
 
     pub fn arena(&self) -> &Arc<Arena> {

@@ -199,6 +199,11 @@ impl PagePool {
         Ok(std::mem::replace(&mut self.frontier, end))
     }
 
+    /// Whether so many pages lie beyond the last that was ever used.
+    pub fn has_spare(&self, pages: usize) -> bool {
+        (self.limit - self.frontier) as usize >= pages
+    }
+
     pub fn give(&mut self, mut start: u32, mut pages: u32) {
         if let Some((&before, &length)) = self.by_start.range(..start).next_back()
             && before + length == start

@@ -193,6 +193,11 @@ impl ShardHeap {
         best.map(|(page, _)| page)
     }
 
+    /// Whether so many fresh pages can be had, for what must not stop halfway.
+    pub fn has_spare(&self, pages: usize) -> bool {
+        self.arena.pool.lock().has_spare(pages)
+    }
+
     /// Whether a chunk of this many bytes can be had without a fresh page.
     pub fn has_room(&self, bytes: usize) -> bool {
         super::class_of(bytes).is_some_and(|class| self.rooms[class as usize].get() != 0)

@@ -1,6 +1,9 @@
 //! Errors a command answers with. The text is exactly what Redis sends.
 
-use crate::keyspace::OutOfMemory;
+use crate::{
+    arena::ArenaFull,
+    keyspace::{OutOfMemory, Refusal, WrongType},
+};
 use std::borrow::Cow;
 
 /// An error reply: the text begins with its code (`ERR syntax error`).
@@ -39,6 +42,28 @@ impl Error {
 
 impl From<OutOfMemory> for Error {
     fn from(_: OutOfMemory) -> Self {
+        Error::OUT_OF_MEMORY
+    }
+}
+
+impl From<WrongType> for Error {
+    fn from(_: WrongType) -> Self {
+        Error::WRONG_TYPE
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::WrongType => Error::WRONG_TYPE,
+            Refusal::OutOfMemory => Error::OUT_OF_MEMORY,
+        }
+    }
+}
+
+/// The address space is used up in the middle of a command.
+impl From<ArenaFull> for Error {
+    fn from(_: ArenaFull) -> Self {
         Error::OUT_OF_MEMORY
     }
 }

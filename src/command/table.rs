@@ -16,6 +16,7 @@ pub static FAMILIES: &[&[Spec]] = &[
     connection::COMMANDS,
     debug::COMMANDS,
     function::COMMANDS,
+    hash::COMMANDS,
     hyperloglog::COMMANDS,
     info::COMMANDS,
     keys::COMMANDS,

@@ -51,6 +51,14 @@ impl Keyspace {
                 let mut shard = shard.lock();
                 let epoch = self.arena.epoch();
                 shard.enter(epoch);
+                if !shard.free_some() {
+                    break;
+                }
+            }
+            while go_on() {
+                let mut shard = shard.lock();
+                let epoch = self.arena.epoch();
+                shard.enter(epoch);
                 if !shard.worth_emptying().is_some_and(|most_percent| shard.empty_a_page(most_percent)) {
                     break;
                 }

@@ -5,7 +5,10 @@ use super::{
     recency::{FREQUENCY_NEW, LastUse},
     shard::{Content, Found, Shard},
 };
-use crate::util::{clock::UnixMillis, number};
+use crate::{
+    types::{self, tree},
+    util::{clock::UnixMillis, number},
+};
 use std::ops::Range;
 
 /// One database within the locked shards. Expired keys are absent for every method and are
@@ -21,13 +24,16 @@ const EMBSTR_MAX: usize = 44;
 /// what the room made before each command is for.
 const CHECKED_GROWTH: usize = 64 << 10;
 
+/// A slot of the index with its share of buckets that are not full.
+const SLOT_BYTES: u64 = 10;
+
 impl<'k> Db<'_, 'k> {
     fn now(&self) -> UnixMillis {
         self.locked.now
     }
 
     #[inline]
-    fn shard(&mut self, key: &[u8]) -> (&mut Shard, u64) {
+    pub(super) fn shard(&mut self, key: &[u8]) -> (&mut Shard, u64) {
         let hash = self.locked.hash(key);
         (self.locked.shard(hash), hash)
     }
@@ -165,36 +171,45 @@ impl<'k> Db<'_, 'k> {
 
     /// Moves the value, with its TTL and encoding, to `to` in database `to_db`, over whatever is
     /// there; false when `from` is absent. The shards of both keys must be locked. `keep` leaves
-    /// the source in place (COPY).
+    /// the source in place (COPY). A collection's trees stay where they are unless they are copied
+    /// or the keys lie in different shards.
     pub fn transfer(&mut self, from: &[u8], to_db: usize, to: &[u8], keep: bool) -> Result<bool, OutOfMemory> {
-        let now = self.now();
-        let Some(item) = self.peek(from) else { return Ok(false) };
-        let (expiry, encoding) = (item.expiry, item.encoding);
-        let (integer, bytes) = match item.value {
-            super::Value::Int(n) => (Some(n), Vec::new()),
-            super::Value::Bytes(bytes) => (None, bytes.to_vec()),
-        };
+        let (now, db) = (self.now(), self.db);
+        let Some(expiry) = self.peek(from).map(|item| item.expiry) else { return Ok(false) };
+        let Some(view) = self.view_any(from) else { return Ok(false) };
+        let (kind, encoding, mut value) = (view.kind, view.encoding, view.value.to_vec());
         if keep {
-            self.check_growth(bytes.len())?;
+            self.check_growth(value.len())?;
         }
-        let content = integer.map_or(Content::Bytes(encoding, &bytes), Content::Int);
+        let (source, target) = (self.locked.hash(from), self.locked.hash(to));
+        let copies = keep || self.locked.keyspace.shard_of(source) != self.locked.keyspace.shard_of(target);
+        if copies && encoding.trees() > 0 {
+            let mut heaps = self.locked.heaps(source, target);
+            value = types::map_roots(encoding, &value, |root| tree::copy(&mut heaps, root, target))
+                .map_err(|_| OutOfMemory)?;
+        }
         if !keep {
             // First, so that a large value is not there twice.
-            self.remove(from);
+            if copies {
+                self.remove(from);
+            } else if let Some((shard, hash, found)) = self.find(from) {
+                shard.detach(db, hash, from, found);
+            }
         }
         let (shard, hash) = self.shard(to);
         let found = shard.find(to_db, hash, to, now);
-        shard.put(to_db, hash, to, content, expiry, found, now)?;
+        shard.put_value(to_db, hash, to, (kind, encoding), &value, expiry, found, now)?;
         Ok(true)
     }
 
-    /// Bytes the key takes with its index slot, for MEMORY USAGE.
-    pub fn memory_usage(&mut self, key: &[u8]) -> Option<u64> {
-        let db = self.db;
+    /// Bytes the key takes with its index slot, for MEMORY USAGE. Of a large collection, `samples`
+    /// leaves are measured and the others are taken to be like them.
+    pub fn memory_usage(&mut self, key: &[u8], samples: usize) -> Option<u64> {
         let (shard, _, found) = self.find(key)?;
-        let index = &shard.indexes[db];
-        let slot_bytes = 10u64.min(index.len().max(1) * 10);
-        Some(shard.heap.span(found.at()) as u64 + slot_bytes)
+        let view = shard.view(&found)?;
+        let trees: u64 =
+            types::roots(view.encoding, view.value).map(|root| tree::memory(&shard.heap, root, samples)).sum();
+        Some(shard.heap.span(found.at()) as u64 + SLOT_BYTES + trees)
     }
 
     /// Seconds since the last use, for OBJECT IDLETIME. Exact for keys used lately; else from

@@ -68,7 +68,7 @@ impl Header {
     pub fn write(&self, chunk: &mut [u8], key: &[u8]) {
         let wide = self.expiry_len() == 8;
         let has_expiry = self.expiry.is_some();
-        chunk[0] = (self.kind as u8) << 4 | (self.encoding as u8) << 2 | (wide as u8) << 1 | has_expiry as u8;
+        chunk[0] = (self.kind as u8) << 4 | self.encoding.code(self.kind) << 2 | (wide as u8) << 1 | has_expiry as u8;
         let mut at = 4;
         if key.len() >= LONG_KEY as usize {
             chunk[1] = LONG_KEY;
@@ -96,7 +96,7 @@ impl Header {
     pub fn read(chunk: &[u8]) -> Option<Header> {
         let [first, key_len, used_low, used_high] = *chunk.first_chunk::<4>()?;
         let kind = Type::from_code(first >> 4)?;
-        let encoding = Encoding::from_code(first >> 2 & 3)?;
+        let encoding = Encoding::from_code(kind, first >> 2 & 3)?;
         let mut at = 4;
         let mut key_len = key_len as usize;
         if key_len == LONG_KEY as usize {

@@ -4,11 +4,13 @@
 //! ascending order, reads the arena's epoch after the last lock, and then acts: so it is atomic,
 //! and wholly before or wholly after a snapshot's cut. `now` is an argument everywhere.
 
+mod cell;
 mod cron;
 mod db;
 mod effects;
 mod evict;
 mod item;
+mod rebuild;
 mod recency;
 mod room;
 mod scan;
@@ -16,6 +18,8 @@ mod shard;
 mod survey;
 mod watch;
 
+pub use crate::types::kind::{Encoding, Type};
+pub use cell::{Cell, Refusal, WrongType};
 pub use cron::CronReport;
 pub use db::Db;
 pub use effects::{Effect, EffectKind, Effects};
@@ -23,61 +27,20 @@ pub use effects::{Effect, EffectKind, Effects};
 use crate::{
     arena::{Arena, Offset, PageId},
     config::Policy,
+    types::tree::Heaps,
     util::clock::UnixMillis,
 };
 use parking_lot::{Mutex, MutexGuard};
 use shard::Shard;
 use smallvec::SmallVec;
 use std::{
+    cmp::Ordering,
     io,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::*},
     },
 };
-
-/// The type of a value, with Redis's names.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum Type {
-    String = 1,
-}
-
-impl Type {
-    pub fn name(self) -> &'static str {
-        match self {
-            Type::String => "string",
-        }
-    }
-    fn from_code(code: u8) -> Option<Type> {
-        (code == 1).then_some(Type::String)
-    }
-}
-
-/// How a value is stored, with the names OBJECT ENCODING answers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
-pub enum Encoding {
-    /// A signed 64-bit integer, stored as such.
-    Int = 0,
-    /// A string of at most 44 bytes set in one piece.
-    EmbStr = 1,
-    /// Any other string.
-    Raw = 2,
-}
-
-impl Encoding {
-    pub fn name(self) -> &'static str {
-        match self {
-            Encoding::Int => "int",
-            Encoding::EmbStr => "embstr",
-            Encoding::Raw => "raw",
-        }
-    }
-    fn from_code(code: u8) -> Option<Encoding> {
-        [Encoding::Int, Encoding::EmbStr, Encoding::Raw].get(code as usize).copied()
-    }
-}
 
 /// A value as it lies in the arena; valid while the shard is locked.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -469,6 +432,24 @@ impl<'k> Locked<'k> {
         );
         let rank = (self.set.0 & ((1 << shard) - 1)).count_ones() as usize;
         &mut self.guards[rank]
+    }
+
+    /// The heaps of two hashes' shards, for a copy from the first to the second.
+    fn heaps(&mut self, from: u64, to: u64) -> Heaps<'_> {
+        let rank = |hash| (self.set.0 & ((1 << self.keyspace.shard_of(hash)) - 1)).count_ones() as usize;
+        let (from, to) = (rank(from), rank(to));
+        let guards = &mut self.guards[..];
+        match from.cmp(&to) {
+            Ordering::Equal => Heaps::One(&mut guards[from].heap),
+            Ordering::Less => {
+                let (low, high) = guards.split_at_mut(to);
+                Heaps::Two { from: &low[from].heap, to: &mut high[0].heap }
+            }
+            Ordering::Greater => {
+                let (low, high) = guards.split_at_mut(from);
+                Heaps::Two { from: &high[0].heap, to: &mut low[to].heap }
+            }
+        }
     }
 
     /// SWAPDB; needs all shards.

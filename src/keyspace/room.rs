@@ -94,6 +94,10 @@ impl Keyspace {
             if !above && (self.fits(bytes) || own && bytes <= MAX_SLAB && shard.heap.has_room(bytes)) {
                 return true;
             }
+            if !shard.heap.doomed().is_null() {
+                shard.free_some();
+                continue;
+            }
             if shard.pays_to_empty() && shard.empty_a_page(100) {
                 continue;
             }

@@ -10,12 +10,24 @@ use super::{
 use crate::{
     arena::{Arena, Offset, ShardHeap},
     index::{HashOf, Index, Place, Slot, Wheel, expiry_code},
+    types::{
+        self,
+        tree::{self, Moved},
+    },
     util::clock::UnixMillis,
 };
+use smallvec::SmallVec;
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering::Relaxed},
 };
+
+/// Roots of trees; few values refer to more than two.
+type Trees = SmallVec<[Offset; 4]>;
+/// Nodes of a removed collection that are freed by the command itself; the cron frees the rest.
+const FREED_AT_ONCE: usize = 64;
+/// The same under one hold of the lock by the cron, or before a page is emptied or a key evicted.
+const FREED_AT_A_TIME: usize = 1024;
 
 /// Counts since the start.
 #[derive(Clone, Copy, Default, Debug)]
@@ -92,11 +104,14 @@ impl Shard {
     #[inline]
     pub fn enter(&mut self, epoch: u32) {
         if self.heap.enter(epoch) {
-            self.cut_roots = Some(self.indexes.iter().map(Index::to_root).collect());
+            let doomed = [self.heap.doomed().bytes(), 0, 0, 0];
+            self.cut_roots = Some(self.indexes.iter().map(Index::to_root).chain([doomed]).collect());
         }
     }
 
     pub fn adopt_roots(&mut self, roots: &[[u64; 4]]) -> bool {
+        let Some(([doomed, ..], roots)) = roots.split_last() else { return false };
+        self.heap.set_doomed(Offset::from_bytes(*doomed));
         for (database, root) in roots.iter().enumerate() {
             match (Index::from_root(*root, database as u8, self.shard_bits), self.indexes.get_mut(database)) {
                 (Some(index), Some(place)) => *place = index,
@@ -178,12 +193,73 @@ impl Shard {
             Content::Bytes(encoding, bytes) => (encoding, bytes),
         };
         let _ = integer;
-        let header = Header::plan(Type::String, encoding, expiry, key.len(), bytes.len());
+        self.put_value(db, hash, key, (Type::String, encoding), bytes, expiry, found, now)
+    }
+
+    /// Stores a value's bytes whole. The trees that they refer to become this key's.
+    #[inline]
+    #[allow(clippy::too_many_arguments, reason = "the key, the value, and where it was found")]
+    pub fn put_value(
+        &mut self,
+        db: usize,
+        hash: u64,
+        key: &[u8],
+        (kind, encoding): (Type, Encoding),
+        value: &[u8],
+        expiry: Option<UnixMillis>,
+        found: Option<Found>,
+        now: UnixMillis,
+    ) -> Result<(), OutOfMemory> {
+        let header = Header::plan(kind, encoding, expiry, key.len(), value.len());
         let at = self.place_for(db, hash, key, &header, found, now)?;
         let chunk = self.heap.range_mut(at, 0..header.end);
         header.write(chunk, key);
-        chunk[header.value_at..].copy_from_slice(bytes);
+        chunk[header.value_at..].copy_from_slice(value);
+        if kind != Type::String {
+            for root in types::roots(encoding, value) {
+                tree::set_owner(&mut self.heap, root, hash);
+            }
+        }
         Ok(())
+    }
+
+    pub fn hasher(&self) -> &ahash::RandomState {
+        &self.hash
+    }
+
+    pub fn heap_and_hasher(&mut self) -> (&mut ShardHeap, &ahash::RandomState) {
+        (&mut self.heap, &self.hash)
+    }
+
+    /// The trees that the item at `at` refers to.
+    #[inline]
+    fn trees_of(&self, at: Offset) -> Trees {
+        let chunk = self.heap.chunk(at);
+        if chunk.first().is_none_or(|first| first >> 4 == Type::String as u8) {
+            return Trees::new();
+        }
+        let Some(header) = Header::read(chunk) else { return Trees::new() };
+        types::roots(header.encoding, &chunk[header.value_at..header.end]).map(|root| root.node).collect()
+    }
+
+    /// Gives up trees that nothing refers to any more; small ones are freed at once.
+    fn doom(&mut self, trees: Trees) {
+        if !trees.is_empty() {
+            trees.into_iter().for_each(|node| tree::doom(&mut self.heap, node));
+            tree::free_some(&mut self.heap, FREED_AT_ONCE);
+        }
+    }
+
+    /// Frees a bounded part of the collections that are gone; false when nothing is left of them.
+    pub fn free_some(&mut self) -> bool {
+        tree::free_some(&mut self.heap, FREED_AT_A_TIME)
+    }
+
+    /// Frees an item with all that it refers to.
+    fn free_item(&mut self, at: Offset) {
+        let trees = self.trees_of(at);
+        self.heap.free(at);
+        self.doom(trees);
     }
 
     /// Makes room for an item of this header where the index refers to it, and updates the
@@ -207,6 +283,7 @@ impl Shard {
                 let fits = span >= header.end
                     && (span == self.best_span(header.end) || self.heap.resize_large(old, header.end));
                 let at = if fits { old } else { self.alloc_item(header.end)? };
+                let trees = self.trees_of(old);
                 let slot = found.slot.used(self.evictor.age()).with_location(at).with_expiry(code);
                 if slot != found.slot {
                     self.indexes[db].replace(&mut self.heap, found.place, slot);
@@ -214,6 +291,7 @@ impl Shard {
                 if at != old {
                     self.heap.free(old);
                 }
+                self.doom(trees);
                 Ok(at)
             }
             None => {
@@ -351,6 +429,14 @@ impl Shard {
             self.watchers.changed(db, &key);
         }
         self.indexes[db].remove(&mut self.heap, found.place);
+        self.free_item(found.at());
+        self.indexes[db].settle(&mut self.heap, hash);
+    }
+
+    /// Removes a key but not what its value refers to, which is to be stored elsewhere.
+    pub fn detach(&mut self, db: usize, hash: u64, key: &[u8], found: Found) {
+        self.changed(db, key);
+        self.indexes[db].remove(&mut self.heap, found.place);
         self.heap.free(found.at());
         self.indexes[db].settle(&mut self.heap, hash);
     }
@@ -369,6 +455,17 @@ impl Shard {
         let hash = self.hash.hash_one(item::key_of(self.heap.chunk(at))?);
         let (place, slot) = self.indexes[db].find(&self.heap, hash, |location| location == at)?;
         Some((hash, Found { place, slot }))
+    }
+
+    /// A key that was found is about to change.
+    pub fn changed_at(&mut self, db: usize, hash: u64, found: &Found, now: UnixMillis) {
+        self.counters.dirty += 1;
+        if self.watchers.any()
+            && let Some(key) = item::key_of(self.heap.chunk(found.at())).map(<[u8]>::to_vec)
+        {
+            self.watchers.changed(db, &key);
+        }
+        self.recency.note(hash, now);
     }
 
     /// A key is about to change.
@@ -422,7 +519,18 @@ impl Shard {
     pub fn clear(&mut self, db: usize) -> u64 {
         let keys = self.indexes[db].len();
         self.touch_watched(db, &[db]);
-        self.indexes[db].clear(&mut self.heap, |heap, at| heap.free(at));
+        let free = |heap: &mut ShardHeap, at| {
+            let chunk = heap.chunk(at);
+            let trees: Trees = match Header::read(chunk) {
+                Some(header) if header.kind != Type::String => {
+                    types::roots(header.encoding, &chunk[header.value_at..header.end]).map(|root| root.node).collect()
+                }
+                _ => Trees::new(),
+            };
+            heap.free(at);
+            trees.into_iter().for_each(|node| tree::doom(heap, node));
+        };
+        self.indexes[db].clear(&mut self.heap, free);
         self.counters.dirty += keys;
         keys
     }
@@ -430,6 +538,10 @@ impl Shard {
     /// Moves the chunks of one page, filled to at most `most_percent`, to others and gives the page
     /// back. False when there is none.
     pub fn empty_a_page(&mut self, most_percent: usize) -> bool {
+        // Nothing refers to what is doomed in a way that could be mended: it goes first.
+        if self.free_some() {
+            return false;
+        }
         let Some(page) = self.heap.page_to_empty(most_percent) else { return false };
         let mut live = Vec::new();
         self.heap.begin_emptying(page, &mut live);
@@ -449,6 +561,12 @@ impl Shard {
                     index.relocate(&mut self.heap, from);
                 }
             }
+            Some(&(tree::TAG_LEAF | tree::TAG_INNER)) => {
+                if let Moved::Root { owner, to } = tree::relocate(&mut self.heap, from) {
+                    let mended = (0..self.indexes.len()).any(|db| self.redirect(db, owner, from, to));
+                    self.heap.free(if mended { from } else { to });
+                }
+            }
             Some(_) => {
                 let Some(end) = Header::read(chunk).map(|header| header.end) else { return };
                 let home = (0..self.indexes.len()).find_map(|db| Some((db, self.find_at(db, from)?)));
@@ -460,5 +578,20 @@ impl Shard {
             }
             None => {}
         }
+    }
+
+    /// Makes the value of the key with this hash that refers to the tree at `from` refer to `to`.
+    fn redirect(&mut self, db: usize, hash: u64, from: Offset, to: Offset) -> bool {
+        let reference = |heap: &ShardHeap, at: Offset| {
+            let chunk = heap.chunk(at);
+            let header = Header::read(chunk)?;
+            let (index, root) = types::redirect(header.encoding, &chunk[header.value_at..header.end], from, to)?;
+            Some((header.value_at + index * tree::Root::BYTES, root))
+        };
+        let found = self.indexes[db].find(&self.heap, hash, |at| reference(&self.heap, at).is_some());
+        let Some((_, slot)) = found else { return false };
+        let Some((start, root)) = reference(&self.heap, slot.location()) else { return false };
+        self.heap.range_mut(slot.location(), start..start + tree::Root::BYTES).copy_from_slice(&root.to_bytes());
+        true
     }
 }

@@ -4,7 +4,7 @@
 use super::format::{self, BLOCK_ENTRY, PAGE_ENTRY, ROOT, SUPERBLOCK, Superblock, TableAt};
 use crate::{
     arena::{BLOCK, BLOCKS_PER_PAGE, Kind, PAGE, PageId, PageMeta, PageSource, class_size, map_file},
-    keyspace::{Keyspace, Options, ShardSet, Ttl, Value},
+    keyspace::{Keyspace, Options},
     util::clock::UnixMillis,
 };
 use memmap2::{Advice, Mmap};
@@ -151,7 +151,7 @@ impl Image {
             path: PathBuf::new(),
             reason: "it is larger than the address space reserved".into(),
         })?;
-        for (shard, roots) in self.roots.chunks_exact(databases).enumerate() {
+        for (shard, roots) in self.roots.chunks_exact(databases + 1).enumerate() {
             if !keyspace.adopt_roots(shard, roots) {
                 return Err(LoadError::Invalid {
                     path: PathBuf::new(),
@@ -170,25 +170,7 @@ impl Image {
 /// Stores every key of `old`, whose index cannot be searched but can be walked, in a new keyspace.
 fn rebuild(old: &Keyspace, options: &Options, now: UnixMillis) -> io::Result<Keyspace> {
     let new = Keyspace::new(options)?;
-    for db in 0..options.databases {
-        let mut cursor = 0;
-        loop {
-            let mut stored = Ok(());
-            cursor = old.lock(ShardSet::NONE, now).scan(db, cursor, 100, &mut |key, item| {
-                let mut locked = new.lock(new.shard_set(std::iter::once(key)), now);
-                let ttl = item.expiry.map_or(Ttl::Clear, Ttl::At);
-                let put = match item.value {
-                    Value::Int(n) => locked.db(db).set_int(key, n, ttl),
-                    Value::Bytes(bytes) => locked.db(db).set(key, bytes, ttl),
-                };
-                stored = stored.and(put);
-            });
-            stored.map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
-            if cursor == 0 {
-                break;
-            }
-        }
-    }
+    new.copy_from(old, now).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
     Ok(new)
 }
 
@@ -211,7 +193,7 @@ fn check_tables(
     roots: &[[u64; 4]],
 ) -> Result<(), String> {
     let frontier = superblock.frontier;
-    let wanted = superblock.shards as u64 * superblock.databases as u64;
+    let wanted = superblock.shards as u64 * (superblock.databases as u64 + 1);
     if roots.len() as u64 != wanted {
         return Err(format!("root table: found {} rows, expected {wanted}", roots.len()));
     }

@@ -1,8 +1,74 @@
-//! What values mean: pure functions over their bytes.
+//! What values mean: pure functions over their bytes, and collections of the arena.
 
 pub mod bitfield;
 pub mod bits;
 pub mod dump;
+pub mod hash;
+pub mod home;
 pub mod hyperloglog;
+pub mod kind;
 pub mod lcs;
 pub mod lzf;
+pub mod packed;
+pub mod sequence;
+pub mod set;
+pub mod tree;
+
+use crate::arena::{ArenaFull, Offset, ShardHeap};
+use ahash::RandomState;
+use home::View;
+use kind::{Encoding, Type};
+use tree::{Heaps, Root};
+
+/// Frees what a value refers to, once its item is gone.
+pub fn free(heap: &mut ShardHeap, encoding: Encoding, value: &[u8]) {
+    for root in roots(encoding, value) {
+        tree::doom(heap, root.node);
+    }
+}
+
+/// The value for another heap, and another hash function: its trees are copied, those by hash put in
+/// order anew.
+pub fn rehash(view: &View<'_>, mut heaps: Heaps<'_>, hasher: &RandomState, owner: u64) -> Result<Vec<u8>, ArenaFull> {
+    let width = if view.kind == Type::Hash { 2 } else { 1 };
+    map_roots(view.encoding, view.value, |root| match view.encoding {
+        Encoding::HashTable => {
+            let mut elements = Vec::new();
+            view.sequence(0, width).iter(0).for_each(|element| elements.extend_from_slice(element.bytes));
+            match view.kind {
+                Type::Hash => tree::build::<hash::ByField>(heaps.to(), hasher, owner, &elements),
+                _ => tree::build::<set::ByMember>(heaps.to(), hasher, owner, &elements),
+            }
+        }
+        _ => tree::copy(&mut heaps, root, owner),
+    })
+}
+
+/// The trees that a value refers to.
+pub fn roots(encoding: Encoding, value: &[u8]) -> impl Iterator<Item = Root> + '_ {
+    (0..encoding.trees()).filter_map(|index| Root::read(value, index)).filter(|root| !root.node.is_null())
+}
+
+/// The value with each of its trees replaced by what `each` makes of it.
+pub fn map_roots(
+    encoding: Encoding,
+    value: &[u8],
+    mut each: impl FnMut(Root) -> Result<Root, ArenaFull>,
+) -> Result<Vec<u8>, ArenaFull> {
+    let mut mapped = value.to_vec();
+    for index in 0..encoding.trees() {
+        if let Some(root) = Root::read(value, index).filter(|root| !root.node.is_null()) {
+            let range = index * Root::BYTES..(index + 1) * Root::BYTES;
+            mapped[range].copy_from_slice(&each(root)?.to_bytes());
+        }
+    }
+    Ok(mapped)
+}
+
+/// A value whose reference to `from` is one to `to`; `None` when it has no such reference.
+pub fn redirect(encoding: Encoding, value: &[u8], from: Offset, to: Offset) -> Option<(usize, Root)> {
+    (0..encoding.trees()).find_map(|index| {
+        let root = Root::read(value, index).filter(|root| root.node == from)?;
+        Some((index, Root { node: to, ..root }))
+    })
+}

@@ -92,7 +92,7 @@ fn set_active_expire(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 fn object(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let mut db = cx.keys.db(cx.client.db);
     let idle = db.idle_seconds(args[2]).ok_or(Error::NO_SUCH_KEY)?;
-    let bytes = db.memory_usage(args[2]).unwrap_or(0);
+    let bytes = db.memory_usage(args[2], 5).unwrap_or(0);
     let encoding = db.peek(args[2]).map_or("raw", |item| item.encoding.name());
     // The clock of Redis's items: 24 bits of seconds.
     let lru = (cx.now / 1000).saturating_sub_unsigned(idle) & 0xff_ffff;

@@ -54,17 +54,22 @@ pub static COMMANDS: &[Spec] = &[Spec {
     ..ROW
 }];
 
+/// Leaves of a large collection that MEMORY USAGE measures when not told.
+const SAMPLES: usize = 5;
+
 fn usage(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    match &args[3..] {
-        [] => {}
+    let samples = match &args[3..] {
+        [] => SAMPLES,
         [word, count] if word.eq_ignore_ascii_case(b"samples") => {
-            if parse_i64(count).ok_or(Error::NOT_INTEGER)? < 0 {
-                return Err(Error::SYNTAX);
+            match usize::try_from(parse_i64(count).ok_or(Error::NOT_INTEGER)?) {
+                Ok(0) => usize::MAX,
+                Ok(count) => count,
+                Err(_) => return Err(Error::SYNTAX),
             }
         }
         _ => return Err(Error::SYNTAX),
-    }
-    match cx.keys.db(cx.client.db).memory_usage(args[2]) {
+    };
+    match cx.keys.db(cx.client.db).memory_usage(args[2], samples) {
         Some(bytes) => cx.reply.integer(bytes as i64),
         None => cx.reply.null(),
     }

@@ -7,6 +7,7 @@ pub mod memory;
 pub mod server;
 pub mod connection;
 pub mod function;
+pub mod hash;
 pub mod hyperloglog;
 pub mod info;
 pub mod keys;

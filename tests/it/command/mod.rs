@@ -6,6 +6,7 @@ mod client;
 mod connection;
 mod dump;
 mod expire;
+mod hash;
 mod hyperloglog;
 mod keys;
 mod pubsub;

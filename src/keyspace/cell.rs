@@ -1,0 +1,223 @@
+//! A collection of a key, lent for reading or for changes, while its shard is locked.
+
+use super::{
+    Db, Encoding, OutOfMemory, Type,
+    item::Header,
+    shard::{Found, Shard},
+};
+use crate::{
+    arena::{ArenaFull, Offset, ShardHeap},
+    types::home::{Home, View},
+    util::clock::UnixMillis,
+};
+use ahash::RandomState;
+use std::ops::Range;
+
+/// Another type is stored at the key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WrongType;
+
+/// Why a collection is not lent for a change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    WrongType,
+    OutOfMemory,
+}
+
+impl From<WrongType> for Refusal {
+    fn from(_: WrongType) -> Refusal {
+        Refusal::WrongType
+    }
+}
+
+impl From<OutOfMemory> for Refusal {
+    fn from(_: OutOfMemory) -> Refusal {
+        Refusal::OutOfMemory
+    }
+}
+
+/// A collection that is to be changed.
+pub struct Cell<'a> {
+    shard: &'a mut Shard,
+    db: usize,
+    hash: u64,
+    found: Found,
+    header: Header,
+    now: UnixMillis,
+    /// The change has been counted.
+    marked: bool,
+}
+
+impl<'k> Db<'_, 'k> {
+    /// A collection to be read on behalf of a client: counts a hit or a miss, and marks the key as
+    /// used. `None` when there is no such key.
+    pub fn view(&mut self, key: &[u8], kind: Type) -> Result<Option<View<'_>>, WrongType> {
+        match self.read(key).map(|item| item.kind) {
+            None => Ok(None),
+            Some(found) if found != kind => Err(WrongType),
+            Some(_) => Ok(self.view_any(key)),
+        }
+    }
+
+    /// Whatever is stored at the key, without a trace.
+    pub fn view_any(&mut self, key: &[u8]) -> Option<View<'_>> {
+        let (db, now) = (self.db, self.locked.now);
+        let (shard, hash) = self.shard(key);
+        let found = shard.find_to_read(db, hash, key, now)?;
+        shard.view(&found)
+    }
+
+    /// A collection to be changed; `None` when there is no such key.
+    pub fn cell(&mut self, key: &[u8], kind: Type) -> Result<Option<Cell<'_>>, WrongType> {
+        let (db, now) = (self.db, self.locked.now);
+        let (shard, hash) = self.shard(key);
+        let Some(found) = shard.find(db, hash, key, now) else { return Ok(None) };
+        let Some(header) = Header::read(shard.heap.chunk(found.at())) else { return Ok(None) };
+        if header.kind != kind {
+            return Err(WrongType);
+        }
+        Ok(Some(Cell { shard, db, hash, found, header, now, marked: false }))
+    }
+
+    /// A collection to be changed; made of `(kind, encoding, value)` when there is no such key.
+    pub fn cell_or(&mut self, key: &[u8], empty: (Type, Encoding, &[u8])) -> Result<Cell<'_>, Refusal> {
+        let (kind, encoding, value) = empty;
+        let is_new = self.cell(key, kind)?.is_none();
+        if is_new {
+            self.put_value(key, kind, encoding, value, None)?;
+        }
+        let cell = self.cell(key, kind)?.ok_or(OutOfMemory)?;
+        Ok(Cell { marked: is_new, ..cell })
+    }
+
+    /// Stores a collection whole, over whatever was there. The value must refer to no trees but
+    /// such as belong to this key and shard.
+    pub fn put_value(
+        &mut self,
+        key: &[u8],
+        kind: Type,
+        encoding: Encoding,
+        value: &[u8],
+        expiry: Option<UnixMillis>,
+    ) -> Result<(), OutOfMemory> {
+        let (db, now) = (self.db, self.locked.now);
+        let (shard, hash) = self.shard(key);
+        let found = shard.find(db, hash, key, now);
+        shard.put_value(db, hash, key, (kind, encoding), value, expiry, found, now)
+    }
+}
+
+impl Cell<'_> {
+    pub fn encoding(&self) -> Encoding {
+        self.header.encoding
+    }
+
+    /// The key's change is counted once, when the first byte changes.
+    fn mark(&mut self) {
+        if !std::mem::replace(&mut self.marked, true) {
+            self.shard.changed_at(self.db, self.hash, &self.found, self.now);
+        }
+    }
+
+    /// Writes the header for another length or encoding, moving the item if it no longer fits.
+    /// `keep` bytes at the value's start and `tail` at its end stay as they are.
+    fn resize(&mut self, encoding: Encoding, len: usize, keep: usize, tail: usize) -> Result<(), ArenaFull> {
+        let old = self.header;
+        let from = self.found.at();
+        let key = self.shard.heap.chunk(from)[old.key_at..old.value_at].to_vec();
+        let header = Header::plan(old.kind, encoding, old.expiry, key.len(), len);
+        let span = self.shard.heap.span(from);
+        let fits = header.value_at == old.value_at
+            && header.end <= span
+            && (header.end * 2 > span || crate::arena::class_of(span) == crate::arena::class_of(header.end));
+        if fits || header.value_at == old.value_at && self.shard.heap.resize_large(from, header.end) {
+            let shift = header.end.max(old.end) - old.value_at;
+            let bytes = self.shard.heap.range_mut(from, old.value_at..old.value_at + shift);
+            bytes.copy_within(old.end - old.value_at - tail..old.end - old.value_at, len - tail);
+            header.write(self.shard.heap.range_mut(from, 0..header.value_at), &key);
+            self.header = header;
+            return Ok(());
+        }
+        let spare = if header.end >= 128 && header.end < 8192 { header.end / 16 } else { 0 };
+        let to = self.shard.alloc_item(header.end + spare).map_err(|_| ArenaFull)?;
+        let heap = &mut self.shard.heap;
+        heap.copy(from, old.value_at, to, header.value_at, keep);
+        heap.copy(from, old.end - tail, to, header.end - tail, tail);
+        header.write(heap.range_mut(to, 0..header.value_at), &key);
+        let slot = self.found.slot.with_location(to);
+        self.shard.indexes[self.db].replace(&mut self.shard.heap, self.found.place, slot);
+        self.shard.heap.free(from);
+        self.found.slot = slot;
+        self.header = header;
+        Ok(())
+    }
+}
+
+impl Home for Cell<'_> {
+    fn view(&self) -> View<'_> {
+        View {
+            heap: &self.shard.heap,
+            hasher: self.shard.hasher(),
+            kind: self.header.kind,
+            encoding: self.header.encoding,
+            value: self.shard.heap.chunk(self.found.at()).get(self.header.value_at..self.header.end).unwrap_or(&[]),
+        }
+    }
+
+    fn heap_mut(&mut self) -> &mut ShardHeap {
+        self.mark();
+        &mut self.shard.heap
+    }
+
+    fn heap_and_hasher(&mut self) -> (&mut ShardHeap, &RandomState) {
+        self.mark();
+        self.shard.heap_and_hasher()
+    }
+
+    fn owner(&self) -> u64 {
+        self.hash
+    }
+
+    fn splice(&mut self, range: Range<usize>, with: &[u8]) -> Result<(), ArenaFull> {
+        self.mark();
+        let old = self.header.end - self.header.value_at;
+        let range = range.start.min(old)..range.end.clamp(range.start.min(old), old);
+        if range.len() != with.len() {
+            let len = old - range.len() + with.len();
+            self.resize(self.header.encoding, len, range.start, old - range.end)?;
+        }
+        let start = self.header.value_at + range.start;
+        self.shard.heap.range_mut(self.found.at(), start..start + with.len()).copy_from_slice(with);
+        Ok(())
+    }
+
+    fn replace(&mut self, encoding: Encoding, value: &[u8]) -> Result<(), ArenaFull> {
+        self.mark();
+        self.resize(encoding, value.len(), 0, 0)?;
+        let (start, end) = (self.header.value_at, self.header.end);
+        self.shard.heap.range_mut(self.found.at(), start..end).copy_from_slice(value);
+        Ok(())
+    }
+
+    fn set_encoding(&mut self, encoding: Encoding) {
+        self.mark();
+        self.header.encoding = encoding;
+        let code = (self.header.kind as u8) << 4 | encoding.code(self.header.kind) << 2;
+        if let [first] = self.shard.heap.range_mut(self.found.at(), 0..1) {
+            *first = code | *first & 3;
+        }
+    }
+}
+
+impl Shard {
+    pub(super) fn view(&self, found: &Found) -> Option<View<'_>> {
+        self.view_at(found.at())
+    }
+
+    pub(super) fn view_at(&self, at: Offset) -> Option<View<'_>> {
+        let chunk = self.heap.chunk(at);
+        let header = Header::read(chunk)?;
+        let value = chunk.get(header.value_at..header.end)?;
+        Some(View { heap: &self.heap, hasher: self.hasher(), kind: header.kind, encoding: header.encoding, value })
+    }
+}

@@ -1,0 +1,34 @@
+//! Where a collection lives: the bytes of its value in an item, and the heap of its shard.
+
+use super::kind::{Encoding, Type};
+use crate::arena::{ArenaFull, ShardHeap};
+use ahash::RandomState;
+use std::ops::Range;
+
+/// A collection to be read.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub heap: &'a ShardHeap,
+    pub hasher: &'a RandomState,
+    pub kind: Type,
+    pub encoding: Encoding,
+    /// The value's bytes in its item.
+    pub value: &'a [u8],
+}
+
+/// A collection to be changed. Keyspace lends one; the first change counts as one of the key.
+pub trait Home {
+    fn view(&self) -> View<'_>;
+    /// The heap, for the nodes of trees. The value's own bytes change only through the methods below.
+    fn heap_mut(&mut self) -> &mut ShardHeap;
+    /// The heap, for elements to be put in order while it changes.
+    fn heap_and_hasher(&mut self) -> (&mut ShardHeap, &RandomState);
+    /// The hash of the key that the collection is stored at: what a tree's root refers back to.
+    fn owner(&self) -> u64;
+    /// Replaces `range` of the value's bytes by `with`.
+    fn splice(&mut self, range: Range<usize>, with: &[u8]) -> Result<(), ArenaFull>;
+    /// Stores the value whole, in another encoding.
+    fn replace(&mut self, encoding: Encoding, value: &[u8]) -> Result<(), ArenaFull>;
+    /// Changes the encoding alone.
+    fn set_encoding(&mut self, encoding: Encoding);
+}

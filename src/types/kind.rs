@@ -1,0 +1,134 @@
+//! The types of values and the ways they are stored, with Redis's names.
+
+/// The type of a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Type {
+    String = 1,
+    List = 2,
+    Set = 3,
+    ZSet = 4,
+    Hash = 5,
+    Stream = 6,
+}
+
+impl Type {
+    pub const ALL: [Type; 6] = [Type::String, Type::List, Type::Set, Type::ZSet, Type::Hash, Type::Stream];
+
+    /// As TYPE answers it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Type::String => "string",
+            Type::List => "list",
+            Type::Set => "set",
+            Type::ZSet => "zset",
+            Type::Hash => "hash",
+            Type::Stream => "stream",
+        }
+    }
+
+    #[inline]
+    pub fn from_code(code: u8) -> Option<Type> {
+        Self::ALL.get(usize::from(code).wrapping_sub(1)).copied()
+    }
+
+    /// The encodings of the type; an item stores the place in this list.
+    const fn encodings(self) -> &'static [Encoding] {
+        match self {
+            Type::String => &[Encoding::Int, Encoding::EmbStr, Encoding::Raw],
+            Type::List => &[Encoding::Listpack, Encoding::Quicklist],
+            Type::Set => &[Encoding::IntSet, Encoding::Listpack, Encoding::HashTable],
+            Type::ZSet => &[Encoding::Listpack, Encoding::SkipList],
+            Type::Hash => &[Encoding::Listpack, Encoding::HashTable, Encoding::ListpackEx],
+            Type::Stream => &[Encoding::Stream],
+        }
+    }
+}
+
+/// How a value is stored, with the names OBJECT ENCODING answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Encoding {
+    /// A signed 64-bit integer, stored as such.
+    Int,
+    /// A string of at most 44 bytes set in one piece.
+    EmbStr,
+    /// Any other string.
+    Raw,
+    /// Packed entries in the item itself.
+    Listpack,
+    /// The same, of a hash of which some fields expire.
+    ListpackEx,
+    /// The same, of a set of integers, in ascending order.
+    IntSet,
+    /// A tree by position.
+    Quicklist,
+    /// A tree by hash of the field or member.
+    HashTable,
+    /// A tree by score and member, and one by hash of the member.
+    SkipList,
+    /// Trees by stream ID.
+    Stream,
+}
+
+impl Encoding {
+    pub fn name(self) -> &'static str {
+        match self {
+            Encoding::Int => "int",
+            Encoding::EmbStr => "embstr",
+            Encoding::Raw => "raw",
+            Encoding::Listpack => "listpack",
+            Encoding::ListpackEx => "listpackex",
+            Encoding::IntSet => "intset",
+            Encoding::Quicklist => "quicklist",
+            Encoding::HashTable => "hashtable",
+            Encoding::SkipList => "skiplist",
+            Encoding::Stream => "stream",
+        }
+    }
+
+    /// The encoding that a code in an item of this type means.
+    #[inline]
+    pub fn from_code(kind: Type, code: u8) -> Option<Encoding> {
+        kind.encodings().get(code as usize).copied()
+    }
+
+    /// The code in an item of this type.
+    #[inline]
+    pub fn code(self, kind: Type) -> u8 {
+        match (kind, self) {
+            (Type::String, Encoding::Int) => 0,
+            (Type::String, Encoding::EmbStr) => 1,
+            (Type::String, _) => 2,
+            _ => kind.encodings().iter().position(|encoding| *encoding == self).unwrap_or(0) as u8,
+        }
+    }
+
+    /// How many trees the value refers to: their roots stand at its start.
+    #[inline]
+    pub fn trees(self) -> usize {
+        match self {
+            Encoding::Quicklist | Encoding::HashTable => 1,
+            Encoding::SkipList => 2,
+            Encoding::Stream => 4,
+            _ => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_read_back_and_fit_two_bits() {
+        for kind in Type::ALL {
+            assert_eq!(Type::from_code(kind as u8), Some(kind));
+            for encoding in kind.encodings() {
+                assert!(encoding.code(kind) < 4);
+                assert_eq!(Encoding::from_code(kind, encoding.code(kind)), Some(*encoding));
+            }
+        }
+        assert_eq!(Type::from_code(0), None);
+        assert_eq!(Type::from_code(7), None);
+    }
+}

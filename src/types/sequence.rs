@@ -1,0 +1,322 @@
+//! A collection's elements in order, whichever way they are stored: packed in the item, or as the
+//! leaves of a tree. Types are written once, on top of this.
+//!
+//! A packed value is `u16 elements` (0xFFFF: not known, count them) and the elements. A value of
+//! trees begins with their roots.
+
+use super::{
+    home::{Home, View},
+    kind::Encoding,
+    packed::{self, Element},
+    tree::{self, Order, Root, Spot},
+};
+use crate::arena::{ArenaFull, ShardHeap};
+use std::ops::Range;
+
+/// Bytes before the elements of a packed value.
+pub const COUNT: usize = 2;
+const UNKNOWN: u16 = u16::MAX;
+
+/// Packed elements, or a tree of them.
+#[derive(Clone, Copy)]
+pub struct Sequence<'a> {
+    heap: &'a ShardHeap,
+    shape: Shape<'a>,
+    width: usize,
+}
+
+#[derive(Clone, Copy)]
+enum Shape<'a> {
+    Packed { count: u16, bytes: &'a [u8] },
+    Tree(Root),
+}
+
+impl<'a> View<'a> {
+    /// The elements of a packed value, or of its tree number `tree`, of `width` entries each.
+    pub fn sequence(&self, tree: usize, width: usize) -> Sequence<'a> {
+        let shape = if self.encoding.trees() > 0 {
+            Shape::Tree(Root::read(self.value, tree).unwrap_or(Root::NONE))
+        } else {
+            match self.value {
+                [a, b, bytes @ ..] => Shape::Packed { count: u16::from_le_bytes([*a, *b]), bytes },
+                _ => Shape::Packed { count: 0, bytes: &[] },
+            }
+        };
+        Sequence { heap: self.heap, shape, width }
+    }
+}
+
+impl<'a> Sequence<'a> {
+    pub fn len(&self) -> u64 {
+        match self.shape {
+            Shape::Packed { count: UNKNOWN, bytes } => packed::count(bytes, self.width) as u64,
+            Shape::Packed { count, .. } => count.into(),
+            Shape::Tree(root) => root.len,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The packed elements; `None` of a tree.
+    pub fn packed(&self) -> Option<&'a [u8]> {
+        match self.shape {
+            Shape::Packed { bytes, .. } => Some(bytes),
+            Shape::Tree(_) => None,
+        }
+    }
+
+    pub fn root(&self) -> Option<Root> {
+        match self.shape {
+            Shape::Packed { .. } => None,
+            Shape::Tree(root) => Some(root),
+        }
+    }
+
+    /// The elements of the leaf at a spot.
+    pub fn leaf(&self, spot: &Spot) -> &'a [u8] {
+        match self.shape {
+            Shape::Packed { bytes, .. } => bytes,
+            Shape::Tree(_) => tree::payload(self.heap, spot.leaf),
+        }
+    }
+
+    /// How many elements the leaf at a spot holds.
+    pub fn leaf_len(&self, spot: &Spot) -> usize {
+        match self.shape {
+            Shape::Packed { .. } => self.len() as usize,
+            Shape::Tree(_) => tree::leaf_len(self.heap, spot.leaf),
+        }
+    }
+
+    /// The leaf that holds the element of this rank; the last when there are fewer.
+    pub fn by_rank(&self, rank: u64) -> Spot {
+        match self.shape {
+            Shape::Packed { .. } => Spot::packed(),
+            Shape::Tree(root) => tree::leaf_by_rank(self.heap, root, rank),
+        }
+    }
+
+    /// The leaf where elements of this key belong, when the key is all that orders them.
+    pub fn by_key(&self, key: u64) -> Spot {
+        match self.shape {
+            Shape::Packed { .. } => Spot::packed(),
+            Shape::Tree(root) => tree::leaf_by_key(self.heap, root, key),
+        }
+    }
+
+    /// The leaf where an element belongs: `reaches(key)` says how its key compares with a leaf's
+    /// least, and when they are equal, `follows(first)` whether it comes at or after that leaf's first.
+    pub fn by_order(&self, key: u64, mut follows: impl FnMut(Element<'a>) -> bool) -> Spot {
+        match self.shape {
+            Shape::Packed { .. } => Spot::packed(),
+            Shape::Tree(root) => tree::leaf_by(self.heap, root, |bound, child| {
+                bound < key
+                    || bound == key
+                        && packed::elements(tree::payload(self.heap, tree::first_leaf(self.heap, child)), 0, self.width)
+                            .next()
+                            .is_some_and(&mut follows)
+            }),
+        }
+    }
+
+    /// Moves on to the next leaf; false at the last.
+    pub fn next(&self, spot: &mut Spot) -> bool {
+        matches!(self.shape, Shape::Tree(_)) && tree::next_leaf(self.heap, spot)
+    }
+
+    /// Moves back to the leaf before; false at the first.
+    pub fn previous(&self, spot: &mut Spot) -> bool {
+        matches!(self.shape, Shape::Tree(_)) && tree::previous_leaf(self.heap, spot)
+    }
+
+    /// The least key of the next leaf; `None` at the last.
+    pub fn next_bound(&self, spot: &Spot) -> Option<u64> {
+        match self.shape {
+            Shape::Packed { .. } => None,
+            Shape::Tree(_) => tree::next_bound(self.heap, spot),
+        }
+    }
+
+    /// The element of this rank, and the leaf it lies in.
+    pub fn get(&self, rank: u64) -> Option<(Spot, Element<'a>)> {
+        if rank >= self.len() {
+            return None;
+        }
+        let spot = self.by_rank(rank);
+        let bytes = self.leaf(&spot);
+        let at = packed::element_at(bytes, (rank - spot.rank) as usize, self.width);
+        let element = packed::elements(bytes, at, self.width).next()?;
+        Some((spot, element))
+    }
+
+    /// The elements from this rank on.
+    pub fn iter(&self, from: u64) -> Forward<'a> {
+        let spot = self.by_rank(from);
+        let bytes = self.leaf(&spot);
+        let at = packed::element_at(bytes, from.saturating_sub(spot.rank) as usize, self.width);
+        Forward { elements: packed::elements(bytes, at, self.width), sequence: *self, spot }
+    }
+
+    /// The elements from byte `at` of the leaf at a spot on.
+    pub fn iter_at(&self, spot: Spot, at: usize) -> Forward<'a> {
+        Forward { elements: packed::elements(self.leaf(&spot), at, self.width), sequence: *self, spot }
+    }
+
+    /// The elements from this rank back to the first.
+    pub fn iter_back(&self, from: u64) -> Backward<'a> {
+        let spot = self.by_rank(from);
+        let until = from.saturating_sub(spot.rank).saturating_add(1);
+        let mut backward = Backward { sequence: *self, ahead: Vec::new(), spot, done: self.is_empty() };
+        if !backward.done {
+            backward.fill(until);
+        }
+        backward
+    }
+}
+
+/// See [`Sequence::iter`].
+#[derive(Clone)]
+pub struct Forward<'a> {
+    sequence: Sequence<'a>,
+    spot: Spot,
+    elements: packed::Elements<'a>,
+}
+
+impl Forward<'_> {
+    /// The leaf of the element that came last.
+    pub fn spot(&self) -> &Spot {
+        &self.spot
+    }
+}
+
+impl<'a> Iterator for Forward<'a> {
+    type Item = Element<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Element<'a>> {
+        loop {
+            if let Some(element) = self.elements.next() {
+                return Some(element);
+            }
+            if !self.sequence.next(&mut self.spot) {
+                return None;
+            }
+            self.elements = packed::elements(self.sequence.leaf(&self.spot), 0, self.sequence.width);
+        }
+    }
+}
+
+/// See [`Sequence::iter_back`].
+#[derive(Clone)]
+pub struct Backward<'a> {
+    sequence: Sequence<'a>,
+    spot: Spot,
+    /// The elements of the leaf that are still to come, the last first.
+    ahead: Vec<Element<'a>>,
+    done: bool,
+}
+
+impl Backward<'_> {
+    fn fill(&mut self, until: u64) {
+        let bytes = self.sequence.leaf(&self.spot);
+        let until = usize::try_from(until).unwrap_or(usize::MAX);
+        self.ahead.extend(packed::elements(bytes, 0, self.sequence.width).take(until));
+    }
+}
+
+impl<'a> Iterator for Backward<'a> {
+    type Item = Element<'a>;
+
+    fn next(&mut self) -> Option<Element<'a>> {
+        loop {
+            if let Some(element) = self.ahead.pop() {
+                return Some(element);
+            }
+            if self.done || !self.sequence.previous(&mut self.spot) {
+                self.done = true;
+                return None;
+            }
+            self.fill(u64::MAX);
+        }
+    }
+}
+
+/// Replaces the bytes `range` of a leaf by `with`, which changes the number of elements by `more`:
+/// of the packed value, or of tree number `tree`. Spots are not true afterwards.
+pub fn splice<O: Order>(
+    home: &mut dyn Home,
+    tree: usize,
+    spot: &Spot,
+    range: Range<usize>,
+    with: &[u8],
+    more: i64,
+) -> Result<(), ArenaFull> {
+    let view = home.view();
+    if view.encoding.trees() > 0 {
+        let old = Root::read(view.value, tree).ok_or(ArenaFull)?;
+        let mut root = old;
+        let (heap, hasher) = home.heap_and_hasher();
+        let result = tree::splice::<O>(heap, hasher, &mut root, spot, range, with, more);
+        // The root is kept even when there was no room for all: it may have moved.
+        set_root(home, tree, old, root)?;
+        return result;
+    }
+    let count = view.sequence(tree, O::WIDTH).len();
+    home.splice(COUNT + range.start..COUNT + range.end, with)?;
+    if more != 0 {
+        set_count(home, count.saturating_add_signed(more))?;
+    }
+    Ok(())
+}
+
+/// Removes the elements of these ranks.
+pub fn remove_ranks<O: Order>(home: &mut dyn Home, tree: usize, ranks: Range<u64>) -> Result<(), ArenaFull> {
+    let view = home.view();
+    let sequence = view.sequence(tree, O::WIDTH);
+    let ranks = ranks.start..ranks.end.min(sequence.len());
+    if ranks.is_empty() {
+        return Ok(());
+    }
+    let Some(bytes) = sequence.packed() else {
+        let old = Root::read(view.value, tree).ok_or(ArenaFull)?;
+        let mut root = old;
+        let result = tree::remove_ranks::<O>(home.heap_mut(), &mut root, ranks);
+        set_root(home, tree, old, root)?;
+        return result;
+    };
+    let start = packed::element_at(bytes, ranks.start as usize, O::WIDTH);
+    let end = start + packed::element_at(&bytes[start..], (ranks.end - ranks.start) as usize, O::WIDTH);
+    splice::<O>(home, tree, &Spot::packed(), start..end, &[], -((ranks.end - ranks.start) as i64))
+}
+
+fn set_root(home: &mut dyn Home, tree: usize, old: Root, root: Root) -> Result<(), ArenaFull> {
+    if root == old {
+        return Ok(());
+    }
+    home.splice(tree * Root::BYTES..(tree + 1) * Root::BYTES, &root.to_bytes())
+}
+
+fn set_count(home: &mut dyn Home, count: u64) -> Result<(), ArenaFull> {
+    let count = u16::try_from(count).unwrap_or(UNKNOWN);
+    home.splice(0..COUNT, &count.to_le_bytes())
+}
+
+/// A packed value of these elements.
+pub fn pack(elements: &[u8], width: usize) -> Vec<u8> {
+    let count = u16::try_from(packed::count(elements, width)).unwrap_or(UNKNOWN);
+    let mut value = Vec::with_capacity(COUNT + elements.len());
+    value.extend(count.to_le_bytes());
+    value.extend_from_slice(elements);
+    value
+}
+
+/// Turns a packed collection of one tree's worth into that tree.
+pub fn plant<O: Order>(home: &mut dyn Home, encoding: Encoding) -> Result<(), ArenaFull> {
+    let elements = home.view().sequence(0, O::WIDTH).packed().unwrap_or_default().to_vec();
+    let owner = home.owner();
+    let (heap, hasher) = home.heap_and_hasher();
+    let root = tree::build::<O>(heap, hasher, owner, &elements)?;
+    home.replace(encoding, &root.to_bytes())
+}

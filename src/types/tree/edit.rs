@@ -1,0 +1,320 @@
+//! Changing elements of a leaf: in place, by splitting it, or by merging it with a neighbour.
+
+use super::{
+    Order, Root, Spot,
+    node::{self, Child, ENTRY, FANOUT, Header},
+};
+use crate::{
+    arena::{ArenaFull, Offset, PAGE, ShardHeap},
+    types::packed,
+};
+use ahash::RandomState;
+use std::ops::Range;
+
+/// More pages than the nodes of one split can need, each of a class without room.
+const SPARE_PAGES: usize = 32;
+
+/// Replaces the bytes `range` of a leaf's elements by `with`: whole elements, or parts that keep
+/// their number. `more` is by how many elements the leaf grows. The spot is not true afterwards.
+pub fn splice<O: Order>(
+    heap: &mut ShardHeap,
+    hasher: &RandomState,
+    root: &mut Root,
+    spot: &Spot,
+    range: Range<usize>,
+    with: &[u8],
+    more: i64,
+) -> Result<(), ArenaFull> {
+    let header = Header::read(heap, spot.leaf).filter(|header| header.is_leaf).ok_or(ArenaFull)?;
+    let count = header.count.saturating_add_signed(more as isize);
+    let used = (header.used + with.len()).saturating_sub(range.len());
+    if used > O::LEAF && count > 1 {
+        let mut bytes = Vec::with_capacity(used);
+        bytes.extend_from_slice(&node::payload(heap, spot.leaf)[..range.start]);
+        bytes.extend_from_slice(with);
+        bytes.extend_from_slice(&node::payload(heap, spot.leaf)[range.end..]);
+        let prefer = if range.start == header.used && header.used <= O::LEAF && spot.is_last(heap) {
+            Some(range.start)
+        } else if range == (0..0) && header.used <= O::LEAF && spot.is_first() {
+            Some(with.len())
+        } else {
+            None
+        };
+        let parts = divide::<O>(hasher, &mut bytes, prefer.filter(|at| (1..used).contains(at)));
+        if parts.len() > 1 {
+            return split(heap, root, spot, &bytes, &parts);
+        }
+        // Elements of one key stay together.
+        return rewrite(heap, root, spot, 0..header.used, &bytes, count);
+    }
+    rewrite(heap, root, spot, range, with, count)?;
+    if more < 0 && used < O::LEAF / 4 {
+        shrink(heap, root, spot, O::LEAF * 3 / 4);
+    }
+    Ok(())
+}
+
+/// Makes a tree of packed elements.
+pub fn build<O: Order>(
+    heap: &mut ShardHeap,
+    hasher: &RandomState,
+    owner: u64,
+    elements: &[u8],
+) -> Result<Root, ArenaFull> {
+    let mut root = Root::create(heap, owner)?;
+    let count = packed::count(elements, O::WIDTH) as i64;
+    let spot = super::descend(heap, root, |_, _| 0);
+    splice::<O>(heap, hasher, &mut root, &spot, 0..0, elements, count).inspect_err(|_| heap.free(root.node))?;
+    Ok(root)
+}
+
+/// A run of elements that becomes a leaf.
+struct Part {
+    range: Range<usize>,
+    count: usize,
+    key: u64,
+}
+
+/// Divides elements among leaves. Loose ones are put in order first.
+fn divide<O: Order>(hasher: &RandomState, bytes: &mut Vec<u8>, prefer: Option<usize>) -> Vec<Part> {
+    if O::LOOSE {
+        let mut keyed: Vec<(u64, &[u8])> =
+            packed::elements(bytes, 0, O::WIDTH).map(|element| (O::key(hasher, &element), element.bytes)).collect();
+        keyed.sort_by_key(|(key, _)| *key);
+        let sorted: Vec<u8> = keyed.iter().flat_map(|(_, element)| element.iter().copied()).collect();
+        *bytes = sorted;
+    }
+    let leaves = bytes.len().div_ceil(O::LEAF).max(2);
+    let aim = bytes.len().div_ceil(leaves);
+    let mut parts: Vec<Part> = Vec::with_capacity(leaves + 1);
+    let mut last = 0;
+    for element in packed::elements(bytes, 0, O::WIDTH) {
+        let key = O::key(hasher, &element);
+        let begins = parts.last().is_none_or(|part| {
+            let size = part.range.len();
+            let full = match prefer.filter(|_| !O::LOOSE) {
+                Some(at) => part.range.start < at && element.at >= at,
+                None => size + element.bytes.len() / 2 >= aim,
+            };
+            (full || size + element.bytes.len() > O::LEAF) && !(O::LOOSE && key == last)
+        });
+        last = key;
+        if begins {
+            parts.push(Part { range: element.range(), count: 1, key });
+        } else if let Some(part) = parts.last_mut() {
+            part.range.end = element.end();
+            part.count += 1;
+        }
+    }
+    parts
+}
+
+/// Writes a leaf anew and mends the reference to it and the counts above.
+fn rewrite(
+    heap: &mut ShardHeap,
+    root: &mut Root,
+    spot: &Spot,
+    range: Range<usize>,
+    with: &[u8],
+    count: usize,
+) -> Result<(), ArenaFull> {
+    let before = super::leaf_len(heap, spot.leaf) as u64;
+    let at = node::splice(heap, spot.leaf, range, with, count)?;
+    refer(heap, root, &spot.path, at);
+    recount(heap, root, &spot.path, count as u64, before);
+    Ok(())
+}
+
+/// Makes the lowest node of a path refer to `at`.
+fn refer(heap: &mut ShardHeap, root: &mut Root, path: &[(Offset, usize)], at: Offset) {
+    match path.last() {
+        Some((parent, index)) => {
+            if let Some(child) = node::child(heap, *parent, *index).filter(|child| child.at != at) {
+                node::set_child(heap, *parent, *index, Child { at, ..child });
+            }
+        }
+        None => root.node = at,
+    }
+}
+
+/// Adds to the counts along a path.
+fn recount(heap: &mut ShardHeap, root: &mut Root, path: &[(Offset, usize)], now: u64, before: u64) {
+    if now == before {
+        return;
+    }
+    for (at, index) in path {
+        if let Some(child) = node::child(heap, *at, *index) {
+            let count = child.count.wrapping_add(now).wrapping_sub(before);
+            node::set_child(heap, *at, *index, Child { count, ..child });
+        }
+    }
+    root.len = root.len.wrapping_add(now).wrapping_sub(before);
+}
+
+/// Divides a leaf: the first part stays where it was, the others become its right neighbours.
+fn split(heap: &mut ShardHeap, root: &mut Root, spot: &Spot, bytes: &[u8], parts: &[Part]) -> Result<(), ArenaFull> {
+    let owner = Header::read(heap, root.node).map_or(0, |header| header.parent);
+    // A split that began must not stop halfway for want of a node.
+    if !heap.has_spare(SPARE_PAGES + bytes.len() / PAGE) {
+        return Err(ArenaFull);
+    }
+    let mut others = Vec::with_capacity(parts.len() - 1);
+    for part in &parts[1..] {
+        let header = Header { is_leaf: true, is_root: false, count: part.count, used: part.range.len(), parent: 0 };
+        let at = node::create(heap, header, &bytes[part.range.clone()])?;
+        others.push(Child { key: part.key, at, count: part.count as u64 });
+    }
+    let used = node::payload(heap, spot.leaf).len();
+    rewrite(heap, root, spot, 0..used, &bytes[parts[0].range.clone()], parts[0].count)?;
+    let mut spot = spot.clone();
+    if spot.path.is_empty() {
+        spot.leaf = root.node;
+    }
+    insert_children(heap, root, &spot.path, others, owner)
+}
+
+/// Inserts children after the one that the path's lowest node took; splits nodes upwards.
+fn insert_children(
+    heap: &mut ShardHeap,
+    root: &mut Root,
+    path: &[(Offset, usize)],
+    new: Vec<Child>,
+    owner: u64,
+) -> Result<(), ArenaFull> {
+    let more: u64 = new.iter().map(|child| child.count).sum();
+    let Some(((at, index), above)) = path.split_last() else {
+        return raise(heap, root, new, owner);
+    };
+    let (at, index) = (*at, *index);
+    let fan = node::fan(heap, at);
+    // Above here the counts grow now; this node's own entries are new.
+    recount(heap, root, above, more, 0);
+    let bytes: Vec<u8> = new.iter().flat_map(Child::bytes).collect();
+    if fan + new.len() <= FANOUT {
+        let start = (index + 1) * ENTRY;
+        let to = node::splice(heap, at, start..start, &bytes, fan + new.len())?;
+        refer(heap, root, above, to);
+        new.iter().for_each(|child| node::set_parent(heap, child.at, to.bytes()));
+        return Ok(());
+    }
+    let mut all: Vec<Child> = node::children(heap, at).collect();
+    all.splice(index + 1..index + 1, new);
+    // Growth at the end leaves full nodes behind.
+    let piece =
+        if index + 1 >= fan { FANOUT - FANOUT / 8 } else { all.len().div_ceil(all.len().div_ceil(FANOUT).max(2)) };
+    let mut siblings = Vec::new();
+    for children in all[piece..].chunks(piece) {
+        let to = create_inner(heap, children)?;
+        let count = children.iter().map(|child| child.count).sum();
+        siblings.push(Child { key: children[0].key, at: to, count });
+    }
+    let moved: u64 = siblings.iter().map(|child| child.count).sum();
+    let kept: Vec<u8> = all[..piece].iter().flat_map(Child::bytes).collect();
+    let to = node::splice(heap, at, 0..fan * ENTRY, &kept, piece)?;
+    refer(heap, root, above, to);
+    node::adopt_children(heap, to);
+    // What moved to the siblings is counted there.
+    recount(heap, root, above, 0, moved);
+    insert_children(heap, root, above, siblings, owner)
+}
+
+/// Puts a new root above the old one and its new right siblings.
+fn raise(heap: &mut ShardHeap, root: &mut Root, new: Vec<Child>, owner: u64) -> Result<(), ArenaFull> {
+    let more: u64 = new.iter().map(|child| child.count).sum();
+    let mut all = vec![Child { key: 0, at: root.node, count: root.len }];
+    all.extend(new);
+    root.len += more;
+    // So many leaves at once that one node does not hold them: levels are added until one does.
+    while all.len() > FANOUT {
+        let mut level = Vec::new();
+        for children in all.chunks(FANOUT - FANOUT / 8) {
+            let count = children.iter().map(|child| child.count).sum();
+            level.push(Child { key: children[0].key, at: create_inner(heap, children)?, count });
+        }
+        all = level;
+    }
+    root.node = create_inner(heap, &all)?;
+    node::make_root(heap, root.node, owner);
+    Ok(())
+}
+
+fn create_inner(heap: &mut ShardHeap, children: &[Child]) -> Result<Offset, ArenaFull> {
+    let bytes: Vec<u8> = children.iter().flat_map(Child::bytes).collect();
+    let header = Header { is_leaf: false, is_root: false, count: children.len(), used: bytes.len(), parent: 0 };
+    let at = node::create(heap, header, &bytes)?;
+    node::adopt_children(heap, at);
+    Ok(at)
+}
+
+/// A leaf has become small: it is dropped when empty, or merged with a neighbour if both fit
+/// `most` bytes. Memory being short is no reason to fail: a small leaf may stay.
+fn shrink(heap: &mut ShardHeap, root: &mut Root, spot: &Spot, most: usize) {
+    let mut path = spot.path.clone();
+    let mut most = most;
+    while let Some((parent, index)) = path.pop() {
+        let Some(child) = node::child(heap, parent, index) else { break };
+        let used = node::payload(heap, child.at).len();
+        if used == 0 {
+            heap.free(child.at);
+            drop_child(heap, root, &path, parent, index);
+        } else if let Some(left) = (index.saturating_sub(1)..=index).rev().find(|left| {
+            let size = |index| node::child(heap, parent, index).map(|child| node::payload(heap, child.at).len());
+            size(*left).zip(size(left + 1)).is_some_and(|(a, b)| a + b <= most)
+        }) {
+            merge(heap, root, &path, parent, left);
+        } else {
+            break;
+        }
+        let fan = path.last().map_or(node::fan(heap, root.node), |(above, index)| {
+            node::child(heap, *above, *index).map_or(0, |child| node::fan(heap, child.at))
+        });
+        if fan >= FANOUT / 4 {
+            break;
+        }
+        most = FANOUT * ENTRY * 3 / 4;
+    }
+    lower(heap, root);
+}
+
+/// Appends the child after `left` to it.
+fn merge(heap: &mut ShardHeap, root: &mut Root, above: &[(Offset, usize)], parent: Offset, left: usize) {
+    let (Some(first), Some(second)) = (node::child(heap, parent, left), node::child(heap, parent, left + 1)) else {
+        return;
+    };
+    let mut bytes = node::payload(heap, second.at).to_vec();
+    let (Some(a), Some(b)) = (Header::read(heap, first.at), Header::read(heap, second.at)) else { return };
+    if !b.is_leaf && bytes.len() >= 8 {
+        // A first child's own bound is not looked at where it is; from here on it is.
+        bytes[..8].copy_from_slice(&second.key.to_le_bytes());
+    }
+    let Ok(at) = node::splice(heap, first.at, a.used..a.used, &bytes, a.count + b.count) else { return };
+    if !b.is_leaf {
+        node::adopt_children(heap, at);
+    }
+    node::set_child(heap, parent, left, Child { at, count: first.count + second.count, ..first });
+    heap.free(second.at);
+    drop_child(heap, root, above, parent, left + 1);
+}
+
+/// Removes a child's entry; the counts above stay as they are.
+fn drop_child(heap: &mut ShardHeap, root: &mut Root, above: &[(Offset, usize)], parent: Offset, index: usize) {
+    let fan = node::fan(heap, parent);
+    // Shrinking in place needs no memory; a move that finds none leaves the node where it is.
+    if let Ok(to) = node::splice(heap, parent, index * ENTRY..(index + 1) * ENTRY, &[], fan.saturating_sub(1)) {
+        refer(heap, root, above, to);
+    }
+}
+
+/// A root of a single child gives way to it.
+pub(super) fn lower(heap: &mut ShardHeap, root: &mut Root) {
+    while let (1, Some(child)) = (node::fan(heap, root.node), node::child(heap, root.node, 0)) {
+        let owner = Header::read(heap, root.node).map_or(0, |header| header.parent);
+        heap.free(root.node);
+        root.node = child.at;
+        node::make_root(heap, child.at, owner);
+    }
+    // Nothing is left: an empty leaf.
+    if let Some(header) = Header::read(heap, root.node).filter(|header| header.count == 0) {
+        Header { is_leaf: true, ..header }.write(heap, root.node);
+    }
+}

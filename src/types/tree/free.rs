@@ -1,0 +1,46 @@
+//! Freeing trees in bounded steps.
+//!
+//! What is doomed is a chain through the nodes' `parent` fields, its head kept by the heap: a
+//! snapshot contains it, so nothing is lost to a restart in between.
+
+use super::node::{self, Header};
+use crate::arena::{Offset, ShardHeap};
+
+/// Gives a node and all below it up. A leaf is freed at once, anything larger step by step.
+pub fn doom(heap: &mut ShardHeap, at: Offset) {
+    match Header::read(heap, at) {
+        Some(header) if header.is_leaf => heap.free(at),
+        Some(header) => {
+            let next = heap.doomed().bytes();
+            Header { parent: next, is_root: false, ..header }.write(heap, at);
+            heap.set_doomed(at);
+        }
+        None => {}
+    }
+}
+
+/// Frees up to `most` nodes of what is doomed; answers whether anything is left.
+pub fn free_some(heap: &mut ShardHeap, most: usize) -> bool {
+    for _ in 0..most {
+        let at = heap.doomed();
+        if at.is_null() {
+            return false;
+        }
+        let Some(header) = Header::read(heap, at).filter(|header| !header.is_leaf) else {
+            // Lost with a damaged page: what hung on it stays where it is.
+            heap.set_doomed(Offset::NULL);
+            return false;
+        };
+        let Some(last) = header.count.checked_sub(1) else {
+            heap.set_doomed(Offset::from_bytes(header.parent));
+            heap.free(at);
+            continue;
+        };
+        let child = node::child(heap, at, last);
+        Header { count: last, used: last * node::ENTRY, ..header }.write(heap, at);
+        if let Some(child) = child {
+            doom(heap, child.at);
+        }
+    }
+    !heap.doomed().is_null()
+}

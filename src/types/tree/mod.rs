@@ -1,0 +1,285 @@
+//! The one tree behind every large collection: leaves of packed elements, inner nodes that count
+//! what lies below each child. (A counted B+ tree: Comer, "The Ubiquitous B-Tree", 1979.)
+//!
+//! ```text
+//! list     by position; keys are not used
+//! hash,set by the hash of the field; a leaf's elements lie as they came, a split puts them in order
+//! zset     by (score, member): a node's key is the score's bits, ties are told by the first element
+//! stream   by ID likewise
+//! ```
+//!
+//! Every step is O(log n): element by key, element by rank, rank of an element, next and previous
+//! leaf. A change copies at most one leaf, or a few nodes when one splits or two merge. What is cut
+//! off as a whole goes to the heap's list of doomed nodes and is freed in bounded steps
+//! ([`free_some`]).
+
+mod edit;
+mod free;
+mod node;
+mod relocate;
+mod remove;
+#[cfg(test)]
+mod tests;
+
+pub use edit::{build, splice};
+pub use free::{doom, free_some};
+pub use node::{TAG_INNER, TAG_LEAF, payload};
+pub use relocate::{Heaps, Moved, copy, relocate, set_owner};
+pub use remove::remove_ranks;
+
+use super::packed::Element;
+use crate::arena::{ArenaFull, Offset, ShardHeap};
+use ahash::RandomState;
+use node::Header;
+use smallvec::SmallVec;
+
+/// How a tree's elements are made and ordered.
+pub trait Order {
+    /// Bytes of a leaf's elements, at most; a single larger element has a leaf to itself.
+    const LEAF: usize;
+    /// Packed entries of one element.
+    const WIDTH: usize;
+    /// The elements of a leaf lie as they came; a split puts them in order of their keys.
+    const LOOSE: bool = false;
+    /// The element's key: what is compared first. Constant for trees by position.
+    fn key(hasher: &RandomState, element: &Element<'_>) -> u64;
+}
+
+/// What refers to a tree: part of the value in its owner's item.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Root {
+    pub node: Offset,
+    /// Elements in all.
+    pub len: u64,
+}
+
+impl Root {
+    /// Bytes of a root in a value.
+    pub const BYTES: usize = 16;
+    /// A tree that is not there.
+    pub const NONE: Root = Root { node: Offset::NULL, len: 0 };
+
+    pub fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..8].copy_from_slice(&self.node.bytes().to_le_bytes());
+        bytes[8..].copy_from_slice(&self.len.to_le_bytes());
+        bytes
+    }
+
+    /// Root number `index` of a value.
+    pub fn read(value: &[u8], index: usize) -> Option<Root> {
+        let bytes = value.get(index * Self::BYTES..(index + 1) * Self::BYTES)?;
+        let word = |at: usize| Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+        Some(Root { node: Offset::from_bytes(word(0)?), len: word(8)? })
+    }
+
+    /// A tree of one empty leaf.
+    pub fn create(heap: &mut ShardHeap, owner: u64) -> Result<Root, ArenaFull> {
+        let header = Header { is_leaf: true, is_root: true, count: 0, used: 0, parent: owner };
+        Ok(Root { node: node::create(heap, header, &[])?, len: 0 })
+    }
+}
+
+/// The way to a leaf. True until the tree changes.
+#[derive(Clone, Debug)]
+pub struct Spot {
+    /// From the root down: a node, and the number of the child that was taken.
+    path: SmallVec<[(Offset, usize); 4]>,
+    pub leaf: Offset,
+    /// The rank of the leaf's first element.
+    pub rank: u64,
+}
+
+impl Spot {
+    /// The only place of a collection that is no tree.
+    pub(super) fn packed() -> Spot {
+        Spot { path: SmallVec::new(), leaf: Offset::NULL, rank: 0 }
+    }
+
+    /// Whether no leaf comes before this one.
+    fn is_first(&self) -> bool {
+        self.path.iter().all(|(_, child)| *child == 0)
+    }
+
+    /// Whether no leaf comes after this one.
+    fn is_last(&self, heap: &ShardHeap) -> bool {
+        self.path.iter().all(|(at, child)| child + 1 >= node::fan(heap, *at))
+    }
+}
+
+/// Nodes on the way from a root to a leaf, at most: more than any tree of 2^64 elements has. A
+/// damaged tree cannot lead round in a circle.
+const DEPTH_MAX: usize = 16;
+
+/// Follows the children that `choose` names, from the root to a leaf.
+fn descend(heap: &ShardHeap, root: Root, mut choose: impl FnMut(Offset, usize) -> usize) -> Spot {
+    let mut spot = Spot { path: SmallVec::new(), leaf: root.node, rank: 0 };
+    go_down(heap, &mut spot, &mut choose);
+    spot
+}
+
+fn go_down(heap: &ShardHeap, spot: &mut Spot, choose: &mut impl FnMut(Offset, usize) -> usize) {
+    while spot.path.len() < DEPTH_MAX {
+        let (at, fan) = (spot.leaf, node::fan(heap, spot.leaf));
+        if fan == 0 {
+            return;
+        }
+        let index = choose(at, fan).min(fan - 1);
+        spot.rank += node::children(heap, at).take(index).map(|child| child.count).sum::<u64>();
+        spot.path.push((at, index));
+        spot.leaf = node::child(heap, at, index).map_or(Offset::NULL, |child| child.at);
+    }
+}
+
+/// The leaf that holds the element of this rank; the last leaf when there are not so many.
+pub fn leaf_by_rank(heap: &ShardHeap, root: Root, rank: u64) -> Spot {
+    let mut left = rank;
+    descend(heap, root, |at, fan| {
+        for (index, child) in node::children(heap, at).enumerate() {
+            if left < child.count {
+                return index;
+            }
+            if index + 1 < fan {
+                left -= child.count;
+            }
+        }
+        fan - 1
+    })
+}
+
+/// The leaf in which an element belongs, where `reaches(key, child)` says whether it comes at or after
+/// the first element below a child, which has that key or a greater one.
+pub fn leaf_by(heap: &ShardHeap, root: Root, mut reaches: impl FnMut(u64, Offset) -> bool) -> Spot {
+    descend(heap, root, |at, fan| {
+        let (mut low, mut high) = (1, fan);
+        while low < high {
+            let middle = (low + high) / 2;
+            let reached = node::child(heap, at, middle).is_some_and(|child| reaches(child.key, child.at));
+            if reached { low = middle + 1 } else { high = middle }
+        }
+        low - 1
+    })
+}
+
+/// The leaf in which elements of this key belong; of trees whose keys are their whole order.
+pub fn leaf_by_key(heap: &ShardHeap, root: Root, key: u64) -> Spot {
+    leaf_by(heap, root, |bound, _| bound <= key)
+}
+
+/// The first leaf below a node.
+pub fn first_leaf(heap: &ShardHeap, node: Offset) -> Offset {
+    descend(heap, Root { node, len: 0 }, |_, _| 0).leaf
+}
+
+/// The least key that belongs into the leaf after this one; `None` at the last.
+pub fn next_bound(heap: &ShardHeap, spot: &Spot) -> Option<u64> {
+    let (at, index) = spot.path.iter().rev().find(|(at, index)| index + 1 < node::fan(heap, *at))?;
+    node::child(heap, *at, index + 1).map(|child| child.key)
+}
+
+/// How many elements a leaf holds.
+pub fn leaf_len(heap: &ShardHeap, leaf: Offset) -> usize {
+    Header::read(heap, leaf).map_or(0, |header| if header.is_leaf { header.count } else { 0 })
+}
+
+/// Moves on to the next leaf; false at the last.
+pub fn next_leaf(heap: &ShardHeap, spot: &mut Spot) -> bool {
+    let Some(level) = spot.path.iter().rposition(|(at, index)| index + 1 < node::fan(heap, *at)) else { return false };
+    let rank = spot.rank + leaf_len(heap, spot.leaf) as u64;
+    turn(heap, spot, level, spot.path[level].1 + 1, &mut |_, _| 0);
+    spot.rank = rank;
+    true
+}
+
+/// Moves back to the leaf before; false at the first.
+pub fn previous_leaf(heap: &ShardHeap, spot: &mut Spot) -> bool {
+    let Some(level) = spot.path.iter().rposition(|(_, index)| *index > 0) else { return false };
+    let rank = spot.rank;
+    turn(heap, spot, level, spot.path[level].1 - 1, &mut |_, fan| fan - 1);
+    spot.rank = rank.saturating_sub(leaf_len(heap, spot.leaf) as u64);
+    true
+}
+
+/// Takes another child at one level of the path, and goes down from there.
+fn turn(
+    heap: &ShardHeap,
+    spot: &mut Spot,
+    level: usize,
+    index: usize,
+    choose: &mut impl FnMut(Offset, usize) -> usize,
+) {
+    let at = spot.path[level].0;
+    spot.path.truncate(level);
+    spot.path.push((at, index));
+    spot.leaf = node::child(heap, at, index).map_or(Offset::NULL, |child| child.at);
+    go_down(heap, spot, choose);
+}
+
+/// Bytes of memory that the nodes take; after `most` leaves, the rest is taken to be like those.
+pub fn memory(heap: &ShardHeap, root: Root, most: usize) -> u64 {
+    if root.node.is_null() {
+        return 0;
+    }
+    let mut spot = descend(heap, root, |_, _| 0);
+    let (mut bytes, mut elements, mut leaves) = (0u64, 0u64, 0);
+    loop {
+        bytes += heap.span(spot.leaf) as u64;
+        elements += leaf_len(heap, spot.leaf) as u64;
+        leaves += 1;
+        if leaves >= most.max(1) || !next_leaf(heap, &mut spot) {
+            break;
+        }
+    }
+    if elements < root.len && elements > 0 {
+        bytes = (bytes as u128 * root.len as u128 / elements as u128) as u64;
+    }
+    // An inner node's entry for each leaf, and its share of those above.
+    bytes + node::ENTRY as u64 * (root.len * leaves as u64).checked_div(elements).unwrap_or(0)
+}
+
+/// Checks the whole tree: references back, counts, bounds; `check` is called with each leaf in
+/// order. Answers what is wrong first.
+pub fn check(heap: &ShardHeap, root: Root, leaf: &mut dyn FnMut(&[u8]) -> Result<(), String>) -> Result<(), String> {
+    let header = Header::read(heap, root.node).ok_or("the root is no node")?;
+    if !header.is_root {
+        return Err("the root does not say so".into());
+    }
+    let len = check_node(heap, root.node, 0, leaf)?;
+    if len == root.len { Ok(()) } else { Err(format!("the root counts {}, there are {len}", root.len)) }
+}
+
+fn check_node(
+    heap: &ShardHeap,
+    at: Offset,
+    depth: usize,
+    leaf: &mut dyn FnMut(&[u8]) -> Result<(), String>,
+) -> Result<u64, String> {
+    let header = Header::read(heap, at).ok_or_else(|| format!("{at:?} is no node"))?;
+    if header.is_leaf {
+        leaf(payload(heap, at))?;
+        return Ok(header.count as u64);
+    }
+    if depth > DEPTH_MAX || header.count == 0 {
+        return Err(format!("{at:?}: {} children at depth {depth}", header.count));
+    }
+    let mut sum = 0;
+    let mut last = 0;
+    for (index, child) in node::children(heap, at).enumerate() {
+        let below = Header::read(heap, child.at).ok_or_else(|| format!("{at:?}: child {index} is no node"))?;
+        if below.is_root || below.parent != at.bytes() {
+            return Err(format!("{at:?}: child {index} does not lead back"));
+        }
+        if index > 0 && child.key < last {
+            return Err(format!("{at:?}: the bound of child {index} is smaller than the one before"));
+        }
+        if index > 0 {
+            last = child.key;
+        }
+        let count = check_node(heap, child.at, depth + 1, leaf)?;
+        if count != child.count {
+            return Err(format!("{at:?}: child {index} holds {count}, not {}", child.count));
+        }
+        sum += count;
+    }
+    Ok(sum)
+}

@@ -1,0 +1,214 @@
+//! The nodes of a tree, as they lie in the arena.
+//!
+//! ```text
+//! u8 tag: 0xF1 leaf, 0xF2 inner · u8 flags: 1 root · u16 elements (leaf) or children (inner)
+//! u32 bytes used after this header · u64 parent's offset; of a root, the hash of its owner's key
+//! leaf:  packed elements
+//! inner: per child { u64 lower bound of its keys · u64 offset · u64 elements below it }
+//! ```
+//!
+//! A node is referred to from exactly one place: its parent's entry, or the value in the owner's
+//! item. The field `parent` leads back there, so that a node can be moved by itself.
+
+use crate::arena::{ArenaFull, Offset, ShardHeap};
+
+pub const TAG_LEAF: u8 = 0xF1;
+pub const TAG_INNER: u8 = 0xF2;
+const ROOT: u8 = 1;
+/// Bytes of a node's header.
+pub const HEADER: usize = 16;
+/// Bytes of a child's entry.
+pub const ENTRY: usize = 24;
+/// Children of an inner node, at most: such a node fits 4 KiB.
+pub const FANOUT: usize = 128;
+
+/// A node's header.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Header {
+    pub is_leaf: bool,
+    pub is_root: bool,
+    pub count: usize,
+    pub used: usize,
+    pub parent: u64,
+}
+
+impl Header {
+    #[inline]
+    pub fn read(heap: &ShardHeap, at: Offset) -> Option<Header> {
+        let chunk = heap.chunk(at);
+        let head = chunk.first_chunk::<HEADER>()?;
+        let is_leaf = match head[0] {
+            TAG_LEAF => true,
+            TAG_INNER => false,
+            _ => return None,
+        };
+        let used = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+        let parent = u64::from_le_bytes(*head[8..].first_chunk()?);
+        let count = u16::from_le_bytes([head[2], head[3]]) as usize;
+        (HEADER + used <= chunk.len() && (is_leaf || count * ENTRY == used)).then_some(Header {
+            is_leaf,
+            is_root: head[1] & ROOT != 0,
+            count,
+            used,
+            parent,
+        })
+    }
+
+    fn bytes(&self) -> [u8; HEADER] {
+        let mut head = [0; HEADER];
+        head[0] = if self.is_leaf { TAG_LEAF } else { TAG_INNER };
+        head[1] = if self.is_root { ROOT } else { 0 };
+        head[2..4].copy_from_slice(&(self.count as u16).to_le_bytes());
+        head[4..8].copy_from_slice(&(self.used as u32).to_le_bytes());
+        head[8..].copy_from_slice(&self.parent.to_le_bytes());
+        head
+    }
+
+    pub fn write(&self, heap: &mut ShardHeap, at: Offset) {
+        heap.range_mut(at, 0..HEADER).copy_from_slice(&self.bytes());
+    }
+}
+
+/// An inner node's entry for one child.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Child {
+    /// No element below has a smaller key. Of a node's first child it is not looked at: what is
+    /// smaller than all goes there.
+    pub key: u64,
+    pub at: Offset,
+    /// Elements below it.
+    pub count: u64,
+}
+
+impl Child {
+    pub fn bytes(&self) -> [u8; ENTRY] {
+        let mut bytes = [0; ENTRY];
+        bytes[..8].copy_from_slice(&self.key.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.at.bytes().to_le_bytes());
+        bytes[16..].copy_from_slice(&self.count.to_le_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Child> {
+        let word = |at: usize| Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+        Some(Child { key: word(0)?, at: Offset::from_bytes(word(8)?), count: word(16)? })
+    }
+}
+
+/// What follows the header: packed elements, or children.
+#[inline]
+pub fn payload(heap: &ShardHeap, at: Offset) -> &[u8] {
+    match Header::read(heap, at) {
+        Some(header) => &heap.chunk(at)[HEADER..HEADER + header.used],
+        None => &[],
+    }
+}
+
+/// Child number `index` of an inner node.
+#[inline]
+pub fn child(heap: &ShardHeap, at: Offset, index: usize) -> Option<Child> {
+    Child::from_bytes(payload(heap, at).get(index * ENTRY..(index + 1) * ENTRY)?)
+}
+
+/// All children of an inner node.
+pub fn children(heap: &ShardHeap, at: Offset) -> impl DoubleEndedIterator<Item = Child> + ExactSizeIterator + '_ {
+    let bytes = match Header::read(heap, at) {
+        Some(header) if !header.is_leaf => payload(heap, at),
+        _ => &[],
+    };
+    bytes
+        .chunks_exact(ENTRY)
+        .map(|bytes| Child::from_bytes(bytes).unwrap_or(Child { key: 0, at: Offset::NULL, count: 0 }))
+}
+
+/// How many children an inner node has; 0 for a leaf.
+pub fn fan(heap: &ShardHeap, at: Offset) -> usize {
+    Header::read(heap, at).map_or(0, |header| if header.is_leaf { 0 } else { header.count })
+}
+
+/// Changes the entry of child `index`.
+pub fn set_child(heap: &mut ShardHeap, at: Offset, index: usize, child: Child) {
+    if index < fan(heap, at) {
+        let start = HEADER + index * ENTRY;
+        heap.range_mut(at, start..start + ENTRY).copy_from_slice(&child.bytes());
+    }
+}
+
+/// Allocates a node with this content.
+pub fn create(heap: &mut ShardHeap, header: Header, payload: &[u8]) -> Result<Offset, ArenaFull> {
+    debug_assert_eq!(header.used, payload.len());
+    let at = heap.alloc(room_for(HEADER + payload.len()))?;
+    header.write(heap, at);
+    heap.range_mut(at, HEADER..HEADER + payload.len()).copy_from_slice(payload);
+    Ok(at)
+}
+
+/// What is asked for a node of so many bytes: a little more, so that not every insertion moves it.
+fn room_for(bytes: usize) -> usize {
+    if bytes >= 256 && bytes < 4096 { (bytes + bytes / 16).min(4096) } else { bytes }
+}
+
+/// Replaces `range` of a node's payload by `with`, in place if there is room. Answers where the
+/// node is now; the caller mends the reference to it.
+pub fn splice(
+    heap: &mut ShardHeap,
+    at: Offset,
+    range: std::ops::Range<usize>,
+    with: &[u8],
+    count: usize,
+) -> Result<Offset, ArenaFull> {
+    let Some(old) = Header::read(heap, at) else { return Err(ArenaFull) };
+    let range = range.start.min(old.used)..range.end.min(old.used).max(range.start.min(old.used));
+    let used = old.used - range.len() + with.len();
+    let header = Header { count, used, ..old };
+    let (span, needed) = (heap.span(at), HEADER + used);
+    if needed <= span && (needed * 2 > span || span <= 64) {
+        let shift = range.start + with.len();
+        let tail = old.used - range.end;
+        if with.len() == range.len() {
+            heap.range_mut(at, HEADER + range.start..HEADER + range.end).copy_from_slice(with);
+        } else {
+            let from = HEADER + range.start;
+            let bytes = heap.range_mut(at, from..HEADER + used.max(old.used));
+            bytes.copy_within(range.len()..range.len() + tail, with.len());
+            bytes[..with.len()].copy_from_slice(with);
+            debug_assert_eq!(shift + tail, used);
+        }
+        header.write(heap, at);
+        return Ok(at);
+    }
+    let to = heap.alloc(room_for(needed))?;
+    header.write(heap, to);
+    heap.copy(at, HEADER, to, HEADER, range.start);
+    heap.range_mut(to, HEADER + range.start..HEADER + range.start + with.len()).copy_from_slice(with);
+    heap.copy(at, HEADER + range.end, to, HEADER + range.start + with.len(), old.used - range.end);
+    heap.free(at);
+    if !header.is_leaf {
+        adopt_children(heap, to);
+    }
+    Ok(to)
+}
+
+/// Tells the children of an inner node where it is.
+pub fn adopt_children(heap: &mut ShardHeap, at: Offset) {
+    for index in 0..fan(heap, at) {
+        if let Some(child) = child(heap, at, index) {
+            set_parent(heap, child.at, at.bytes());
+        }
+    }
+}
+
+pub fn set_parent(heap: &mut ShardHeap, at: Offset, parent: u64) {
+    if let Some(header) = Header::read(heap, at)
+        && (header.parent != parent || header.is_root)
+    {
+        Header { parent, is_root: false, ..header }.write(heap, at);
+    }
+}
+
+/// Makes a node the root of a tree of `owner`.
+pub fn make_root(heap: &mut ShardHeap, at: Offset, owner: u64) {
+    if let Some(header) = Header::read(heap, at) {
+        Header { parent: owner, is_root: true, ..header }.write(heap, at);
+    }
+}
