@@ -85,7 +85,7 @@ fn bulk(reply: &mut dyn Reply, entry: &Entry<'_>) {
 }
 
 fn hset(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return Err(Error::wrong_arity("hset"));
     }
     let limits = limits(cx);

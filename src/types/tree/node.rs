@@ -145,7 +145,7 @@ pub fn create(heap: &mut ShardHeap, header: Header, payload: &[u8]) -> Result<Of
 
 /// What is asked for a node of so many bytes: a little more, so that not every insertion moves it.
 fn room_for(bytes: usize) -> usize {
-    if bytes >= 256 && bytes < 4096 { (bytes + bytes / 16).min(4096) } else { bytes }
+    if (256..4096).contains(&bytes) { (bytes + bytes / 16).min(4096) } else { bytes }
 }
 
 /// Replaces `range` of a node's payload by `with`, in place if there is room. Answers where the
