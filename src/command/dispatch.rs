@@ -4,11 +4,17 @@
 //! here allocates for a command on one key.
 
 use super::{
-    Args, Client, Command, Context, Error, Protocol, Reply, Shared, client::ReplyMode, handle::State, keys,
-    pause::Paused, slowlog, spec::Flags, table,
+    Args, Client, Command, Context, Error, Protocol, Reply, Shared,
+    client::ReplyMode,
+    command_log::{self, LogKind},
+    handle::State,
+    keys,
+    pause::Paused,
+    spec::Flags,
+    table,
 };
 use crate::{
-    config::Guard,
+    config::{Guard, Settings},
     keyspace::{KnownHash, ShardSet},
     util::clock::UnixMillis,
 };
@@ -287,6 +293,7 @@ fn locks_everything(command: &Command) -> bool {
 pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
     let command = context.command;
     let started = context.client.started();
+    let written = context.reply.written();
     let result = (command.spec.handler)(context, args);
     context.shared.publish_effects();
     let nanos = context.client.lap(started);
@@ -298,7 +305,12 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
         shared.stats.error(error.code());
         reply.error(&error.0);
     }
-    note_slow(shared, client, command, args, nanos, context.now);
+    if command.spec.flags.contains(Flags::ADMIN) {
+        // CONFIG SET holds for its own entry already.
+        client.refresh_settings();
+    }
+    let reply_bytes = reply.written().saturating_sub(written);
+    note(shared, client, command, args, (nanos, reply_bytes), context.now);
     let commands = &client.handle.commands;
     commands.store(commands.load(Relaxed) + 1, Relaxed);
     if shared.monitors.any() && !command.spec.flags.intersects(Flags::SKIP_MONITOR.union(Flags::ADMIN)) {
@@ -307,43 +319,53 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
     client.redacted.clear();
 }
 
-/// SLOWLOG and LATENCY: commands that took longer than their thresholds.
+/// COMMANDLOG and LATENCY: commands beyond their thresholds.
 #[inline]
-fn note_slow(
+fn note(
     shared: &Shared,
     client: &Client,
     command: &'static Command,
     args: &Args<'_>,
-    nanos: u64,
+    (nanos, reply_bytes): (u64, u64),
     now: UnixMillis,
 ) {
     let settings = &client.settings;
     let micros = nanos / 1000;
-    let slow = u64::try_from(settings.slowlog_log_slower_than_us).is_ok_and(|threshold| micros >= threshold);
-    let latent = settings.latency_monitor_threshold_ms != 0 && micros / 1000 >= settings.latency_monitor_threshold_ms;
-    if !slow && !latent {
-        return;
-    }
-    if slow && !command.spec.flags.contains(Flags::SKIP_SLOWLOG) {
+    let values = [micros, large_request(args, settings), reply_bytes];
+    let beyond = LogKind::ALL.map(|kind| kind.bounds(settings).0.is_some_and(|from| values[kind as usize] >= from));
+    if beyond != [false; LogKind::ALL.len()] && !command.spec.flags.contains(Flags::SKIP_SLOWLOG) {
         let words: Vec<&[u8]> = args
             .iter()
             .enumerate()
             .map(|(at, word)| if client.redacted.contains(&at) { b"(redacted)" } else { *word })
             .collect();
-        let entry = slowlog::Entry {
+        let entry = command_log::Entry {
             id: 0,
             at_seconds: now / 1000,
-            micros,
-            words: slowlog::trim(&words),
+            value: 0,
+            words: command_log::trim(&words, settings),
             peer: client.handle.peer.clone(),
             name: client.handle.names.lock().client.clone(),
         };
-        shared.slowlog.note(entry, settings.slowlog_max_len as usize);
+        for kind in LogKind::ALL.into_iter().filter(|kind| beyond[*kind as usize]) {
+            let entry = command_log::Entry { value: values[kind as usize], ..entry.clone() };
+            shared.command_log.note(kind, entry, kind.bounds(settings).1);
+        }
     }
-    if latent {
+    let threshold_ms = settings.latency_monitor_threshold_ms;
+    if threshold_ms != 0 && micros / 1000 >= threshold_ms {
         let event = if command.spec.flags.contains(Flags::FAST) { "fast-command" } else { "command" };
         shared.latency.note(event, now / 1000, micros / 1000);
     }
+}
+
+/// The size of a request if it may be one that is logged; else 0, since most are far from that.
+#[inline]
+fn large_request(args: &Args<'_>, settings: &Settings) -> u64 {
+    const HEADER_MAX: usize = 26;
+    let (Some(from), _) = LogKind::LargeRequest.bounds(settings) else { return 0 };
+    let at_most = args.iter().map(|word| word.len()).sum::<usize>() + HEADER_MAX * (args.len() + 1);
+    if (at_most as u64) < from { 0 } else { command_log::request_bytes(args) }
 }
 
 /// Answers a request that was not run. A transaction does not survive it.
@@ -409,4 +431,7 @@ impl Reply for Silent<'_> {
     fn big_number(&mut self, _: &str) {}
     fn verbatim(&mut self, _: &str, _: &[u8]) {}
     fn raw(&mut self, _: &[u8]) {}
+    fn written(&self) -> u64 {
+        0
+    }
 }

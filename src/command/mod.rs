@@ -19,7 +19,7 @@ pub mod reply;
 pub mod shared;
 pub mod latency;
 pub mod shutdown;
-pub mod slowlog;
+pub mod command_log;
 pub mod spec;
 pub mod table;
 pub mod transaction;

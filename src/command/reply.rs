@@ -38,6 +38,8 @@ pub trait Reply {
     fn verbatim(&mut self, format: &str, text: &[u8]);
     /// Bytes already encoded for this client's protocol (MULTI and MONITOR replay, tests).
     fn raw(&mut self, bytes: &[u8]);
+    /// Bytes encoded and not yet sent: what a command adds is the size of its reply.
+    fn written(&self) -> u64;
 
     fn ok(&mut self) {
         self.simple("OK");

@@ -1,8 +1,8 @@
 //! What all connections share.
 
 use super::{
-    clients::Clients, handle::State, hub::Hub, latency::LatencyMonitor, lifecycle::Lifecycle, monitors::Monitors,
-    notify, pause::Pause, reply::EncoderFactory, slowlog::Slowlog, table,
+    clients::Clients, command_log::CommandLog, handle::State, hub::Hub, latency::LatencyMonitor, lifecycle::Lifecycle,
+    monitors::Monitors, notify, pause::Pause, reply::EncoderFactory, table,
 };
 use crate::{
     config::Config,
@@ -26,7 +26,7 @@ pub struct Shared {
     pub pause: Pause,
     pub lifecycle: Lifecycle,
     pub saver: Saver,
-    pub slowlog: Slowlog,
+    pub command_log: CommandLog,
     pub latency: LatencyMonitor,
     /// When the server started.
     pub started_ms: UnixMillis,
@@ -58,7 +58,7 @@ impl Shared {
             pause: Pause::default(),
             lifecycle: Lifecycle::default(),
             saver,
-            slowlog: Slowlog::default(),
+            command_log: CommandLog::default(),
             latency: LatencyMonitor::default(),
             started_ms,
             run_id: std::iter::repeat_with(|| fastrand::digit(16)).take(40).collect(),

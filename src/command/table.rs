@@ -26,7 +26,7 @@ pub static FAMILIES: &[&[Spec]] = &[
     persistence::COMMANDS,
     pubsub::COMMANDS,
     server::COMMANDS,
-    slowlog::COMMANDS,
+    command_log::COMMANDS,
     string::COMMANDS,
     transactions::COMMANDS,
 ];

@@ -169,6 +169,10 @@ impl Reply for Encoder {
     fn raw(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }
+
+    fn written(&self) -> u64 {
+        self.out.len() as u64
+    }
 }
 
 impl ReplyBuffer for Encoder {

@@ -12,7 +12,7 @@ pub mod hyperloglog;
 pub mod info;
 pub mod keys;
 pub mod latency;
-pub mod slowlog;
+pub mod command_log;
 pub mod string;
 pub mod persistence;
 pub mod client;

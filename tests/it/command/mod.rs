@@ -3,6 +3,7 @@
 mod bitmap;
 mod config;
 mod client;
+mod command_log;
 mod connection;
 mod dump;
 mod expire;

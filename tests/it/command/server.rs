@@ -359,34 +359,6 @@ fn saving() {
 }
 
 #[test]
-fn slowlog() {
-    check(
-        r#"
-        > CONFIG SET slowlog-log-slower-than -1
-        OK
-        > SLOWLOG RESET
-        OK
-        > SLOWLOG LEN
-        (integer) 0
-        > SLOWLOG GET
-        (empty array)
-        > SLOWLOG GET 10
-        (empty array)
-        > SLOWLOG GET -1
-        (empty array)
-        > SLOWLOG GET -2
-        (error) ERR count should be greater than or equal to -1
-        > SLOWLOG GET abc
-        (error) ERR count should be greater than or equal to -1
-        > SLOWLOG FOO
-        (error) ERR unknown subcommand 'FOO'. Try SLOWLOG HELP.
-        > CONFIG SET slowlog-log-slower-than 10000
-        OK
-        "#,
-    );
-}
-
-#[test]
 fn latency() {
     check(
         r#"
