@@ -37,6 +37,8 @@ pub struct Client {
     pub reply_mode: ReplyMode,
     /// CLIENT NO-TOUCH: its reads do not count as use.
     pub no_touch: bool,
+    /// CLIENT IMPORT-SOURCE: in `import-mode`, no key has expired for it.
+    pub import_source: bool,
     /// A handler sets this to have the connection closed after its reply.
     pub closing: bool,
     /// A handler sets this to have the connection wait.
@@ -120,6 +122,7 @@ impl Client {
             worker,
             reply_mode: ReplyMode::On,
             no_touch: false,
+            import_source: false,
             closing: false,
             block: None,
             blocked: false,

@@ -184,6 +184,7 @@ fn write_flags(out: &mut String, client: &ClientHandle) {
         (State::UNIX_SOCKET, 'U'),
         (State::NO_EVICT, 'e'),
         (State::NO_TOUCH, 'T'),
+        (State::IMPORT_SOURCE, 'I'),
     ];
     let before = out.len();
     let state = client.state();

@@ -83,7 +83,7 @@ fn admit(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn 
             return Flow::Continue;
         }
     };
-    client.handle.last_command.store(command.id as u32 + 1, Relaxed);
+    client.handle.last_command.store(command.counts_as as u32 + 1, Relaxed);
     let flags = effective_flags(client, command);
     let (mut set, mut known) = (ShardSet::NONE, None);
     let admitted = check_client(client, command).and_then(|()| {
@@ -233,6 +233,9 @@ fn run(
     if client.no_touch {
         keys.set_no_touch(true);
     }
+    if client.import_source && client.settings.import_mode {
+        keys.show_expired();
+    }
     let mut context = Context { shared, client, reply, keys, now, command, spec: command.spec };
     call(&mut context, args);
     drop(context);
@@ -298,7 +301,7 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
     context.shared.publish_effects();
     let nanos = context.client.lap(started);
     let Context { shared, client, reply, .. } = context;
-    let counters = shared.stats.worker(client.worker).command(command.id);
+    let counters = shared.stats.worker(client.worker).command(command.counts_as);
     counters.called(nanos, client.settings.latency_tracking);
     if let Err(error) = result {
         counters.failed.add(1);
@@ -378,7 +381,7 @@ fn refuse(
     now: UnixMillis,
 ) {
     if let Some(command) = command {
-        shared.stats.worker(client.worker).command(command.id).rejected.add(1);
+        shared.stats.worker(client.worker).command(command.counts_as).rejected.add(1);
     }
     if let Some(transaction) = &mut client.transaction {
         transaction.failed = true;

@@ -26,6 +26,7 @@ bitflags::bitflags! {
         const UNIX_SOCKET = 1 << 6;
         const NO_EVICT = 1 << 7;
         const NO_TOUCH = 1 << 8;
+        const IMPORT_SOURCE = 1 << 9;
     }
 }
 

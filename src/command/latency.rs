@@ -18,6 +18,9 @@ pub struct Event {
     pub spikes: VecDeque<Spike>,
     /// The worst since the last reset.
     pub max_ms: u64,
+    /// All since then together, and how many they were.
+    pub sum_ms: u64,
+    pub count: u64,
 }
 
 #[derive(Default)]
@@ -28,6 +31,8 @@ impl LatencyMonitor {
         let mut events = self.0.lock();
         let event = events.entry(event).or_default();
         event.max_ms = event.max_ms.max(ms);
+        event.sum_ms += ms;
+        event.count += 1;
         match event.spikes.back_mut() {
             Some(last) if last.at_seconds == at_seconds => last.ms = last.ms.max(ms),
             _ => {
@@ -64,7 +69,7 @@ mod tests {
         }
         let events = monitor.events();
         assert_eq!(events[0].1.spikes, [Spike { at_seconds: 1, ms: 9 }, Spike { at_seconds: 2, ms: 3 }]);
-        assert_eq!(events[0].1.max_ms, 9);
+        assert_eq!((events[0].1.max_ms, events[0].1.sum_ms, events[0].1.count), (9, 24, 4));
         assert_eq!(monitor.reset(&[b"nosuch"]), 0);
         assert_eq!(monitor.reset(&[]), 1);
     }

@@ -59,4 +59,10 @@ impl Context<'_> {
     pub fn redact(&mut self, argument: usize) {
         self.client.redacted.push(argument);
     }
+
+    /// Whether a time to live that ends then has ended already. In `import-mode` none has: the
+    /// server that is imported from says so.
+    pub fn has_passed(&self, at: UnixMillis) -> bool {
+        at <= self.now && !self.client.settings.import_mode
+    }
 }

@@ -41,6 +41,7 @@ impl Shared {
         let saver = Saver::new(started_ms);
         saver.forget_changes(&keyspace);
         notify::want(keyspace.effects(), &config.current());
+        keyspace.set_importing(config.current().import_mode);
         let effects = Arc::clone(keyspace.effects());
         config.on_change(Box::new(move |_, after| {
             notify::want(&effects, after);

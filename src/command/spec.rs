@@ -43,6 +43,8 @@ bitflags::bitflags! {
         const WATCHED_KEYS = 1 << 25;
         /// Ours: a health check, refused like a write while snapshots fail (PING).
         const HEALTH_CHECK = 1 << 26;
+        /// Ours: a container whose subcommands are neither shown nor counted apart (DEBUG).
+        const OPAQUE = 1 << 27;
     }
 }
 

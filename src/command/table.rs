@@ -39,6 +39,8 @@ pub struct Command {
     /// `get`, `client|setname`.
     pub full_name: String,
     pub parent: Option<usize>,
+    /// The id of the command it counts as: its own, or that of a container that does not tell its subcommands apart.
+    pub counts_as: usize,
     /// The ids of its subcommands, which follow it in the table.
     children: std::ops::Range<usize>,
 }
@@ -80,7 +82,7 @@ pub fn top_level() -> impl Iterator<Item = &'static Command> {
 pub fn lookup_full(name: &[u8]) -> Option<&'static Command> {
     match name.iter().position(|&byte| byte == b'|') {
         None => lookup(name),
-        Some(bar) => lookup(&name[..bar])?.subcommand(&name[bar + 1..]),
+        Some(bar) => lookup(&name[..bar])?.subcommand(&name[bar + 1..]).filter(|command| command.is_shown()),
     }
 }
 
@@ -94,14 +96,22 @@ pub fn resolve(args: &Args<'_>) -> Result<&'static Command, Refusal> {
         Some(word) if !command.children.is_empty() => command.subcommand(word).ok_or_else(|| Refusal {
             // An unknown subcommand counts as a refusal of nothing: the container never runs.
             command: None,
-            error: unknown_subcommand(command.spec.name, word),
+            error: if command.spec.flags.contains(Flags::OPAQUE) {
+                unknown_subcommand_or_arity(args)
+            } else {
+                unknown_subcommand(command.spec.name, word)
+            },
         })?,
         _ => command,
     };
     let arity = command.spec.arity;
     let words = i32::try_from(args.len()).unwrap_or(i32::MAX);
     if (arity > 0 && words != arity) || (arity < 0 && words < -arity) || command.is_bare_container() {
-        return Err(Refusal { command: Some(command), error: Error::wrong_arity(&command.full_name) });
+        let error = match command.is_shown() {
+            true => Error::wrong_arity(&command.full_name),
+            false => unknown_subcommand_or_arity(args),
+        };
+        return Err(Refusal { command: Some(command), error });
     }
     Ok(command)
 }
@@ -121,6 +131,15 @@ impl Command {
         &all()[self.children.clone()]
     }
 
+    /// Those that COMMAND INFO and its like show.
+    pub fn shown_subcommands(&self) -> &'static [Command] {
+        if self.spec.flags.contains(Flags::OPAQUE) { &[] } else { self.subcommands() }
+    }
+
+    pub fn is_shown(&self) -> bool {
+        self.counts_as == self.id
+    }
+
     fn is_bare_container(&self) -> bool {
         self.spec.flags.contains(Flags::CONTAINER)
     }
@@ -136,12 +155,14 @@ impl Table {
                 id: parent,
                 full_name: spec.name.to_owned(),
                 parent: None,
+                counts_as: parent,
                 children: parent + 1..parent + 1 + spec.subcommands.len(),
             });
             for sub in spec.subcommands {
                 let id = commands.len();
                 let full_name = format!("{}|{}", spec.name, sub.name);
-                commands.push(Command { spec: sub, id, full_name, parent: Some(parent), children: 0..0 });
+                let counts_as = if spec.flags.contains(Flags::OPAQUE) { parent } else { id };
+                commands.push(Command { spec: sub, id, full_name, parent: Some(parent), counts_as, children: 0..0 });
             }
         }
         let size = (commands.len() * 4).next_power_of_two();
@@ -224,6 +245,16 @@ pub fn unknown_subcommand(command: &str, word: &[u8]) -> Error {
         "ERR unknown subcommand '{}'. Try {} HELP.",
         String::from_utf8_lossy(word),
         command.to_ascii_uppercase()
+    ))
+}
+
+/// For a subcommand whose optional words are too many, and those that are not told apart.
+pub fn unknown_subcommand_or_arity(args: &Args<'_>) -> Error {
+    let word = |at: usize| args.get(at).map(|word| String::from_utf8_lossy(word)).unwrap_or_default();
+    Error::text(format!(
+        "ERR unknown subcommand or wrong number of arguments for '{:.128}'. Try {} HELP.",
+        word(1),
+        word(0).to_uppercase()
     ))
 }
 

@@ -32,6 +32,8 @@ pub struct Settings {
     pub busy_reply_threshold_ms: u64,
     pub min_replicas_to_write: u32,
     pub always_show_logo: bool,
+    /// Keys are taken over from another server, which decides when they expire.
+    pub import_mode: bool,
 
     // Security
     pub requirepass: String,
@@ -66,6 +68,9 @@ pub struct Settings {
     pub dir: PathBuf,
     pub dbfilename: String,
     pub stop_writes_on_bgsave_error: bool,
+    /// DUMP's payloads are compressed.
+    pub rdb_compression: bool,
+    pub rdb_version_check: VersionCheck,
     pub rdb_key_save_delay_us: i64,
     pub shutdown_timeout_seconds: u32,
     pub shutdown_on_sigterm: ShutdownOn,
@@ -171,6 +176,7 @@ fn blank() -> Settings {
         busy_reply_threshold_ms: 0,
         min_replicas_to_write: 0,
         always_show_logo: false,
+        import_mode: false,
         requirepass: String::new(),
         enable_protected_configs: Guard::No,
         enable_debug_command: Guard::No,
@@ -194,6 +200,8 @@ fn blank() -> Settings {
         dir: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
         dbfilename: String::new(),
         stop_writes_on_bgsave_error: false,
+        rdb_compression: false,
+        rdb_version_check: VersionCheck::Strict,
         rdb_key_save_delay_us: 0,
         shutdown_timeout_seconds: 0,
         shutdown_on_sigterm: ShutdownOn::empty(),

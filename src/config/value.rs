@@ -346,6 +346,11 @@ impl Value for Percentiles {
     }
 }
 
+choice! {
+    /// `rdb-version-check`.
+    VersionCheck { Strict = "strict", Relaxed = "relaxed" }
+}
+
 bitflags::bitflags! {
     /// `notify-keyspace-events`: which events are published, and on which channels.
     #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

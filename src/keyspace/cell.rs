@@ -61,17 +61,17 @@ impl<'k> Db<'_, 'k> {
 
     /// Whatever is stored at the key, without a trace.
     pub fn view_any(&mut self, key: &[u8]) -> Option<View<'_>> {
-        let (db, now) = (self.db, self.locked.now);
+        let (db, judged_at) = (self.db, self.locked.judged_at);
         let (shard, hash) = self.shard(key);
-        let found = shard.find_to_read(db, hash, key, now)?;
+        let found = shard.find_to_read(db, hash, key, judged_at)?;
         shard.view(&found)
     }
 
     /// A collection to be changed; `None` when there is no such key.
     pub fn cell(&mut self, key: &[u8], kind: Type) -> Result<Option<Cell<'_>>, WrongType> {
-        let (db, now) = (self.db, self.locked.now);
+        let (db, now, judged_at) = (self.db, self.locked.now, self.locked.judged_at);
         let (shard, hash) = self.shard(key);
-        let Some(found) = shard.find(db, hash, key, now) else { return Ok(None) };
+        let Some(found) = shard.find(db, hash, key, judged_at) else { return Ok(None) };
         let Some(header) = Header::read(shard.heap.chunk(found.at())) else { return Ok(None) };
         if header.kind != kind {
             return Err(WrongType);
@@ -100,9 +100,9 @@ impl<'k> Db<'_, 'k> {
         value: &[u8],
         expiry: Option<UnixMillis>,
     ) -> Result<(), OutOfMemory> {
-        let (db, now) = (self.db, self.locked.now);
+        let (db, now, judged_at) = (self.db, self.locked.now, self.locked.judged_at);
         let (shard, hash) = self.shard(key);
-        let found = shard.find(db, hash, key, now);
+        let found = shard.find(db, hash, key, judged_at);
         shard.put_value(db, hash, key, (kind, encoding), value, expiry, found, now)
     }
 }

@@ -32,6 +32,11 @@ impl<'k> Db<'_, 'k> {
         self.locked.now
     }
 
+    /// The time by which keys are judged to have expired.
+    fn judged_at(&self) -> UnixMillis {
+        self.locked.judged_at
+    }
+
     #[inline]
     pub(super) fn shard(&mut self, key: &[u8]) -> (&mut Shard, u64) {
         let hash = self.locked.hash(key);
@@ -40,9 +45,9 @@ impl<'k> Db<'_, 'k> {
 
     #[inline]
     fn find(&mut self, key: &[u8]) -> Option<(&mut Shard, u64, Found)> {
-        let (db, now) = (self.db, self.now());
+        let (db, judged_at) = (self.db, self.judged_at());
         let (shard, hash) = self.shard(key);
-        let found = shard.find(db, hash, key, now)?;
+        let found = shard.find(db, hash, key, judged_at)?;
         Some((shard, hash, found))
     }
 
@@ -50,8 +55,9 @@ impl<'k> Db<'_, 'k> {
     #[inline]
     pub fn read(&mut self, key: &[u8]) -> Option<Item<'_>> {
         let (db, now, trace) = (self.db, self.now(), !self.locked.no_touch);
+        let judged_at = self.judged_at();
         let (shard, hash) = self.shard(key);
-        let Some(found) = shard.find_to_read(db, hash, key, now) else {
+        let Some(found) = shard.find_to_read(db, hash, key, judged_at) else {
             shard.counters.misses += 1;
             shard.note_absent(EffectKind::Missed, db, key);
             return None;
@@ -65,9 +71,9 @@ impl<'k> Db<'_, 'k> {
 
     /// A look that leaves no trace (writes looking at the old value, OBJECT, TYPE, TTL).
     pub fn peek(&mut self, key: &[u8]) -> Option<Item<'_>> {
-        let (db, now) = (self.db, self.now());
+        let (db, judged_at) = (self.db, self.judged_at());
         let (shard, hash) = self.shard(key);
-        let found = shard.find_to_read(db, hash, key, now)?;
+        let found = shard.find_to_read(db, hash, key, judged_at)?;
         shard.item(&found)
     }
 
@@ -109,8 +115,9 @@ impl<'k> Db<'_, 'k> {
     fn put(&mut self, key: &[u8], content: Content<'_>, len: usize, ttl: Ttl) -> Result<(), OutOfMemory> {
         let (db, now) = (self.db, self.now());
         self.check_growth(len)?;
+        let judged_at = self.judged_at();
         let (shard, hash) = self.shard(key);
-        let found = shard.find(db, hash, key, now);
+        let found = shard.find(db, hash, key, judged_at);
         let expiry = match ttl {
             Ttl::Clear => None,
             Ttl::At(at) => Some(at),
@@ -135,8 +142,9 @@ impl<'k> Db<'_, 'k> {
             super::Value::Int(_) => 0,
         });
         self.check_growth(len.saturating_sub(old))?;
+        let judged_at = self.judged_at();
         let (shard, hash) = self.shard(key);
-        let found = shard.find(db, hash, key, now);
+        let found = shard.find(db, hash, key, judged_at);
         let (at, value_at) = shard.resize_string(db, hash, key, len, found, now)?;
         let end = range.end.min(len);
         Ok(shard.heap.range_mut(at, value_at + range.start.min(end)..value_at + end))
@@ -158,6 +166,15 @@ impl<'k> Db<'_, 'k> {
         shard.remove(db, hash, found);
         shard.counters.dirty += 1;
         true
+    }
+
+    /// Removes the key because it was given a time that has passed: counts as expired.
+    pub fn expire(&mut self, key: &[u8]) -> bool {
+        let removed = self.remove(key);
+        if removed {
+            self.shard(key).0.counters.expired += 1;
+        }
+        removed
     }
 
     /// Sets (`Some`) or removes (`None`) the time to live; false when the key is absent.
@@ -196,8 +213,9 @@ impl<'k> Db<'_, 'k> {
                 shard.detach(db, hash, from, found);
             }
         }
+        let judged_at = self.judged_at();
         let (shard, hash) = self.shard(to);
-        let found = shard.find(to_db, hash, to, now);
+        let found = shard.find(to_db, hash, to, judged_at);
         shard.put_value(to_db, hash, to, (kind, encoding), &value, expiry, found, now)?;
         Ok(true)
     }

@@ -146,6 +146,9 @@ impl Options {
     }
 }
 
+/// See [`Keyspace::settle`].
+const SETTLE_STEPS: usize = 4096;
+
 pub struct Keyspace {
     arena: Arc<Arena>,
     shards: Box<[Padded]>,
@@ -156,7 +159,10 @@ pub struct Keyspace {
     maxmemory: AtomicU64,
     policy: AtomicU8,
     active_expire: AtomicBool,
+    /// Until then nothing is removed on its own: the later of the two below.
     held_until: Arc<AtomicI64>,
+    paused_until: AtomicI64,
+    importing: AtomicBool,
     effects: Arc<Effects>,
     /// Where the next search for room begins, and the next cron step.
     next_shard: AtomicU64,
@@ -174,6 +180,9 @@ pub struct Locked<'k> {
     now: UnixMillis,
     /// CLIENT NO-TOUCH: reads leave no trace.
     no_touch: bool,
+    /// The time by which keys are judged to have expired: `now`, or before all times for who may
+    /// see expired keys.
+    judged_at: UnixMillis,
     known: Option<KnownHash>,
 }
 
@@ -202,6 +211,8 @@ impl Keyspace {
             policy: AtomicU8::new(options.policy as u8),
             active_expire: AtomicBool::new(true),
             held_until,
+            paused_until: AtomicI64::new(0),
+            importing: AtomicBool::new(false),
             effects,
             next_shard: AtomicU64::new(0),
         })
@@ -264,7 +275,7 @@ impl Keyspace {
         // Read after the last lock: so the operation is on one side of any cut.
         let epoch = self.arena.epoch();
         guards.iter_mut().for_each(|shard: &mut MutexGuard<'_, Shard>| shard.enter(epoch));
-        Locked { keyspace: self, set, guards, now, no_touch: false, known: None }
+        Locked { keyspace: self, set, guards, now, no_touch: false, judged_at: now, known: None }
     }
 
     /// Asks the processor to fetch what the commands on these keys will touch: buckets first, then
@@ -320,7 +331,29 @@ impl Keyspace {
 
     /// CLIENT PAUSE: until then nothing expires or is evicted on its own. Readers do not see what has expired.
     pub fn hold_removals(&self, until: UnixMillis) {
+        self.paused_until.store(until, Relaxed);
+        self.settle_hold();
+    }
+
+    /// `import-mode`: nothing expires or is evicted on its own; the server that is imported from
+    /// says what goes.
+    pub fn set_importing(&self, on: bool) {
+        self.importing.store(on, Relaxed);
+        self.settle_hold();
+    }
+
+    fn settle_hold(&self) {
+        let until = if self.importing.load(Relaxed) { UnixMillis::MAX } else { self.paused_until.load(Relaxed) };
         self.held_until.store(until, Relaxed);
+    }
+
+    /// Removes what is due and what is too much, a bounded amount of it, without waiting for the cron.
+    pub fn settle(&self, now: UnixMillis) {
+        let mut steps = SETTLE_STEPS;
+        self.cron(now, &mut || {
+            steps = steps.saturating_sub(1);
+            steps > 0
+        });
     }
 
     /// What happens to keys on its own, for those who publish it.
@@ -413,6 +446,11 @@ impl<'k> Locked<'k> {
     /// CLIENT NO-TOUCH: reads leave no trace.
     pub fn set_no_touch(&mut self, no_touch: bool) {
         self.no_touch = no_touch;
+    }
+
+    /// CLIENT IMPORT-SOURCE: keys that have expired are there as if they had not.
+    pub fn show_expired(&mut self) {
+        self.judged_at = UnixMillis::MIN;
     }
 
     /// The database `index` (below `databases()`).

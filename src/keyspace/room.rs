@@ -12,6 +12,7 @@ use crate::{
     config::Policy,
     util::clock::UnixMillis,
 };
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Rounds of eviction in one shard for one command, each of a few keys.
 const ROUNDS: usize = 512;
@@ -27,7 +28,10 @@ impl Keyspace {
         if limit == 0 || self.arena.resident() + (bytes + ITEM_OVERHEAD + 2 * BLOCK) as u64 <= limit {
             return Ok(());
         }
-        if self.held_until.load(std::sync::atomic::Ordering::Relaxed) > now {
+        if self.importing.load(Relaxed) {
+            return if self.arena.resident() > limit { Err(OutOfMemory) } else { Ok(()) };
+        }
+        if self.held_until.load(Relaxed) > now {
             return Ok(());
         }
         self.make_room_slow(set, bytes + ITEM_OVERHEAD)
@@ -51,7 +55,7 @@ impl Keyspace {
             return Ok(());
         }
         // The command's own shards have nothing to give: the others, in turn.
-        let first = self.next_shard.fetch_add(1, std::sync::atomic::Ordering::Relaxed) as usize;
+        let first = self.next_shard.fetch_add(1, Relaxed) as usize;
         for step in 0..self.shards() {
             if self.make_room_in((first + step) % self.shards(), bytes, policy, false) {
                 return Ok(());
@@ -61,7 +65,8 @@ impl Keyspace {
         if self.arena.resident() <= self.maxmemory() && bytes <= MAX_SLAB { Ok(()) } else { Err(OutOfMemory) }
     }
 
-    pub(super) fn is_above_bound(&self) -> bool {
+    /// Whether keys ought to be evicted, whoever writes next.
+    pub fn is_above_bound(&self) -> bool {
         let limit = self.maxmemory();
         limit != 0 && self.arena.resident() > limit && self.policy() != Policy::NoEviction
     }

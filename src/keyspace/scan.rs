@@ -16,12 +16,13 @@ impl Locked<'_> {
         let bits = u32::from(self.keyspace.shard_bits);
         // A cursor that no step gave is past the end or somewhere in the middle: either is fine.
         let Some(hash) = cursor.checked_mul(1 << CURSOR_SHIFT) else { return 0 };
+        let judged_at = self.judged_at;
         let (mut shard, mut position) = (self.keyspace.shard_of(hash), hash << bits);
         let mut seen = 0;
         // Empty shards are passed over, but not all of a large number in one step.
         for _ in 0..self.keyspace.shards() {
-            let next = self.with_shard(shard, |shard, now| {
-                shard.scan(db, position, count - seen, now, &mut |key, item| {
+            let next = self.with_shard(shard, |shard| {
+                shard.scan(db, position, count - seen, judged_at, &mut |key, item| {
                     seen += 1;
                     visit(key, item);
                 })
@@ -43,9 +44,9 @@ impl Locked<'_> {
     /// A key chosen at random among those not expired, copied into `out`; false when there is
     /// none.
     pub fn random_key(&mut self, db: usize, out: &mut Vec<u8>) -> bool {
-        let shards = self.keyspace.shards();
+        let (shards, judged_at) = (self.keyspace.shards(), self.judged_at);
         let counts: Vec<u64> = (0..shards)
-            .map(|shard| self.with_shard(shard, |shard, _| shard.indexes.get(db).map_or(0, |index| index.len())))
+            .map(|shard| self.with_shard(shard, |shard| shard.indexes.get(db).map_or(0, |index| index.len())))
             .collect();
         let total: u64 = counts.iter().sum();
         if total == 0 {
@@ -60,31 +61,31 @@ impl Locked<'_> {
                 pick = pick.saturating_sub(*count);
                 here
             });
-            if self.with_shard(shard.unwrap_or(0), |shard, now| shard.pick(db, fastrand::u64(..), now, out)) {
+            if self.with_shard(shard.unwrap_or(0), |shard| shard.pick(db, fastrand::u64(..), judged_at, out)) {
                 return true;
             }
         }
-        (0..shards).any(|shard| self.with_shard(shard, |shard, now| shard.pick(db, 0, now, out)))
+        (0..shards).any(|shard| self.with_shard(shard, |shard| shard.pick(db, 0, judged_at, out)))
     }
 
     /// Runs `act` on every shard in turn; all of them are held, or none.
     pub(super) fn each_shard(&mut self, mut act: impl FnMut(&mut Shard)) {
         for number in 0..self.keyspace.shards() {
-            self.with_shard(number, |shard, _| act(shard));
+            self.with_shard(number, |shard| act(shard));
         }
     }
 
     /// Runs `act` on a shard: the held one, or one locked for this alone when none is held.
-    fn with_shard<R>(&mut self, number: usize, act: impl FnOnce(&mut Shard, UnixMillis) -> R) -> R {
+    fn with_shard<R>(&mut self, number: usize, act: impl FnOnce(&mut Shard) -> R) -> R {
         if self.set.contains(number) {
             let rank = (self.set.0 & ((1 << number) - 1)).count_ones() as usize;
-            return act(&mut self.guards[rank], self.now);
+            return act(&mut self.guards[rank]);
         }
         assert!(self.guards.is_empty(), "a walk over all shards needs either all of them locked or none");
         let mut shard = self.keyspace.shards[number].0.lock();
         let epoch = self.keyspace.arena.epoch();
         shard.enter(epoch);
-        act(&mut shard, self.now)
+        act(&mut shard)
     }
 }
 

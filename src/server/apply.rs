@@ -24,6 +24,9 @@ pub fn follow(shared: &Arc<Shared>) {
                 );
             }
         }
+        if before.import_mode != after.import_mode {
+            shared.keyspace.set_importing(after.import_mode);
+        }
         Ok(())
     }));
 }

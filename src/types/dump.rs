@@ -19,6 +19,9 @@ const FOOTER: usize = 10;
 const TYPE_STRING: u8 = 0;
 /// LZF makes at most 264 bytes of 3.
 const LZF_RATIO: usize = 88;
+/// Strings up to this length are not worth compressing; longer ones are compressed if that saves so many bytes.
+const COMPRESSED_MIN: usize = 20;
+const SAVED_MIN: usize = 4;
 
 /// Why a payload is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,8 +30,8 @@ pub enum DumpError {
     Format,
 }
 
-/// The payload of a string.
-pub fn dump_string(value: &[u8]) -> Vec<u8> {
+/// The payload of a string; `compress` as `rdbcompression` says.
+pub fn dump_string(value: &[u8], compress: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len() + 9 + FOOTER + 1);
     out.push(TYPE_STRING);
     match crate::util::number::parse_i64(value).filter(|_| value.len() <= 11) {
@@ -41,15 +44,27 @@ pub fn dump_string(value: &[u8]) -> Vec<u8> {
             out.push(0xC2);
             out.extend((n as i32).to_le_bytes());
         }
-        _ => {
-            put_length(&mut out, value.len());
-            out.extend_from_slice(value);
-        }
+        _ => match Some(value).filter(|_| compress).and_then(compressed) {
+            Some(compressed) => {
+                out.push(0xC3);
+                put_length(&mut out, compressed.len());
+                put_length(&mut out, value.len());
+                out.extend_from_slice(&compressed);
+            }
+            None => {
+                put_length(&mut out, value.len());
+                out.extend_from_slice(value);
+            }
+        },
     }
     out.extend(VERSION.to_le_bytes());
     let crc = CRC64.checksum(&out);
     out.extend(crc.to_le_bytes());
     out
+}
+
+fn compressed(value: &[u8]) -> Option<Vec<u8>> {
+    if value.len() <= COMPRESSED_MIN { None } else { super::lzf::compress(value, value.len() - SAVED_MIN) }
 }
 
 fn put_length(out: &mut Vec<u8>, len: usize) {
@@ -70,13 +85,14 @@ fn put_length(out: &mut Vec<u8>, len: usize) {
 }
 
 /// The string in a payload of at most `max` bytes. Every byte is checked; nothing is allocated
-/// beyond what the payload really holds.
-pub fn restore_string(payload: &[u8], max: usize) -> Result<Vec<u8>, DumpError> {
+/// beyond what the payload really holds. `any_version` reads payloads of versions unknown yet
+/// (`rdb-version-check relaxed`).
+pub fn restore_string(payload: &[u8], max: usize, any_version: bool) -> Result<Vec<u8>, DumpError> {
     let body_len = payload.len().checked_sub(FOOTER).ok_or(DumpError::VersionOrChecksum)?;
     let (body, footer) = payload.split_at(body_len);
     let version = u16::from_le_bytes([footer[0], footer[1]]);
     let crc = footer[2..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    if version > VERSION_MAX || crc != CRC64.checksum(&payload[..body_len + 2]) {
+    if version > VERSION_MAX && !any_version || crc != CRC64.checksum(&payload[..body_len + 2]) {
         return Err(DumpError::VersionOrChecksum);
     }
     let mut input = Input(body);
@@ -163,7 +179,8 @@ mod tests {
             &[9; 16384],
             &[1; 70000],
         ] {
-            assert_eq!(restore_string(&dump_string(value), 1 << 20).as_deref(), Ok(value));
+            assert_eq!(restore_string(&dump_string(value, true), 1 << 20, false).as_deref(), Ok(value));
+            assert_eq!(restore_string(&dump_string(value, false), 1 << 20, false).as_deref(), Ok(value));
         }
     }
 
@@ -173,20 +190,38 @@ mod tests {
         let payload = [0x00, 0xC0, 0x0A, 0x0A, 0x00];
         let mut whole = payload.to_vec();
         whole.extend(CRC64.checksum(&payload).to_le_bytes());
-        assert_eq!(restore_string(&whole, 100).as_deref(), Ok(&b"10"[..]));
+        assert_eq!(restore_string(&whole, 100, false).as_deref(), Ok(&b"10"[..]));
         assert_eq!(CRC64.checksum(b"123456789"), 0xe9c6d914c4b8d9ca);
     }
 
     #[test]
+    fn what_repeats_is_compressed_if_it_saves_enough() {
+        assert_eq!(dump_string(&[b'a'; 20], true)[1], 20);
+        let payload = dump_string(&[b'a'; 100], true);
+        assert_eq!((payload[1], payload.len() < 30), (0xC3, true));
+        assert_eq!(dump_string(&[b'a'; 100], false)[1..3], [0x40, 100]);
+        let unlike: Vec<u8> = (0..100).collect();
+        assert_eq!(dump_string(&unlike, true)[1..3], [0x40, 100]);
+    }
+
+    #[test]
+    fn a_version_to_come_is_read_if_wanted() {
+        let mut payload = vec![TYPE_STRING, 1, b'x', 222, 0];
+        payload.extend(CRC64.checksum(&payload).to_le_bytes());
+        assert_eq!(restore_string(&payload, 100, false), Err(DumpError::VersionOrChecksum));
+        assert_eq!(restore_string(&payload, 100, true).as_deref(), Ok(&b"x"[..]));
+    }
+
+    #[test]
     fn damage_of_any_byte_is_refused() {
-        let good = dump_string(b"some value of some length");
+        let good = dump_string(b"some value of some length", true);
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 1;
-            assert!(restore_string(&bad, 100).is_err(), "byte {at}");
+            assert!(restore_string(&bad, 100, false).is_err(), "byte {at}");
         }
         for len in 0..good.len() {
-            assert!(restore_string(&good[..len], 100).is_err());
+            assert!(restore_string(&good[..len], 100, false).is_err());
         }
     }
 
@@ -203,7 +238,7 @@ mod tests {
             let mut payload = body.to_vec();
             payload.extend(VERSION.to_le_bytes());
             payload.extend(CRC64.checksum(&payload).to_le_bytes());
-            assert_eq!(restore_string(&payload, 1 << 29), Err(DumpError::Format));
+            assert_eq!(restore_string(&payload, 1 << 29, false), Err(DumpError::Format));
         }
     }
 }

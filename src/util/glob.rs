@@ -1,11 +1,15 @@
 //! Glob patterns as KEYS, SCAN and PSUBSCRIBE know them: `*`, `?`, `[a-z]`, `[^a]`, `\` before a literal.
 
+/// More than these are for attacks.
+const STARS_MAX: usize = 1000;
+
 /// Whether `pattern` matches the whole of `text`.
 ///
 /// Only the last `*` met is ever tried again, so the work is bounded by the product of the lengths
-/// and nothing is put on the stack, whatever the pattern.
+/// and nothing is put on the stack, whatever the pattern. As in Redis, a pattern with more than a
+/// thousand `*` before other elements matches nothing.
 pub fn matches(pattern: &[u8], text: &[u8], ignore_case: bool) -> bool {
-    let (mut p, mut t) = (0, 0);
+    let (mut p, mut t, mut stars) = (0, 0, 0);
     // Where to go on after the last `*`, and how much of the text it has taken.
     let mut retry: Option<(usize, usize)> = None;
     loop {
@@ -13,6 +17,11 @@ pub fn matches(pattern: &[u8], text: &[u8], ignore_case: bool) -> bool {
             p += 1;
             if p == pattern.len() {
                 return true;
+            }
+            // Several in a row are one.
+            stars += usize::from(pattern[p] != b'*');
+            if stars > STARS_MAX {
+                return false;
             }
             retry = Some((p, t));
             continue;
@@ -123,5 +132,9 @@ mod tests {
     fn a_crafted_pattern_costs_no_more_than_the_product_of_the_lengths() {
         let pattern = "a*".repeat(500) + "b";
         assert!(!matches(pattern.as_bytes(), "a".repeat(5000).as_bytes(), false));
+        let text = "a".repeat(2000);
+        for (stars, matched) in [(1000, true), (1001, true), (1002, false)] {
+            assert_eq!(matches("a*".repeat(stars).as_bytes(), text.as_bytes(), false), matched, "{stars}");
+        }
     }
 }

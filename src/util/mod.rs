@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod glob;
+pub mod graph;
 pub mod long_double;
 pub mod number;
 pub mod words;

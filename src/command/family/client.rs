@@ -86,6 +86,15 @@ const SUBCOMMANDS: &[Spec] = &[
         ..ROW
     },
     Spec {
+        name: "import-source",
+        arity: 3,
+        since: "8.1.0",
+        summary: "Chooses whether the connection is the one that keys are imported through.",
+        syntax: "ON | OFF",
+        handler: import_source,
+        ..ROW
+    },
+    Spec {
         name: "info",
         arity: 2,
         since: "6.2.0",
@@ -228,6 +237,8 @@ const HELP: &[&str] = &[
     "    Describe connections, those that meet all conditions. Options are those of KILL (SKIPME's default: no).",
     "NO-EVICT (ON|OFF)",
     "    Protect this connection from being closed for its memory.",
+    "IMPORT-SOURCE (ON|OFF)",
+    "    In 'import-mode': whether expired keys are there for this connection.",
     "NO-TOUCH (ON|OFF)",
     "    Choose whether this connection's reads count as use of a key.",
     "PAUSE <timeout> [WRITE|ALL]",
@@ -352,6 +363,16 @@ fn no_evict(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 fn no_touch(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     cx.client.no_touch = on_or_off(args[2])?;
     cx.client.handle.set_state(State::NO_TOUCH, cx.client.no_touch);
+    cx.reply.ok();
+    Ok(())
+}
+
+fn import_source(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    if !cx.client.settings.import_mode && !args[2].eq_ignore_ascii_case(b"off") {
+        return Err(Error::new("ERR Server is not in import mode"));
+    }
+    cx.client.import_source = on_or_off(args[2])?;
+    cx.client.handle.set_state(State::IMPORT_SOURCE, cx.client.import_source);
     cx.reply.ok();
     Ok(())
 }

@@ -135,7 +135,7 @@ fn slowlog_get(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let count = match &args[2..] {
         [] => 10,
         [word] => count(word)?,
-        _ => return Err(super::unknown_subcommand_or_arity(args)),
+        _ => return Err(crate::command::table::unknown_subcommand_or_arity(args)),
     };
     show(cx, LogKind::Slow, count)
 }

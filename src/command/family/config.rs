@@ -139,6 +139,10 @@ fn set(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         Guard::Local => cx.client.handle.is_local(),
     };
     cx.shared.config.set(&pairs, protected).map_err(|error| failed(&error))?;
+    if !cx.client.in_exec && cx.shared.keyspace.is_above_bound() {
+        // `maxmemory` and its like hold from here, not from the cron's next beat.
+        cx.shared.keyspace.settle(cx.now);
+    }
     cx.reply.ok();
     Ok(())
 }

@@ -22,7 +22,7 @@ const SLEEP_MAX_SECONDS: f64 = 3600.0;
 pub static COMMANDS: &[Spec] = &[Spec {
     name: "debug",
     arity: -2,
-    flags: ROW.flags.union(Flags::CONTAINER),
+    flags: ROW.flags.union(Flags::CONTAINER).union(Flags::OPAQUE),
     summary: "Holds the commands for debugging.",
     complexity: "Depends on subcommand.",
     subcommands: &[

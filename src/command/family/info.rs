@@ -342,15 +342,15 @@ fn errorstats(view: &View<'_>, out: &mut String) {
 }
 
 fn latencystats(view: &View<'_>, out: &mut String) {
+    let percents = &view.settings.latency_tracking_percentiles.0;
     for command in table::all() {
         let totals = view.shared.stats.command(command.id);
-        if totals.calls > 0 {
-            let percentile = |percent: f64| totals.latency_percentile(percent) as f64 / 1000.0;
-            line(
-                out,
-                &format!("latency_percentiles_usec_{}", command.full_name),
-                format_args!("p50={:.3},p99={:.3},p99.9={:.3}", percentile(50.0), percentile(99.0), percentile(99.9)),
-            );
+        if totals.latency.iter().any(|calls| *calls > 0) {
+            let shown: Vec<String> = percents
+                .iter()
+                .map(|percent| format!("p{percent}={:.3}", totals.latency_percentile(*percent) as f64 / 1000.0))
+                .collect();
+            line(out, &format!("latency_percentiles_usec_{}", command.full_name), shown.join(","));
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use crate::{
     command::{
-        Args, Command, CommandResult, Context,
+        Args, Command, CommandResult, Context, Error,
         spec::{Acl, Flags, Spec},
         table,
     },
     stats::latency_bound,
+    util::graph::{self, Bar},
 };
 
 const ROW: Spec = Spec {
@@ -26,6 +27,15 @@ pub static COMMANDS: &[Spec] = &[Spec {
     complexity: "Depends on subcommand.",
     subcommands: &[
         Spec { name: "doctor", arity: 2, summary: "Says in words what was slow.", handler: doctor, ..ROW },
+        Spec {
+            name: "graph",
+            arity: 3,
+            summary: "Draws an event's spikes.",
+            syntax: "event",
+            tips: &["request_policy:all_nodes", "response_policy:special", "nondeterministic_output"],
+            handler: graph,
+            ..ROW
+        },
         Spec {
             name: "help",
             arity: 2,
@@ -71,11 +81,13 @@ fn latest(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
     cx.reply.array(events.len());
     for (name, event) in events {
         let last = event.spikes.back();
-        cx.reply.array(4);
+        cx.reply.array(6);
         cx.reply.bulk(name.as_bytes());
         cx.reply.integer(last.map_or(0, |spike| spike.at_seconds));
         cx.reply.integer(last.map_or(0, |spike| spike.ms as i64));
         cx.reply.integer(event.max_ms as i64);
+        cx.reply.integer(event.sum_ms as i64);
+        cx.reply.integer(event.count as i64);
     }
     Ok(())
 }
@@ -91,6 +103,38 @@ fn history(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         cx.reply.integer(spike.ms as i64);
     }
     Ok(())
+}
+
+fn graph(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let events = cx.shared.latency.events();
+    let found = events.into_iter().find(|(name, _)| args[2].eq_ignore_ascii_case(name.as_bytes()));
+    let Some((name, event)) = found else {
+        let name = String::from_utf8_lossy(args[2]);
+        return Err(Error::text(format!("ERR No samples available for event '{name}'")));
+    };
+    let low = event.spikes.iter().map(|spike| spike.ms).min().unwrap_or(0);
+    let high = event.spikes.iter().map(|spike| spike.ms).max().unwrap_or(0);
+    let mut text = format!("{name} - high {high} ms, low {low} ms (all time high {} ms)\n", event.max_ms);
+    text.push_str(&"-".repeat(graph::COLUMNS));
+    text.push('\n');
+    let bars: Vec<Bar> = event
+        .spikes
+        .iter()
+        .map(|spike| Bar { value: spike.ms, label: age(cx.now / 1000 - spike.at_seconds) })
+        .collect();
+    text.push_str(&graph::draw(&bars));
+    cx.reply.verbatim("txt", text.as_bytes());
+    Ok(())
+}
+
+/// A span of time in its largest unit.
+fn age(seconds: i64) -> String {
+    match seconds {
+        ..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86400),
+    }
 }
 
 fn reset(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
@@ -167,12 +211,14 @@ fn histogram(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 const HELP: &[&str] = &[
     "DOCTOR",
     "    Say in words what was slow.",
+    "GRAPH <event>",
+    "    Draw the spikes of an event.",
     "HISTOGRAM [<command> ...]",
     "    How the durations of commands are distributed, cumulative, in microseconds.",
     "HISTORY <event>",
     "    The spikes of an event: time and milliseconds.",
     "LATEST",
-    "    The last spike of each event: name, time, milliseconds, worst.",
+    "    The last spike of each event: name, time, milliseconds; the worst, the sum and the number of all.",
     "RESET [<event> ...]",
     "    Forget the spikes of events.",
 ];

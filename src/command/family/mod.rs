@@ -21,7 +21,7 @@ pub mod monitor;
 pub mod pubsub;
 pub mod transactions;
 
-use super::{Args, Context, Error, table};
+use super::{Context, table};
 
 /// A container's HELP: how to call it, what the subcommands do (`lines`), and HELP itself.
 fn help(cx: &mut Context<'_>, lines: &[&str]) {
@@ -32,14 +32,4 @@ fn help(cx: &mut Context<'_>, lines: &[&str]) {
     for line in lines.iter().chain(&["HELP", "    Print this help."]) {
         cx.reply.simple(line);
     }
-}
-
-/// For a subcommand whose optional words are too many.
-fn unknown_subcommand_or_arity(args: &Args<'_>) -> Error {
-    let word = |at: usize| args.get(at).map(|word| String::from_utf8_lossy(word)).unwrap_or_default();
-    Error::text(format!(
-        "ERR unknown subcommand or wrong number of arguments for '{:.128}'. Try {} HELP.",
-        word(1),
-        word(0).to_uppercase()
-    ))
 }

@@ -319,7 +319,7 @@ fn confirm(cx: &mut Context<'_>, kind: Kind, name: Option<&[u8]>) {
 
 fn list(cx: &mut Context<'_>, args: &Args<'_>, channels: &Channels) -> CommandResult {
     if args.len() > 3 {
-        return Err(super::unknown_subcommand_or_arity(args));
+        return Err(crate::command::table::unknown_subcommand_or_arity(args));
     }
     let names = channels.names(args.get(2).copied());
     cx.reply.array(names.len());

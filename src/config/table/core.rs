@@ -151,6 +151,13 @@ pub static GENERAL: Section = Section {
         ).idle()
         .immutable(),
         directive(
+            "import-mode",
+            YesNo,
+            "no",
+            "Keys are taken over from another server: nothing expires or is evicted until it says so through its connection (CLIENT IMPORT-SOURCE).",
+            field!(import_mode),
+        ),
+        directive(
             "always-show-logo",
             YesNo,
             "no",

@@ -5,7 +5,7 @@ use crate::config::{
     directive::{Directive, Flags, Kind, Lines, directive},
     reason::{Reason, system_error},
     settings::Settings,
-    value::{Policy, ShutdownOn},
+    value::{Policy, ShutdownOn, VersionCheck},
 };
 use Kind::*;
 use std::path::Path;
@@ -127,6 +127,20 @@ pub static SNAPSHOTS: Section = Section {
             "yes",
             "Refuse writes while the last snapshot of a save rule has failed.",
             field!(stop_writes_on_bgsave_error),
+        ),
+        directive(
+            "rdbcompression",
+            YesNo,
+            "yes",
+            "Compress the strings in what DUMP answers.",
+            field!(rdb_compression),
+        ),
+        directive(
+            "rdb-version-check",
+            Choice(VersionCheck::NAMES),
+            "strict",
+            "Whether RESTORE refuses payloads of newer versions than it knows.",
+            field!(rdb_version_check),
         ),
         directive(
             "rdb-key-save-delay",

@@ -36,6 +36,43 @@ fn dump() {
     );
 }
 
+/// What repeats is compressed, in the bytes that Redis would choose.
+#[test]
+fn dump_compresses() {
+    check(
+        r#"
+        > SET repeats aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+        OK
+        > DUMP repeats
+        (like) "\x00\xc3\t@d\x01aa\xe0W\x00\x01aa\x0b\x00*"
+        > CONFIG SET rdbcompression no
+        OK
+        > DUMP repeats
+        (like) "\x00@daaaaaaaaaaaaaaaaaaaa*"
+        > CONFIG SET rdbcompression yes
+        OK
+        "#,
+    );
+}
+
+#[test]
+fn restore_of_a_version_to_come() {
+    check(
+        r#"
+        > RESTORE foo 0 "\x00\x03bar\xde\x00\x0fYUza\xd3\xec\xe0"
+        (error) ERR DUMP payload version or checksum are wrong
+        > CONFIG SET rdb-version-check relaxed
+        OK
+        > RESTORE foo 0 "\x00\x03bar\xde\x00\x0fYUza\xd3\xec\xe0"
+        OK
+        > GET foo
+        "bar"
+        > CONFIG SET rdb-version-check strict
+        OK
+        "#,
+    );
+}
+
 #[test]
 fn restore() {
     check(

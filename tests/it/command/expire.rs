@@ -310,3 +310,113 @@ fn what_keeps_the_time_to_live_and_what_does_not() {
         "#,
     );
 }
+
+/// A time that has passed when it is set is an expiry, for those who count and those who are told.
+#[test]
+fn what_is_set_to_expire_in_the_past_has_expired() {
+    check(
+        r#"
+        > CONFIG RESETSTAT
+        OK
+        > CONFIG SET notify-keyspace-events KEA
+        OK
+        listener> PSUBSCRIBE __keyevent@0__:*
+        1> "psubscribe"
+        2> "__keyevent@0__:*"
+        3> (integer) 1
+        > MSET a 1 b 2 c 3
+        OK
+        listener<
+        listener<
+        listener<
+        > EXPIRE a -1
+        (integer) 1
+        listener<
+        1> "pmessage"
+        2> "__keyevent@0__:*"
+        3> "__keyevent@0__:expired"
+        4> "a"
+        > GETEX b PXAT 1
+        "2"
+        listener<
+        1> "pmessage"
+        2> "__keyevent@0__:*"
+        3> "__keyevent@0__:expired"
+        4> "b"
+        > SET c 4 PXAT 1 GET
+        "3"
+        listener<
+        1> "pmessage"
+        2> "__keyevent@0__:*"
+        3> "__keyevent@0__:expired"
+        4> "c"
+        > SET d 5 EXAT 1
+        OK
+        > DBSIZE
+        (integer) 0
+        > INFO stats
+        (like) "*expired_keys:3\r*"
+        "#,
+    );
+}
+
+/// While keys are imported they stay, whatever their time; only their source still sees them.
+#[test]
+fn import_mode() {
+    check(
+        r#"
+        ~only served
+        source> CLIENT IMPORT-SOURCE ON
+        (error) ERR Server is not in import mode
+        source> CLIENT IMPORT-SOURCE OFF
+        OK
+        > CONFIG SET import-mode yes
+        OK
+        source> CLIENT IMPORT-SOURCE maybe
+        (error) ERR syntax error
+        source> CLIENT IMPORT-SOURCE ON
+        OK
+        source> CLIENT LIST ID 2
+        source> SET k 1 PX 10
+        OK
+        ~advance 1000ms
+        > GET k
+        (nil)
+        > TTL k
+        (integer) -2
+        > KEYS *
+        (empty array)
+        > DBSIZE
+        (integer) 1
+        source> TTL k
+        (integer) 0
+        source> INCR k
+        (integer) 2
+        source> RANDOMKEY
+        "k"
+        source> SCAN 0
+        1) "0"
+        2) 1) "k"
+        source> SET past 1 PXAT 1
+        OK
+        source> EXPIRE k -1
+        (integer) 1
+        source> MGET k past
+        1) "2"
+        2) "1"
+        source> CLIENT IMPORT-SOURCE OFF
+        OK
+        source> GET k
+        (nil)
+        # A write by anyone else does away with what has expired.
+        > APPEND k x
+        (integer) 1
+        > CONFIG SET import-mode no
+        OK
+        > GET past
+        (nil)
+        > DBSIZE
+        (integer) 1
+        "#,
+    );
+}

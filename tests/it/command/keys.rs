@@ -484,3 +484,20 @@ fn wait() {
         "#,
     );
 }
+
+/// As in Redis, a pattern beyond a thousand stars matches nothing.
+#[test]
+fn patterns_of_countless_stars_match_nothing() {
+    let (key, pattern) = ("a".repeat(2000), "*?".repeat(1001));
+    check(&format!(
+        r#"
+        > SET {key} 1
+        OK
+        > KEYS {pattern}
+        (empty array)
+        > KEYS {}
+        1) "{key}"
+        "#,
+        &pattern[..2000]
+    ));
+}

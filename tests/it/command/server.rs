@@ -370,6 +370,8 @@ fn latency() {
         (integer) 0
         > LATENCY RESET command
         (integer) 0
+        > LATENCY GRAPH command
+        (error) ERR No samples available for event 'command'
         > LATENCY FOO
         (error) ERR unknown subcommand 'FOO'. Try LATENCY HELP.
         > LATENCY HISTOGRAM nosuch
@@ -418,6 +420,15 @@ fn debug() {
         (any)
         > DEBUG OBJECT nothing
         (error) ERR no such key
+        # It counts and is described as one command.
+        > DEBUG SLEEP
+        (error) ERR unknown subcommand or wrong number of arguments for 'SLEEP'. Try DEBUG HELP.
+        > DEBUG FOO
+        (error) ERR unknown subcommand or wrong number of arguments for 'FOO'. Try DEBUG HELP.
+        > COMMAND LIST FILTERBY PATTERN debug*
+        1) "debug"
+        > COMMAND INFO debug|sleep
+        1) (nil array)
         "#,
     );
 }

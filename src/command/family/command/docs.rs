@@ -16,7 +16,7 @@ pub fn docs(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 fn document(reply: &mut dyn Reply, command: &'static Command) {
     let spec = command.spec;
     let arguments = syntax::parse(spec.syntax);
-    let subcommands = command.subcommands();
+    let subcommands = command.shown_subcommands();
     reply.bulk(command.full_name.as_bytes());
     reply.map(4 + usize::from(!arguments.is_empty()) + usize::from(!subcommands.is_empty()));
     for (name, text) in

@@ -42,8 +42,8 @@ fn describe(cx: &mut Context<'_>, command: &'static Command) {
     spec.tips.iter().for_each(|tip| cx.reply.bulk(tip.as_bytes()));
     cx.reply.set(spec.keys.len());
     spec.keys.iter().for_each(|keys| key_spec(cx, keys));
-    cx.reply.set(command.subcommands().len());
-    command.subcommands().iter().for_each(|sub| describe(cx, sub));
+    cx.reply.set(command.shown_subcommands().len());
+    command.shown_subcommands().iter().for_each(|sub| describe(cx, sub));
 }
 
 /// A set of simple strings.

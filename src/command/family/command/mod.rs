@@ -140,7 +140,7 @@ fn list(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 fn filtered(kind: &[u8], value: &[u8]) -> Result<Vec<&'static str>, Error> {
-    let all = || table::all().iter();
+    let all = || table::all().iter().filter(|command| command.is_shown());
     let names = |commands: &mut dyn Iterator<Item = &'static Command>| commands.map(|c| c.full_name.as_str()).collect();
     match kind.to_ascii_lowercase().as_slice() {
         b"module" => Ok(Vec::new()),

@@ -2,6 +2,7 @@
 
 use crate::{
     command::{Args, CommandResult, Context, Error, family::string::text},
+    config::VersionCheck,
     keyspace::Ttl,
     types::dump::{DumpError, dump_string, restore_string},
     util::number::parse_i64,
@@ -10,7 +11,10 @@ use crate::{
 pub fn dump(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let mut buffer = itoa::Buffer::new();
     match cx.keys.db(cx.client.db).read(args[1]) {
-        Some(item) => cx.reply.bulk(&dump_string(text(&item.value, &mut buffer))),
+        Some(item) => {
+            let compress = cx.client.settings.rdb_compression;
+            cx.reply.bulk(&dump_string(text(&item.value, &mut buffer), compress));
+        }
         None => cx.reply.null(),
     }
     Ok(())
@@ -65,7 +69,8 @@ pub fn restore(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     if ttl < 0 {
         return Err(Error::new("ERR Invalid TTL value, must be >= 0"));
     }
-    let value = restore_string(payload, max).map_err(|error| match error {
+    let any_version = cx.client.settings.rdb_version_check == VersionCheck::Relaxed;
+    let value = restore_string(payload, max, any_version).map_err(|error| match error {
         DumpError::VersionOrChecksum => Error::new("ERR DUMP payload version or checksum are wrong"),
         DumpError::Format => Error::new("ERR Bad data format"),
     })?;

@@ -80,15 +80,15 @@ fn set(cx: &mut Context<'_>, args: &Args<'_>, unit: Unit) -> CommandResult {
     let invalid = || Error::invalid_expire(unit.command);
     let ms = if unit.seconds { number.checked_mul(1000).ok_or_else(invalid)? } else { number };
     let at = if unit.relative { ms.checked_add(cx.now).ok_or_else(invalid)? } else { ms };
-    let now = cx.now;
+    let passed = cx.has_passed(at);
     let mut db = cx.keys.db(cx.client.db);
     let Some(current) = db.peek(args[1]).map(|item| item.expiry) else {
         cx.reply.integer(0);
         return Ok(());
     };
     let set = condition.holds(current, at);
-    if set && at <= now {
-        db.remove(args[1]);
+    if set && passed {
+        db.expire(args[1]);
         // So Valkey calls it; Redis says `del`.
         cx.notify(KeyspaceEvents::EXPIRED, "expired", args[1]);
     } else if set {

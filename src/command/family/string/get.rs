@@ -5,6 +5,7 @@ use crate::command::{
     Args, CommandResult, Context, Error, Reply,
     args::{self, TimeUnit},
 };
+use crate::config::KeyspaceEvents;
 use crate::keyspace::{Item, Type};
 
 /// Answers a string value as a bulk string, null when there is none.
@@ -85,11 +86,12 @@ pub fn getex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         Change::At(unit, amount) => Some(unit.moment(amount, cx.now, "getex")?),
         Change::None | Change::Persist => None,
     };
+    let passed = expiry.is_some_and(|at| at <= cx.now && !cx.client.settings.import_mode);
     answer(cx.reply, Some(&item))?;
     match (change, expiry) {
-        (Change::At(..), Some(at)) if at <= cx.now => {
-            db.remove(args[1]);
-            cx.notify_generic("del", args[1]);
+        (Change::At(..), _) if passed => {
+            db.expire(args[1]);
+            cx.notify(KeyspaceEvents::EXPIRED, "expired", args[1]);
         }
         (Change::At(..), at) => {
             db.set_expiry(args[1], at)?;

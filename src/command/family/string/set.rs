@@ -5,6 +5,7 @@ use crate::command::{
     Args, CommandResult, Context, Error,
     args::{self, TimeUnit},
 };
+use crate::config::KeyspaceEvents;
 use crate::keyspace::{Item, Ttl, Type};
 use crate::util::{clock::UnixMillis, number};
 
@@ -112,8 +113,7 @@ pub fn set(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     }
     let holds = options.condition.holds(db.peek(key))?;
     if holds {
-        db.set(key, value, ttl)?;
-        notify_set(cx, key, ttl);
+        store(cx, key, value, ttl)?;
     }
     match (options.get, holds) {
         (true, _) => {}
@@ -135,17 +135,16 @@ pub fn msetex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         return Err(Error::SYNTAX);
     }
     let ttl = options.ttl(cx.now, "msetex")?;
-    let mut db = cx.keys.db(cx.client.db);
     for pair in pairs.chunks_exact(2) {
+        let mut db = cx.keys.db(cx.client.db);
         if !options.condition.holds(db.peek(pair[0]))? {
             cx.reply.integer(0);
             return Ok(());
         }
     }
     for pair in pairs.chunks_exact(2) {
-        db.set(pair[0], pair[1], ttl)?;
+        store(cx, pair[0], pair[1], ttl)?;
     }
-    pairs.chunks_exact(2).for_each(|pair| notify_set(cx, pair[0], ttl));
     cx.reply.integer(1);
     Ok(())
 }
@@ -207,6 +206,21 @@ pub fn msetnx(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         pairs.for_each(|pair| cx.notify_string("set", pair[0]));
     }
     cx.reply.integer(absent.into());
+    Ok(())
+}
+
+/// Stores a string. With a time to live that has passed already there is nothing left to store.
+fn store(cx: &mut Context<'_>, key: &[u8], value: &[u8], ttl: Ttl) -> CommandResult {
+    let passed = matches!(ttl, Ttl::At(at) if cx.has_passed(at));
+    let mut db = cx.keys.db(cx.client.db);
+    if passed {
+        if db.expire(key) {
+            cx.notify(KeyspaceEvents::EXPIRED, "expired", key);
+        }
+        return Ok(());
+    }
+    db.set(key, value, ttl)?;
+    notify_set(cx, key, ttl);
     Ok(())
 }
 
