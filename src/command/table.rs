@@ -9,8 +9,10 @@ use std::sync::LazyLock;
 
 /// The families' rows.
 pub static FAMILIES: &[&[Spec]] = &[
+    acl::COMMANDS,
     bitmap::COMMANDS,
     client::COMMANDS,
+    cluster::COMMANDS,
     command::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,
@@ -22,9 +24,11 @@ pub static FAMILIES: &[&[Spec]] = &[
     keys::COMMANDS,
     latency::COMMANDS,
     memory::COMMANDS,
+    modules::COMMANDS,
     monitor::COMMANDS,
     persistence::COMMANDS,
     pubsub::COMMANDS,
+    replication::COMMANDS,
     server::COMMANDS,
     command_log::COMMANDS,
     string::COMMANDS,

@@ -1,9 +1,11 @@
 //! The command line: `flagstone [file] [--directive value ...]`.
 //!
-//! Every directive of the table is an option; clap does the parsing, the help and the hints.
+//! Every directive of the table is an option, in the notation of redis-server's command line; clap
+//! does the rest and the help.
 
 use super::{Directive, Flags, Kind, LoadError, Loaded, Sources, load, table};
-use clap::{Arg, ArgAction, ArgMatches, Command, builder::ValueRange};
+use crate::util::words;
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::{ffi::OsString, path::PathBuf};
 
 /// What the user wants.
@@ -17,38 +19,98 @@ pub enum Invocation {
 /// Reads the process's arguments and environment. `--help`, `--version` and mistakes in the
 /// options themselves end the process here, with clap's words.
 pub fn invocation() -> Result<Invocation, LoadError> {
-    let (matches, stdin) = parse(std::env::args_os().collect()).unwrap_or_else(|error| error.exit());
-    let health = matches.get_flag("health");
-    let loaded = load(&sources(&matches, stdin))?;
+    let parsed = parse(std::env::args_os().collect()).unwrap_or_else(|error| error.exit());
+    let health = parsed.matches.get_flag("health");
+    let loaded = load(&sources(parsed))?;
     Ok(if health { Invocation::Health(Box::new(loaded)) } else { Invocation::Serve(Box::new(loaded)) })
 }
 
-/// Parses the arguments; also whether the configuration is to be read from standard input.
-fn parse(mut arguments: Vec<OsString>) -> Result<(ArgMatches, bool), clap::Error> {
+/// Parses the arguments: the program's own options and the file are clap's, directives are read
+/// as Redis reads them.
+fn parse(arguments: Vec<OsString>) -> Result<Parsed, clap::Error> {
+    let mut arguments = arguments.into_iter();
+    let mut own: Vec<OsString> = arguments.by_ref().take(1).collect();
+    let mut words: Vec<OsString> = arguments.collect();
     // `-` may stand first in place of the file, or last after the options.
-    let stdin = arguments.iter().skip(1).any(|argument| argument == "-");
-    arguments.retain(|argument| argument != "-");
-    Ok((command().try_get_matches_from(arguments)?, stdin))
+    let stdin = match (words.first(), words.last()) {
+        (_, Some(last)) if last == "-" => words.pop().is_some(),
+        (Some(first), _) if first == "-" => !words.remove(0).is_empty(),
+        _ => false,
+    };
+    let rest = match words.iter().position(|word| !is_own(word)) {
+        Some(at) if !word_of(&words[at]).starts_with("--") => words.split_off(at + 1),
+        Some(at) => words.split_off(at),
+        None => Vec::new(),
+    };
+    own.append(&mut words);
+    let (late, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(is_own);
+    own.extend(late);
+    let rest: Vec<String> = rest.iter().map(word_of).collect();
+    let matches = command().try_get_matches_from(own)?;
+    Ok(Parsed { matches, stdin, directives: directives(&rest) })
 }
 
-fn sources(matches: &ArgMatches, stdin: bool) -> Sources {
+#[derive(Debug)]
+struct Parsed {
+    matches: ArgMatches,
+    stdin: bool,
+    directives: Vec<(String, Vec<String>)>,
+}
+
+/// Whether it is an option of the program, not a directive.
+fn is_own(word: &OsString) -> bool {
+    ["-h", "--help", "-v", "-V", "--version", "--health"].iter().any(|own| word == own)
+}
+
+/// What is not UTF-8 is refused later, as any wrong word is.
+fn word_of(word: &OsString) -> String {
+    word.to_string_lossy().into_owned()
+}
+
+fn sources(parsed: Parsed) -> Sources {
     Sources {
-        file: matches.get_one::<PathBuf>("file").cloned(),
-        stdin,
+        file: parsed.matches.get_one::<PathBuf>("file").cloned(),
+        stdin: parsed.stdin,
         environment: std::env::vars_os().collect(),
-        command_line: directives(matches),
+        command_line: parsed.directives,
     }
 }
 
 /// The directives that were given, each occurrence with its words.
-fn directives(matches: &ArgMatches) -> Vec<(String, Vec<String>)> {
-    let mut given = Vec::new();
-    for directive in table::all() {
-        for words in matches.get_occurrences::<String>(directive.name).into_iter().flatten() {
-            given.push((directive.name.to_owned(), words.cloned().collect()));
+///
+/// A word that begins with `--` names a directive, unless it follows right after a name: then it is
+/// a value (`--logfile --odd`). Name and value may be one word (`"--maxmemory 1gb"`), and the first
+/// name may lack its dashes. `--save` alone, or before another name, means no rules at all.
+fn directives(words: &[String]) -> Vec<(String, Vec<String>)> {
+    let mut given: Vec<(String, Vec<String>)> = Vec::new();
+    let mut value_due = false;
+    for (at, word) in words.iter().enumerate() {
+        let Some(line) = word.strip_prefix("--").filter(|_| !value_due) else {
+            match given.last_mut() {
+                Some((_, values)) => values.push(word.clone()),
+                None => given.push((word.clone(), Vec::new())),
+            }
+            value_due = false;
+            continue;
+        };
+        let mut parts = split(line).into_iter();
+        let name = parts.next().unwrap_or_default();
+        let mut values: Vec<String> = parts.collect();
+        value_due = values.is_empty();
+        let next = words.get(at + 1);
+        if value_due && name.eq_ignore_ascii_case("save") && next.is_none_or(|next| next.starts_with("--")) {
+            values.push(String::new());
+            value_due = false;
         }
+        given.push((name, values));
     }
     given
+}
+
+/// The words of one argument; one whose quotes do not match is taken as it stands.
+fn split(line: &str) -> Vec<String> {
+    let words = words::split(line.as_bytes()).unwrap_or_else(|| vec![line.as_bytes().to_vec()]);
+    words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect()
 }
 
 fn command() -> Command {
@@ -82,14 +144,12 @@ fn command() -> Command {
         )
 }
 
+/// A directive as the help shows it; its words are never clap's to read.
 fn option(directive: &'static Directive) -> Arg {
     Arg::new(directive.name)
         .long(directive.name)
         .aliases(directive.aliases)
         .value_name(notation(directive.kind))
-        .num_args(if directive.is(Flags::WORDS) { ValueRange::from(0..) } else { ValueRange::from(1) })
-        .action(ArgAction::Append)
-        .allow_negative_numbers(true)
         .hide_short_help(true)
         .hide(directive.is(Flags::HIDDEN))
         .help(directive.about)
@@ -115,10 +175,8 @@ mod tests {
 
     fn check(line: &str, file: Option<&str>, expected: &[(&str, &[&str])]) {
         let arguments = std::iter::once("flagstone").chain(line.split(' ').filter(|word| !word.is_empty()));
-        let arguments = arguments.map(|word| if word == "''" { "" } else { word }).map(OsString::from).collect();
-        let (matches, _) = parse(arguments).unwrap();
-        let mut given = directives(&matches);
-        given.sort_by(|a, b| a.0.cmp(&b.0));
+        let arguments = arguments.map(|word| if word == "''" { "" } else { word }).map(|word| word.replace('_', " "));
+        let Parsed { matches, directives: given, .. } = parse(arguments.map(OsString::from).collect()).unwrap();
         let expected: Vec<(String, Vec<String>)> = expected
             .iter()
             .map(|(name, words)| (name.to_string(), words.iter().map(|word| word.to_string()).collect()))
@@ -135,10 +193,30 @@ mod tests {
         check(
             "--save 900 1 --save 60 10 --hz 5",
             None,
-            &[("hz", &["5"]), ("save", &["900", "1"]), ("save", &["60", "10"])],
+            &[("save", &["900", "1"]), ("save", &["60", "10"]), ("hz", &["5"])],
         );
         check("--save ''", None, &[("save", &[""])]);
-        check("--list-max-ziplist-size -2 -", None, &[("list-max-listpack-size", &["-2"])]);
-        assert!(parse(["flagstone", "--prot", "1"].map(OsString::from).to_vec()).is_err());
+        check("--list-max-ziplist-size -2 -", None, &[("list-max-ziplist-size", &["-2"])]);
+        check("--prot 1 --port", None, &[("prot", &["1"]), ("port", &[])]);
+        assert!(
+            parse(["flagstone", "--health", "a.conf"].map(OsString::from).to_vec()).unwrap().matches.get_flag("health")
+        );
+        assert!(parse(["flagstone", "-x"].map(OsString::from).to_vec()).is_err());
+    }
+
+    /// An underscore stands for a blank inside a word.
+    #[test]
+    fn words_are_read_as_redis_reads_them() {
+        check("--port --bla --hz 5", None, &[("port", &["--bla"]), ("hz", &["5"])]);
+        check("--maxmemory_700mb --hz_5", None, &[("maxmemory", &["700mb"]), ("hz", &["5"])]);
+        check(
+            "a.conf loglevel verbose --maxmemory_'1gb'",
+            Some("a.conf"),
+            &[("loglevel", &["verbose"]), ("maxmemory", &["1gb"])],
+        );
+        check("--save --loglevel verbose", None, &[("save", &[""]), ("loglevel", &["verbose"])]);
+        check("--loglevel verbose --save", None, &[("loglevel", &["verbose"]), ("save", &[""])]);
+        check("--dir --save --save ''", None, &[("dir", &["--save"]), ("save", &[""])]);
+        check("--port 1 2", None, &[("port", &["1", "2"])]);
     }
 }

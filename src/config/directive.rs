@@ -21,6 +21,8 @@ bitflags::bitflags! {
         const SENSITIVE = 1 << 3;
         /// Takes several words.
         const WORDS = 1 << 4;
+        /// Read at the start: a change counts from the next one (after CONFIG REWRITE).
+        const AT_START = 1 << 5;
     }
 }
 
@@ -139,6 +141,9 @@ impl Directive {
     }
     pub const fn immutable(self) -> Self {
         self.with(Flags::IMMUTABLE)
+    }
+    pub const fn at_start(self) -> Self {
+        self.with(Flags::AT_START)
     }
     pub const fn hidden(self) -> Self {
         self.with(Flags::HIDDEN)

@@ -2,6 +2,7 @@
 //! (`FLAGSTONE_MAXMEMORY=1gb`), then the command line. What comes later wins.
 
 use super::{Directive, Effect, Flags, Lines, LoadError, Place, Reason, Settings, cgroup, file, table};
+use crate::util::words;
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
@@ -52,7 +53,8 @@ pub fn load(sources: &Sources) -> Result<Loaded, LoadError> {
     }
     loader.read_environment(&sources.environment)?;
     for (name, words) in &sources.command_line {
-        let text = std::iter::once(format!("--{name}")).chain(words.iter().cloned()).collect::<Vec<_>>().join(" ");
+        let quoted = words.iter().map(|word| words::quote(word.as_bytes()));
+        let text = std::iter::once(name.clone()).chain(quoted).collect::<Vec<_>>().join(" ");
         loader.directive(name, words, || Place::CommandLine { text: text.clone() })?;
     }
     loader.finish()
@@ -90,8 +92,9 @@ impl Loader {
             return Err(wrong(reason));
         };
         match self.apply(directive, words).map_err(wrong) {
-            Err(error) if matches!(directive.effect, Effect::Refused(_)) => {
-                self.refused.insert(directive.name, error);
+            Err(LoadError::Directive { place, reason }) if matches!(directive.effect, Effect::Refused(refusal) if refusal == reason) =>
+            {
+                self.refused.insert(directive.name, LoadError::Directive { place, reason });
                 Ok(())
             }
             result => {

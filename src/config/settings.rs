@@ -30,6 +30,7 @@ pub struct Settings {
     pub pidfile: String,
     pub set_proc_title: bool,
     pub busy_reply_threshold_ms: u64,
+    pub availability_zone: String,
     pub min_replicas_to_write: u32,
     pub always_show_logo: bool,
     /// Keys are taken over from another server, which decides when they expire.
@@ -174,6 +175,7 @@ fn blank() -> Settings {
         pidfile: String::new(),
         set_proc_title: false,
         busy_reply_threshold_ms: 0,
+        availability_zone: String::new(),
         min_replicas_to_write: 0,
         always_show_logo: false,
         import_mode: false,

@@ -109,6 +109,11 @@ impl Config {
         for directive in directives.iter().filter(|directive| directive.effect == Effect::None) {
             tracing::debug!("'{}' has no effect: {}", directive.name, directive.about);
         }
+        for directive in directives.iter().filter(|directive| directive.is(Flags::AT_START)) {
+            if directive.value(&before) != directive.value(&self.current()) {
+                tracing::info!("'{}' counts from the next start, if CONFIG REWRITE keeps it", directive.name);
+            }
+        }
         Ok(())
     }
 
@@ -131,6 +136,15 @@ impl Config {
     /// CONFIG REWRITE: writes what differs into the file, keeping its comments and order.
     /// `None`: the server was started without a file.
     pub fn rewrite(&self) -> Option<io::Result<()>> {
+        self.rewrite_with(rewrite::Extent::Changed)
+    }
+
+    /// As [`Self::rewrite`], but with a line for every directive.
+    pub fn rewrite_all(&self) -> Option<io::Result<()>> {
+        self.rewrite_with(rewrite::Extent::All)
+    }
+
+    fn rewrite_with(&self, extent: rewrite::Extent) -> Option<io::Result<()>> {
         let _changing = self.changing.lock();
         let file = self.file()?;
         let mut settings = Settings::clone(&self.current());
@@ -138,7 +152,7 @@ impl Config {
             // Another container may have another limit: it is found again at the next start.
             settings.maxmemory = 0;
         }
-        Some(rewrite::rewrite(file, &settings))
+        Some(rewrite::rewrite(file, &settings, extent))
     }
 }
 

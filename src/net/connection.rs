@@ -163,6 +163,9 @@ impl Connection {
                 return self.watch_blocked(cx);
             }
             self.run(&mut turn)?;
+            if turn.is_over() && self.input.waiting() > 0 && self.blocked.is_none() && self.output.is_light() {
+                return Ok(Next::Yield);
+            }
             self.flush(cx, turn.now)?;
             if self.closing {
                 return if self.output.pending() == 0 { Err(End::Closed) } else { Ok(Next::Wait) };

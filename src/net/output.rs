@@ -38,6 +38,12 @@ impl Output {
         self.encoder.out.len() - self.sent
     }
 
+    /// So little that it may wait for the replies to the next commands of a pipeline: a client that
+    /// will be closed for the rest of them need not see their beginning.
+    pub fn is_light(&self) -> bool {
+        self.pending() as u64 <= FREE_BYTES
+    }
+
     pub fn capacity(&self) -> usize {
         self.encoder.out.capacity()
     }

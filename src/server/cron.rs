@@ -63,7 +63,7 @@ impl Drop for Cron {
 }
 
 fn run(shared: &Arc<Shared>, beat: u64) {
-    if shared.lifecycle.cron_paused.load(Relaxed) {
+    if shared.lifecycle.is_cron_held() {
         return;
     }
     let now = shared.clock.now();

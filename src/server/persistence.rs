@@ -85,7 +85,7 @@ impl Drop for Persistence {
 fn write(shared: &Shared) {
     let path = shared.config.current().snapshot_path();
     tracing::info!(path = %path.display(), "background saving started");
-    match shared.saver.save(&shared.keyspace, &path, &|| shared.clock.now()) {
+    match shared.saver.save_in_background(&shared.keyspace, &path, &|| shared.clock.now()) {
         Ok(report) => {
             tracing::info!(path = %path.display(), bytes = report.bytes, "background saving terminated with success")
         }

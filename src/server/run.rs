@@ -2,10 +2,11 @@
 
 use super::{Server, logging, persistence, supervise};
 use crate::{
-    command::{Shared, shutdown::shut_down},
+    command::{Shared, shutdown::shut_down_on_signal},
     config::{Config, Loaded, Settings},
     net,
     resp::Encoder,
+    snapshot,
     util::clock::Clock,
 };
 use std::{error::Error, fs, path::Path, process::ExitCode, sync::Arc};
@@ -118,6 +119,7 @@ impl Signals {
                     // A shutdown that failed to save has ended, and another may be tried.
                     if ending.as_ref().is_some_and(|ending| !ending.is_finished()) {
                         tracing::warn!("a second signal: exiting now");
+                        snapshot::discard_unfinished(&shared.config.current().snapshot_path());
                         std::process::exit(1);
                     }
                     tracing::info!("Received {name}, shutting down");
@@ -125,7 +127,7 @@ impl Signals {
                     let how =
                         if name == "SIGTERM" { settings.shutdown_on_sigterm } else { settings.shutdown_on_sigint };
                     let shared = Arc::clone(&shared);
-                    ending = Some(std::thread::spawn(move || shut_down(&shared, how).is_ok()));
+                    ending = Some(std::thread::spawn(move || shut_down_on_signal(&shared, how).is_ok()));
                 }
             });
         })?;

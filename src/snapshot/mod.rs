@@ -14,7 +14,7 @@ mod save;
 mod saver;
 
 pub use image::{Image, LoadError};
-pub use save::{Report, save};
+pub use save::{Report, discard_unfinished, save};
 pub use saver::{Saver, SaverStatus};
 
 #[cfg(test)]

@@ -45,6 +45,12 @@ pub fn save(keyspace: &Keyspace, path: &Path, now: UnixMillis) -> io::Result<Rep
     result
 }
 
+/// The process ends at once: what has been written of a snapshot is of no use.
+pub fn discard_unfinished(path: &Path) {
+    // Mostly there is nothing to remove.
+    let _ = fs::remove_file(temporary_of(path));
+}
+
 /// Beside the image, so that the rename stays within one file system.
 fn temporary_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();

@@ -16,6 +16,7 @@ pub struct SaverStatus {
     pub in_progress: bool,
     /// Unix milliseconds of the last snapshot that succeeded, or of the start.
     pub last_save_ms: UnixMillis,
+    /// Whether the last snapshot in the background succeeded, or any other since.
     pub last_ok: bool,
     /// Of the last snapshot, whether it succeeded or not; -1 when there was none.
     pub last_duration_ms: i64,
@@ -72,7 +73,7 @@ impl Saver {
         self.status.lock().clone()
     }
 
-    /// Whether the last snapshot could not be written.
+    /// Whether the last snapshot in the background could not be written.
     pub fn is_failing(&self) -> bool {
         self.failing.load(Relaxed)
     }
@@ -122,10 +123,23 @@ impl Saver {
     /// Writes a snapshot now, on this thread, after a running one is done.
     ///
     /// # Errors
-    /// What the file system says; the status keeps that it failed.
+    /// What the file system says. Whoever asked for the snapshot hears of it, so the status does not.
     pub fn save(&self, keyspace: &Keyspace, path: &Path, clock: &dyn Fn() -> UnixMillis) -> io::Result<Report> {
         let _writing = self.writing.lock();
         self.write(keyspace, path, clock)
+    }
+
+    /// As [`Self::save`], but the status keeps that it failed: nobody waits for the outcome.
+    pub fn save_in_background(
+        &self,
+        keyspace: &Keyspace,
+        path: &Path,
+        clock: &dyn Fn() -> UnixMillis,
+    ) -> io::Result<Report> {
+        let result = self.save(keyspace, path, clock);
+        self.status.lock().last_ok = result.is_ok();
+        self.failing.store(result.is_err(), Relaxed);
+        result
     }
 
     /// As [`Self::save`], but `None` when another snapshot is being written.
@@ -150,9 +164,9 @@ impl Saver {
         let mut status = self.status.lock();
         status.in_progress = false;
         status.last_duration_ms = ended - started;
-        status.last_ok = result.is_ok();
-        self.failing.store(result.is_err(), Relaxed);
         if let Ok(report) = &result {
+            status.last_ok = true;
+            self.failing.store(false, Relaxed);
             status.last_save_ms = ended;
             status.dirty_at_last = report.dirty;
             status.last_bytes = report.bytes;

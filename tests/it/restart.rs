@@ -111,6 +111,39 @@ fn what_was_there_before_sigterm_is_there_again() {
 }
 
 #[test]
+fn a_signal_is_taken_back_by_shutdown_abort() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (process, mut client) = Process::start(dir.path(), &["--enable-debug-command", "yes"]).connected();
+    let none = Tree::Error("ERR No shutdown in progress.".into());
+    assert_eq!(client.line("SHUTDOWN ABORT"), none);
+    // What happens by itself is held, and the signal's work with it.
+    assert_eq!(client.line("DEBUG PAUSE-CRON 1"), ok());
+    process.signal(Signal::TERM);
+    while client.line("SHUTDOWN ABORT") != ok() {}
+    assert_eq!(client.line("SET goes on"), ok());
+    assert_eq!(client.line("DEBUG PAUSE-CRON 0"), ok());
+    // The signal may still be on its way out of the aborted shutdown; none is under way then.
+    while client.line("SHUTDOWN ABORT") != none {}
+    assert_eq!(client.line("GET goes"), Tree::Bulk(b"on".to_vec()));
+    client.send(&["SHUTDOWN"]);
+    assert!(process.wait().0.success());
+}
+
+#[test]
+fn a_shutdown_that_cannot_save_goes_on_serving() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (process, mut client) = Process::start(dir.path(), &["--dbfilename", "taken.flag"]).connected();
+    assert_eq!(client.line("SET a 1"), ok());
+    fs::create_dir(dir.path().join("taken.flag")).expect("a folder in the way");
+    assert_eq!(client.line("SHUTDOWN"), Tree::Error("ERR Errors trying to SHUTDOWN. Check logs.".into()));
+    // Whoever asked has been told: only a failure in the background refuses writes.
+    assert_eq!(client.line("PING"), Tree::Simple("PONG".into()));
+    assert_eq!(client.line("SET a 2"), ok());
+    client.send(&["SHUTDOWN", "NOSAVE"]);
+    assert!(process.wait().0.success());
+}
+
+#[test]
 fn sigkill_leaves_the_last_snapshot() {
     let dir = tempfile::tempdir().expect("a folder");
     let before = Process::start(dir.path(), &[]);

@@ -160,8 +160,9 @@ fn hello(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 
 /// Clients choose their features by these two, so they name what we are compatible with.
 fn introduce(cx: &mut Context<'_>) {
+    let zone = &cx.client.settings.availability_zone;
     let reply = &mut cx.reply;
-    reply.map(7);
+    reply.map(7 + usize::from(!zone.is_empty()));
     for (field, value) in [("server", "redis"), ("version", crate::command::COMPATIBLE_VERSION)] {
         reply.bulk(field.as_bytes());
         reply.bulk(value.as_bytes());
@@ -176,6 +177,10 @@ fn introduce(cx: &mut Context<'_>) {
     }
     reply.bulk(b"modules");
     reply.array(0);
+    if !zone.is_empty() {
+        reply.bulk(b"availability_zone");
+        reply.bulk(zone.as_bytes());
+    }
 }
 
 /// AUTH [username] password

@@ -1,10 +1,11 @@
 //! DEBUG: for tests and for looking inside.
 
-use crate::command::{
-    Args, CommandResult, Context, Error,
-    spec::{Acl, Flags, KeyFlags, KeySpec, Spec},
-};
 use crate::{
+    command::{
+        Args, CommandResult, Context, Error, Protocol,
+        spec::{Acl, Flags, KeyFlags, KeySpec, Spec},
+    },
+    config::system_error,
     keyspace::Ttl,
     util::number::{parse_f64, parse_i64},
 };
@@ -26,7 +27,43 @@ pub static COMMANDS: &[Spec] = &[Spec {
     summary: "Holds the commands for debugging.",
     complexity: "Depends on subcommand.",
     subcommands: &[
+        Spec {
+            name: "config-rewrite-force-all",
+            arity: 2,
+            summary: "Writes every directive into the configuration file.",
+            handler: config_rewrite_force_all,
+            ..ROW
+        },
+        Spec {
+            name: "error",
+            arity: 3,
+            summary: "Answers an error.",
+            syntax: "message",
+            handler: |_, args| Err(Error::text(String::from_utf8_lossy(args[2]).into_owned())),
+            ..ROW
+        },
+        Spec {
+            name: "help",
+            arity: 2,
+            summary: "Says what its subcommands do.",
+            handler: |cx, _| {
+                super::help(cx, HELP);
+                Ok(())
+            },
+            ..ROW
+        },
         Spec { name: "jmap", arity: 2, summary: "Does nothing.", handler: ok, ..ROW },
+        Spec {
+            name: "log",
+            arity: 3,
+            summary: "Writes a line to the log.",
+            syntax: "message",
+            handler: |cx, args| {
+                tracing::warn!("DEBUG LOG: {}", String::from_utf8_lossy(args[2]));
+                ok(cx, args)
+            },
+            ..ROW
+        },
         Spec {
             name: "object",
             arity: 3,
@@ -37,12 +74,28 @@ pub static COMMANDS: &[Spec] = &[Spec {
             ..ROW
         },
         Spec {
+            name: "pause-cron",
+            arity: 3,
+            summary: "Holds what happens by itself, or lets it go on.",
+            syntax: "value",
+            handler: pause_cron,
+            ..ROW
+        },
+        Spec {
             name: "populate",
             arity: -3,
             flags: ROW.flags.union(Flags::ALL_SHARDS).union(Flags::WRITE),
             summary: "Creates keys.",
             syntax: "count [prefix] [size]",
             handler: populate,
+            ..ROW
+        },
+        Spec {
+            name: "protocol",
+            arity: 3,
+            summary: "Answers a value of the given kind.",
+            syntax: "type",
+            handler: protocol,
             ..ROW
         },
         Spec {
@@ -73,6 +126,32 @@ pub static COMMANDS: &[Spec] = &[Spec {
     ..ROW
 }];
 
+const HELP: &[&str] = &[
+    "CONFIG-REWRITE-FORCE-ALL",
+    "    Like CONFIG REWRITE, but write every directive.",
+    "ERROR <message>",
+    "    Answer an error.",
+    "JMAP",
+    "    Do nothing.",
+    "LOG <message>",
+    "    Write a line to the log.",
+    "OBJECT <key>",
+    "    How a value is stored.",
+    "PAUSE-CRON <0|1>",
+    "    Hold what happens by itself (1), or let it go on (0).",
+    "POPULATE <count> [<prefix>] [<size>]",
+    "    Create keys.",
+    "PROTOCOL <type>",
+    "    Answer a value of a kind: string, integer, double, bignum, null, array, set, map,",
+    "    attrib, push, verbatim, true or false.",
+    "RELOAD",
+    "    Write a snapshot and check that it can be read.",
+    "SET-ACTIVE-EXPIRE <0|1>",
+    "    Switch active expiry off or on.",
+    "SLEEP <seconds>",
+    "    Hold every shard for some seconds.",
+];
+
 fn ok(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
     cx.reply.ok();
     Ok(())
@@ -87,6 +166,74 @@ fn sleep(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 fn set_active_expire(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     cx.shared.keyspace.set_active_expire(parse_i64(args[2]).unwrap_or(0) != 0);
     ok(cx, args)
+}
+
+fn pause_cron(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    cx.shared.lifecycle.hold_cron(parse_i64(args[2]).unwrap_or(0) != 0);
+    ok(cx, args)
+}
+
+fn config_rewrite_force_all(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    match cx.shared.config.rewrite_all() {
+        None => Err(Error::new("ERR The server is running without a config file")),
+        Some(Err(error)) => Err(Error::text(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {}", system_error(&error)))),
+        Some(Ok(())) => ok(cx, args),
+    }
+}
+
+/// The values are those of Redis: the tests of client libraries know them.
+fn protocol(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let reply = &mut cx.reply;
+    let resp3 = reply.protocol() == Protocol::Resp3;
+    match args[2].to_ascii_lowercase().as_slice() {
+        b"string" => reply.bulk(b"Hello World"),
+        b"integer" => reply.integer(12345),
+        b"double" => reply.double(3141.0 / 1000.0),
+        b"bignum" => reply.big_number("1234567999999999999999999999999999999"),
+        b"null" => reply.null(),
+        b"array" => {
+            reply.array(3);
+            (0..3).for_each(|n| reply.integer(n));
+        }
+        b"set" => {
+            reply.set(3);
+            (0..3).for_each(|n| reply.integer(n));
+        }
+        b"map" => {
+            reply.map(3);
+            (0..3).for_each(|n| {
+                reply.integer(n);
+                reply.boolean(n == 1);
+            });
+        }
+        b"attrib" => {
+            if resp3 {
+                reply.attribute(1);
+                reply.bulk(b"key-popularity");
+                reply.array(2);
+                reply.bulk(b"key:123");
+                reply.integer(90);
+            }
+            reply.bulk(b"Some real reply following the attribute");
+        }
+        b"push" if !resp3 => return Err(Error::new("ERR RESP2 is not supported by this command")),
+        b"push" => {
+            reply.bulk(b"Some real reply following the push reply");
+            reply.push(2);
+            reply.bulk(b"server-cpu-usage");
+            reply.integer(42);
+        }
+        b"verbatim" => reply.verbatim("txt", b"This is a verbatim\nstring"),
+        b"true" => reply.boolean(true),
+        b"false" => reply.boolean(false),
+        _ => {
+            return Err(Error::new(
+                "ERR Wrong protocol type name. Please use one of the following: \
+                 string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn object(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {

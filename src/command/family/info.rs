@@ -99,8 +99,8 @@ fn memory_line(out: &mut String, name: &str, bytes: u64) {
 
 fn server(view: &View<'_>, out: &mut String) {
     let uptime = (view.now - view.shared.started_ms).max(0) / 1000;
-    // Clients gate their features on this name: the commands are those of Redis 7.4.
-    line(out, "redis_version", "7.4.0");
+    // Clients gate their features on this name: the commands are those of that Redis.
+    line(out, "redis_version", crate::command::COMPATIBLE_VERSION);
     line(out, "flagstone_version", env!("CARGO_PKG_VERSION"));
     line(out, "server_name", "flagstone");
     line(out, "redis_git_sha1", "00000000");
@@ -121,7 +121,8 @@ fn server(view: &View<'_>, out: &mut String) {
     line(out, "lru_clock", (view.now / 1000) & 0xFF_FFFF);
     line(out, "executable", std::env::current_exe().unwrap_or_default().display());
     line(out, "config_file", view.shared.config.file().map(|file| file.display().to_string()).unwrap_or_default());
-    line(out, "io_threads_active", i32::from(view.settings.threads() > 1));
+    line(out, "io_threads_active", i32::from(view.shared.stats.workers().len() > 1));
+    line(out, "availability_zone", &view.settings.availability_zone);
 }
 
 fn clients(view: &View<'_>, out: &mut String) {

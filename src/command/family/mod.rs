@@ -1,9 +1,13 @@
 //! One file per family: rows and handlers.
 
+pub mod acl;
 pub mod bitmap;
+pub mod cluster;
 pub mod config;
 pub mod debug;
 pub mod memory;
+pub mod modules;
+pub mod replication;
 pub mod server;
 pub mod connection;
 pub mod function;

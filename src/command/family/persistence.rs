@@ -3,7 +3,7 @@
 use crate::{
     command::{
         Args, CommandResult, Context, Error,
-        shutdown::shut_down,
+        shutdown::{abort, shut_down},
         spec::{Acl, Flags, Spec},
     },
     config::ShutdownOn,
@@ -104,22 +104,26 @@ fn lastsave(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
 
 fn shutdown(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let mut how = ShutdownOn::empty();
-    let mut abort = false;
+    let mut aborts = false;
     for word in &args[1..] {
         match word.to_ascii_lowercase().as_slice() {
             b"save" => how |= ShutdownOn::SAVE,
             b"nosave" => how |= ShutdownOn::NOSAVE,
             b"now" => how |= ShutdownOn::NOW,
             b"force" => how |= ShutdownOn::FORCE,
-            b"abort" => abort = true,
+            b"abort" => aborts = true,
             _ => return Err(Error::SYNTAX),
         }
     }
-    if how.contains(ShutdownOn::SAVE | ShutdownOn::NOSAVE) || abort && !how.is_empty() {
+    if how.contains(ShutdownOn::SAVE | ShutdownOn::NOSAVE) || aborts && !how.is_empty() {
         return Err(Error::SYNTAX);
     }
-    if abort {
-        return Err(Error::new("ERR No shutdown in progress."));
+    if aborts {
+        if !abort(cx.shared) {
+            return Err(Error::new("ERR No shutdown in progress."));
+        }
+        cx.reply.ok();
+        return Ok(());
     }
     tracing::info!("User requested shutdown...");
     shut_down(cx.shared, how).map_err(|_| Error::new("ERR Errors trying to SHUTDOWN. Check logs."))?;

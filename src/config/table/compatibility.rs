@@ -99,7 +99,6 @@ pub static INERT: Section = Section {
         inert("max-new-connections-per-cycle", Integer(1, 1000), "10", "Connections are accepted as they come."),
         inert("max-new-tls-connections-per-cycle", Integer(1, 1000), "1", TLS),
         inert("extended-redis-compatibility", YesNo, "no", "For scripts that ask for the server's name."),
-        inert("availability-zone", Text, "", "For clients of cluster mode."),
         inert(
             "log-timestamp-format",
             Choice(&["legacy", "iso8601", "milliseconds"]),
@@ -217,13 +216,25 @@ fn set_oom_values(settings: &mut Settings, directive: &Directive, words: &[Strin
     Ok(())
 }
 
+const NO_REPLICATION: &str = "there is no replication yet";
+
+fn set_replicaof(_: &mut Settings, _: &Directive, words: &[String]) -> Result<(), Reason> {
+    match words {
+        [empty] if empty.is_empty() => Ok(()),
+        [no, one] if no.eq_ignore_ascii_case("no") && one.eq_ignore_ascii_case("one") => Ok(()),
+        [_, port] if port.parse::<u16>().is_err() => Err("Invalid primary port".into()),
+        [_, _] => Err(NO_REPLICATION.into()),
+        _ => Err("wrong number of arguments".into()),
+    }
+}
+
 pub static REFUSED: Section = Section {
     title: "Not here yet",
     about: "Anything but the default stops the start, because it would not do what was asked.",
     rows: &[
         refused("appendonly", YesNo, "no", "there is no append-only file yet: snapshots ('save') are what survives"),
         refused("cluster-enabled", YesNo, "no", "there is no cluster mode yet").immutable(),
-        refused("replicaof", Special("<host> <port>"), "", "there is no replication yet")
+        Directive { set: set_replicaof, ..refused("replicaof", Special("<host> <port>"), "", NO_REPLICATION) }
             .alias(&["slaveof"])
             .words()
             .immutable(),

@@ -107,7 +107,7 @@ pub static NETWORK: Section = Section {
             "Threads that serve clients; 0 is one for every core.",
             field!(server_threads),
         )
-        .immutable(),
+        .at_start(),
     ],
 };
 
@@ -173,6 +173,13 @@ pub static GENERAL: Section = Section {
             field!(busy_reply_threshold_ms),
         ).idle()
         .alias(&["lua-time-limit"]),
+        directive(
+            "availability-zone",
+            Text,
+            "",
+            "Where the server stands: HELLO tells clients, who may prefer what is near.",
+            field!(availability_zone),
+        ),
         directive(
             "min-replicas-to-write",
             Integer(0, INT),
@@ -242,6 +249,6 @@ pub static LOGGING: Section = Section {
             "How a line is written: text for people, json for machines.",
             field!(log_format),
         )
-        .immutable(),
+        .at_start(),
     ],
 };

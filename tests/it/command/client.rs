@@ -203,6 +203,10 @@ fn monitor() {
         (error) ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?
         mon<
         (like) "* [3 127.0.0.1:*] \"AUTH\" \"(redacted)\""
+        > HELLO 2 AUTH nobody secret SETNAME me
+        (error) WRONGPASS invalid username-password pair or user is disabled.
+        mon<
+        (like) "* [3 127.0.0.1:*] \"HELLO\" \"2\" \"AUTH\" \"(redacted)\" \"(redacted)\" \"SETNAME\" \"me\""
         # Commands for administrators are not shown.
         > CONFIG GET maxmemory
         (any)

@@ -325,3 +325,23 @@ fn reply_off_and_skip() {
         "#,
     );
 }
+
+#[test]
+fn hello_tells_where_the_server_stands() {
+    check(
+        r#"
+        ~only resp3
+        > CONFIG SET availability-zone here
+        OK
+        > HELLO 3
+        1# "server" => "redis"
+        2# "version" => "7.4.0"
+        3# "proto" => (integer) 3
+        4# "id" => (any)
+        5# "mode" => "standalone"
+        6# "role" => "master"
+        7# "modules" => (empty array)
+        8# "availability_zone" => "here"
+        "#,
+    );
+}

@@ -1,5 +1,6 @@
 //! Transcripts, one file per family of commands.
 
+mod acl;
 mod bitmap;
 mod config;
 mod client;

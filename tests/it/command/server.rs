@@ -429,6 +429,55 @@ fn debug() {
         1) "debug"
         > COMMAND INFO debug|sleep
         1) (nil array)
+        > DEBUG PAUSE-CRON 1
+        OK
+        > DEBUG PAUSE-CRON 0
+        OK
+        > DEBUG ERROR "FOO bar"
+        (error) FOO bar
+        > DEBUG CONFIG-REWRITE-FORCE-ALL
+        (error) ERR The server is running without a config file
+        "#,
+    );
+}
+
+#[test]
+fn debug_protocol() {
+    check(
+        r#"
+        > DEBUG PROTOCOL string
+        "Hello World"
+        > DEBUG PROTOCOL integer
+        (integer) 12345
+        > DEBUG PROTOCOL null
+        (nil)
+        > DEBUG PROTOCOL array
+        1) (integer) 0
+        2) (integer) 1
+        3) (integer) 2
+        > DEBUG PROTOCOL set
+        1~ (integer) 0
+        2~ (integer) 1
+        3~ (integer) 2
+        > DEBUG PROTOCOL verbatim
+        (verbatim txt) "This is a verbatim\nstring"
+        > DEBUG PROTOCOL nope
+        (error) ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false
+        "#,
+    );
+    check(
+        r#"
+        ~only resp2
+        > DEBUG PROTOCOL double
+        "3.141"
+        > DEBUG PROTOCOL bignum
+        "1234567999999999999999999999999999999"
+        > DEBUG PROTOCOL true
+        (integer) 1
+        > DEBUG PROTOCOL attrib
+        "Some real reply following the attribute"
+        > DEBUG PROTOCOL push
+        (error) ERR RESP2 is not supported by this command
         "#,
     );
 }

@@ -130,7 +130,7 @@ fn getkeysandflags(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 
 fn list(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let names: Vec<&str> = match &args[2..] {
-        [] => table::top_level().map(|command| command.full_name.as_str()).collect(),
+        [] => shown().map(|command| command.full_name.as_str()).collect(),
         [by, kind, value] if by.eq_ignore_ascii_case(b"filterby") => filtered(kind, value)?,
         _ => return Err(Error::SYNTAX),
     };
@@ -139,16 +139,22 @@ fn list(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     Ok(())
 }
 
+/// The commands and subcommands that are listed by name.
+fn shown() -> impl Iterator<Item = &'static Command> {
+    table::all().iter().filter(|command| command.is_shown())
+}
+
 fn filtered(kind: &[u8], value: &[u8]) -> Result<Vec<&'static str>, Error> {
-    let all = || table::all().iter().filter(|command| command.is_shown());
     let names = |commands: &mut dyn Iterator<Item = &'static Command>| commands.map(|c| c.full_name.as_str()).collect();
     match kind.to_ascii_lowercase().as_slice() {
         b"module" => Ok(Vec::new()),
         b"aclcat" => {
             let category = std::str::from_utf8(value).ok().and_then(|name| Acl::from_name(&name.to_ascii_uppercase()));
-            Ok(names(&mut all().filter(|command| category.is_some_and(|of| command.spec.categories().contains(of)))))
+            Ok(names(&mut shown().filter(|command| category.is_some_and(|of| command.spec.categories().contains(of)))))
         }
-        b"pattern" => Ok(names(&mut all().filter(|command| glob::matches(value, command.full_name.as_bytes(), true)))),
+        b"pattern" => {
+            Ok(names(&mut shown().filter(|command| glob::matches(value, command.full_name.as_bytes(), true))))
+        }
         _ => Err(Error::SYNTAX),
     }
 }

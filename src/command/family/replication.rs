@@ -1,0 +1,163 @@
+//! Replication, as a server without replicas answers: it is a master, and stays one.
+
+use crate::{
+    command::{
+        Args, CommandResult, Context, Error,
+        spec::{Acl, Flags, Spec},
+    },
+    util::number::parse_i64,
+};
+
+const ADMIN: Spec = Spec {
+    flags: Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::STALE),
+    acl: Acl::ADMIN.union(Acl::SLOW).union(Acl::DANGEROUS),
+    group: "server",
+    ..Spec::DEFAULT
+};
+/// What begins the rows of WAIT and WAITAOF.
+const WAITING: Spec = Spec {
+    flags: Flags::BLOCKING,
+    acl: Acl::SLOW.union(Acl::BLOCKING).union(Acl::CONNECTION),
+    group: "generic",
+    tips: &["request_policy:all_shards", "response_policy:agg_min"],
+    ..Spec::DEFAULT
+};
+
+pub static COMMANDS: &[Spec] = &[
+    Spec {
+        name: "role",
+        arity: 1,
+        flags: Flags::LOADING.union(Flags::STALE).union(Flags::NOSCRIPT).union(Flags::FAST),
+        acl: Acl::ADMIN.union(Acl::FAST).union(Acl::DANGEROUS),
+        group: "server",
+        since: "2.8.12",
+        summary: "Answers the role in replication: a master without replicas.",
+        handler: role,
+        ..Spec::DEFAULT
+    },
+    Spec {
+        name: "replicaof",
+        arity: 3,
+        flags: ADMIN.flags.union(Flags::NO_ASYNC_LOADING),
+        since: "5.0.0",
+        summary: "Makes the server a master, which it is; there is no replication yet.",
+        syntax: REPLICAOF_SYNTAX,
+        handler: replicaof,
+        ..ADMIN
+    },
+    Spec {
+        name: "slaveof",
+        arity: 3,
+        flags: ADMIN.flags.union(Flags::NO_ASYNC_LOADING),
+        since: "1.0.0",
+        summary: "The old name of REPLICAOF.",
+        syntax: REPLICAOF_SYNTAX,
+        handler: replicaof,
+        ..ADMIN
+    },
+    Spec {
+        name: "failover",
+        arity: -1,
+        since: "6.2.0",
+        summary: "Hands the role of master to a replica, of which there are none.",
+        syntax: "[TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]",
+        handler: failover,
+        ..ADMIN
+    },
+    Spec {
+        name: "wait",
+        arity: 3,
+        since: "3.0.0",
+        summary: "Answers how many replicas have acknowledged the writes so far: there are none.",
+        syntax: "numreplicas timeout",
+        handler: wait,
+        ..WAITING
+    },
+    Spec {
+        name: "waitaof",
+        arity: 4,
+        since: "7.2.0",
+        summary: "Answers how many append-only files hold the writes so far: there are none.",
+        syntax: "numlocal numreplicas timeout",
+        handler: waitaof,
+        ..WAITING
+    },
+];
+
+const REPLICAOF_SYNTAX: &str = "<host port | NO ONE>";
+
+fn role(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
+    cx.reply.array(3);
+    cx.reply.bulk(b"master");
+    cx.reply.integer(0);
+    cx.reply.array(0);
+    Ok(())
+}
+
+fn replicaof(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    if args[1].eq_ignore_ascii_case(b"no") && args[2].eq_ignore_ascii_case(b"one") {
+        cx.reply.ok();
+        return Ok(());
+    }
+    if !parse_i64(args[2]).is_some_and(|port| (0..=65535).contains(&port)) {
+        return Err(Error::new("ERR Invalid master port"));
+    }
+    Err(Error::new("ERR REPLICAOF <host> <port> is refused: there is no replication yet"))
+}
+
+fn failover(_: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let mut rest = &args[1..];
+    let (mut abort, mut other) = (false, false);
+    while let [option, more @ ..] = rest {
+        match (option.to_ascii_lowercase().as_slice(), more) {
+            (b"abort", _) => (abort, rest) = (true, more),
+            (b"force", _) => (other, rest) = (true, more),
+            (b"timeout", [ms, more @ ..]) => {
+                if parse_i64(ms).ok_or(Error::NOT_INTEGER)? <= 0 {
+                    return Err(Error::new("ERR FAILOVER timeout must be greater than 0"));
+                }
+                (other, rest) = (true, more);
+            }
+            (b"to", [_, port, more @ ..]) => {
+                parse_i64(port).ok_or(Error::NOT_INTEGER)?;
+                (other, rest) = (true, more);
+            }
+            _ => return Err(Error::SYNTAX),
+        }
+    }
+    Err(match (abort, other) {
+        (true, true) => Error::SYNTAX,
+        (true, false) => Error::new("ERR No failover in progress."),
+        (false, _) => Error::new("ERR FAILOVER requires connected replicas."),
+    })
+}
+
+fn timeout(word: &[u8]) -> Result<(), Error> {
+    match parse_i64(word) {
+        None => Err(Error::new("ERR timeout is not an integer or out of range")),
+        Some(timeout) if timeout < 0 => Err(Error::new("ERR timeout is negative")),
+        Some(_) => Ok(()),
+    }
+}
+
+fn wait(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    parse_i64(args[1]).ok_or(Error::NOT_INTEGER)?;
+    timeout(args[2])?;
+    cx.reply.integer(0);
+    Ok(())
+}
+
+fn waitaof(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let local = parse_i64(args[1])
+        .filter(|count| (0..=1).contains(count))
+        .ok_or(Error::new("ERR value is out of range, value must between 0 and 1"))?;
+    parse_i64(args[2]).filter(|count| *count >= 0).ok_or(Error::new("ERR value is out of range, must be positive"))?;
+    timeout(args[3])?;
+    if local > 0 {
+        return Err(Error::new("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."));
+    }
+    cx.reply.array(2);
+    cx.reply.integer(0);
+    cx.reply.integer(0);
+    Ok(())
+}
