@@ -69,8 +69,7 @@ impl Filter {
                     rest
                 }
                 (b"type", [word, rest @ ..]) => {
-                    let unknown =
-                        || Error::text(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word)));
+                    let unknown = || Error::quoting("ERR Unknown client type '", word, "'");
                     filter.class = Some(Class::parse(word).ok_or_else(unknown)?);
                     rest
                 }
@@ -84,7 +83,7 @@ impl Filter {
                 }
                 (b"user", [user, rest @ ..]) => {
                     if *user != b"default" {
-                        return Err(Error::text(format!("ERR No such user '{}'", String::from_utf8_lossy(user))));
+                        return Err(Error::quoting("ERR No such user '", user, "'"));
                     }
                     rest
                 }
@@ -219,7 +218,7 @@ mod tests {
                     clients.iter().filter(|client| filter.matches(client, 1, 60_000)).map(|c| c.id).collect();
                 assert_eq!(found, expected, "{request}");
             }
-            (Err(error), Err(expected)) => assert_eq!(error.0, expected, "{request}"),
+            (Err(error), Err(expected)) => assert_eq!(*error.0, *expected.as_bytes(), "{request}"),
             (found, expected) => panic!("{request}: {found:?} instead of {expected:?}"),
         }
     }

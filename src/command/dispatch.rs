@@ -388,10 +388,9 @@ fn refuse(
     }
     if command.is_some_and(|command| command.spec.flags.contains(Flags::QUEUED_KEYS)) {
         client.discard(now);
-        let reason = error.0.strip_prefix("ERR ").unwrap_or(&error.0);
-        let text = format!("EXECABORT Transaction discarded because of: {reason}");
+        let reason = error.0.strip_prefix(b"ERR ").unwrap_or(&error.0);
         shared.stats.error("EXECABORT");
-        return reply.error(&text);
+        return reply.error(&[b"EXECABORT Transaction discarded because of: ", reason].concat());
     }
     shared.stats.error(error.code());
     reply.error(&error.0);
@@ -419,7 +418,7 @@ impl Reply for Silent<'_> {
     fn simple(&mut self, text: &str) {
         self.status = Some(text.to_owned());
     }
-    fn error(&mut self, _: &str) {}
+    fn error(&mut self, _: &[u8]) {}
     fn integer(&mut self, _: i64) {}
     fn bulk(&mut self, _: &[u8]) {}
     fn null(&mut self) {}

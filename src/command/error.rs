@@ -1,4 +1,4 @@
-//! Errors a command answers with. The text is exactly what Redis sends.
+//! Errors a command answers with. The text is exactly what Redis sends: bytes, because it may quote what a client sent.
 
 use crate::{
     arena::ArenaFull,
@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 /// An error reply: the text begins with its code (`ERR syntax error`).
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Error(pub Cow<'static, str>);
+pub struct Error(pub Cow<'static, [u8]>);
 
 pub type CommandResult = Result<(), Error>;
 
@@ -23,10 +23,14 @@ impl Error {
     pub const STRING_TOO_LONG: Error = Error::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
 
     pub const fn new(text: &'static str) -> Self {
-        Error(Cow::Borrowed(text))
+        Error(Cow::Borrowed(text.as_bytes()))
     }
-    pub fn text(text: impl Into<Cow<'static, str>>) -> Self {
-        Error(text.into())
+    pub fn text(text: impl Into<Vec<u8>>) -> Self {
+        Error(Cow::Owned(text.into()))
+    }
+    /// Repeats a client's word as it came.
+    pub fn quoting(before: &str, word: &[u8], after: &str) -> Self {
+        Error::text([before.as_bytes(), quotable(word, usize::MAX), after.as_bytes()].concat())
     }
     pub fn wrong_arity(full_name: &str) -> Self {
         Error::text(format!("ERR wrong number of arguments for '{full_name}' command"))
@@ -36,8 +40,18 @@ impl Error {
     }
     /// The code before the first space, for `errorstats`.
     pub fn code(&self) -> &str {
-        self.0.split(' ').next().unwrap_or("ERR")
+        let code = self.0.split(|byte| *byte == b' ').next().unwrap_or_default();
+        std::str::from_utf8(code).unwrap_or("ERR")
     }
+}
+
+/// At most this many bytes of a command's name or of its arguments are repeated in an error.
+pub const QUOTED_MAX: usize = 128;
+
+/// What Redis quotes of a word: at most `max` bytes of what stands before its first NUL.
+pub fn quotable(word: &[u8], max: usize) -> &[u8] {
+    let text = word.split(|byte| *byte == 0).next().unwrap_or_default();
+    &text[..text.len().min(max)]
 }
 
 impl From<OutOfMemory> for Error {

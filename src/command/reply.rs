@@ -18,7 +18,7 @@ pub trait Reply {
     fn simple(&mut self, text: &str);
     /// `text` begins with its code (`ERR`, `WRONGTYPE`, ...), without the leading `-`.
     /// CR and LF inside are replaced by spaces, as Redis does.
-    fn error(&mut self, text: &str);
+    fn error(&mut self, text: &[u8]);
     fn integer(&mut self, n: i64);
     fn bulk(&mut self, bytes: &[u8]);
     fn null(&mut self);

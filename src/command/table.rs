@@ -2,6 +2,7 @@
 
 use super::{
     Args, Error,
+    error::{QUOTED_MAX, quotable},
     family::*,
     spec::{Flags, Spec},
 };
@@ -221,45 +222,31 @@ fn fold(name: &[u8]) -> u64 {
     u64::from_le_bytes(bytes) | 0x2020_2020_2020_2020
 }
 
-/// At most this many bytes of a request are repeated in an error.
-const QUOTED_MAX: usize = 128;
-
 fn unknown_command(name: &[u8], args: &Args<'_>) -> Error {
-    let mut quoted = Vec::new();
+    let mut text = [b"ERR unknown command '", quotable(name, QUOTED_MAX), b"', with args beginning with: "].concat();
+    let start = text.len();
     for arg in args.iter().skip(1) {
-        if quoted.len() >= QUOTED_MAX {
+        let room = QUOTED_MAX.saturating_sub(text.len() - start);
+        if room == 0 {
             break;
         }
-        let len = arg.len().min(QUOTED_MAX - quoted.len());
-        quoted.push(b'\'');
-        quoted.extend_from_slice(&arg[..len]);
-        quoted.extend_from_slice(b"' ");
+        text.push(b'\'');
+        text.extend_from_slice(quotable(arg, room));
+        text.extend_from_slice(b"' ");
     }
-    let name = &name[..name.len().min(QUOTED_MAX)];
-    Error::text(format!(
-        "ERR unknown command '{}', with args beginning with: {}",
-        String::from_utf8_lossy(name),
-        String::from_utf8_lossy(&quoted)
-    ))
+    Error::text(text)
 }
 
 pub fn unknown_subcommand(command: &str, word: &[u8]) -> Error {
-    let word = &word[..word.len().min(QUOTED_MAX)];
-    Error::text(format!(
-        "ERR unknown subcommand '{}'. Try {} HELP.",
-        String::from_utf8_lossy(word),
-        command.to_ascii_uppercase()
-    ))
+    let word = quotable(word, QUOTED_MAX);
+    Error::quoting("ERR unknown subcommand '", word, &format!("'. Try {} HELP.", command.to_ascii_uppercase()))
 }
 
 /// For a subcommand whose optional words are too many, and those that are not told apart.
 pub fn unknown_subcommand_or_arity(args: &Args<'_>) -> Error {
-    let word = |at: usize| args.get(at).map(|word| String::from_utf8_lossy(word)).unwrap_or_default();
-    Error::text(format!(
-        "ERR unknown subcommand or wrong number of arguments for '{:.128}'. Try {} HELP.",
-        word(1),
-        word(0).to_uppercase()
-    ))
+    let word = |at: usize| quotable(args.get(at).copied().unwrap_or_default(), QUOTED_MAX);
+    let before = b"ERR unknown subcommand or wrong number of arguments for '";
+    Error::text([before, word(1), b"'. Try ", &word(0).to_ascii_uppercase(), b" HELP."].concat())
 }
 
 #[cfg(test)]
@@ -269,7 +256,7 @@ mod tests {
     fn check(request: &[&[u8]], expected: &str) {
         match resolve(request) {
             Ok(command) => assert_eq!(command.full_name, expected),
-            Err(refusal) => assert_eq!(refusal.error.0, expected),
+            Err(refusal) => assert_eq!(*refusal.error.0, *expected.as_bytes()),
         }
     }
 

@@ -15,7 +15,7 @@ use super::{
     turn::Turn,
 };
 use crate::{
-    command::{Block, Client, Flow, Shared, dispatch},
+    command::{Block, Client, Flow, Reply, Shared, dispatch},
     config::OutputLimit,
     resp::{Limits, ProtocolError},
     util::clock::UnixMillis,
@@ -230,7 +230,7 @@ impl Connection {
     /// Answers what could not be understood, once the commands before it have run.
     fn answer_error(&mut self) {
         let Some(error) = self.error.take() else { return };
-        self.output.encoder.error_bytes(&error.message());
+        self.output.encoder.error(&error.message());
         self.shared.stats.protocol_errors.add(1);
         self.shared.stats.error("ERR");
         tracing::debug!(client = self.client.handle.id, ?error, "protocol error");

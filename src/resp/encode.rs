@@ -24,11 +24,6 @@ impl Encoder {
         Box::new(Encoder::new(protocol))
     }
 
-    /// An error whose text need not be UTF-8.
-    pub fn error_bytes(&mut self, text: &[u8]) {
-        self.line(b'-', text);
-    }
-
     fn is_resp3(&self) -> bool {
         self.protocol == Protocol::Resp3
     }
@@ -76,8 +71,8 @@ impl Reply for Encoder {
         self.line(b'+', text.as_bytes());
     }
 
-    fn error(&mut self, text: &str) {
-        self.line(b'-', text.as_bytes());
+    fn error(&mut self, text: &[u8]) {
+        self.line(b'-', text);
     }
 
     fn integer(&mut self, n: i64) {
@@ -289,7 +284,7 @@ mod tests {
     fn plain_kinds_are_the_same_in_both_protocols() {
         let same = |write: &dyn Fn(&mut dyn Reply), expected: &str| check(write, expected, expected);
         same(&|r| r.ok(), "+OK|");
-        same(&|r| r.error("ERR a\r\nb"), "-ERR a  b|");
+        same(&|r| r.error(b"ERR a\r\nb"), "-ERR a  b|");
         same(&|r| r.integer(9), ":9|");
         same(&|r| r.integer(-10), ":-10|");
         same(&|r| r.bulk(b"a\r\nb"), "$4|a|b|");

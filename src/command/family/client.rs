@@ -290,16 +290,15 @@ fn setname(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 fn setinfo(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let attribute = String::from_utf8_lossy(args[2]);
+    let attribute = args[2];
     let mut names = cx.client.handle.names.lock();
-    let place = match attribute.to_ascii_lowercase().as_str() {
-        "lib-name" => &mut names.library,
-        "lib-ver" => &mut names.library_version,
-        _ => return Err(Error::text(format!("ERR Unrecognized option '{attribute}'"))),
+    let place = match attribute.to_ascii_lowercase().as_slice() {
+        b"lib-name" => &mut names.library,
+        b"lib-ver" => &mut names.library_version,
+        _ => return Err(Error::quoting("ERR Unrecognized option '", attribute, "'")),
     };
-    *place = printable(args[3]).ok_or_else(|| {
-        Error::text(format!("ERR {attribute} cannot contain spaces, newlines or special characters."))
-    })?;
+    *place = printable(args[3])
+        .ok_or_else(|| Error::quoting("ERR ", attribute, " cannot contain spaces, newlines or special characters."))?;
     drop(names);
     cx.reply.ok();
     Ok(())

@@ -131,8 +131,7 @@ fn hello(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
                 at += 2;
             }
             [option, ..] => {
-                let option = String::from_utf8_lossy(option);
-                return Err(Error::text(format!("ERR Syntax error in HELLO option '{option}'")));
+                return Err(Error::quoting("ERR Syntax error in HELLO option '", option, "'"));
             }
             [] => break,
         }

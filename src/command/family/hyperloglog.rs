@@ -238,8 +238,7 @@ fn pfdebug(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let sketch = sketch_of(&item)?;
     let sparse = sketch.encoding() == Encoding::Sparse;
     if !["getreg", "decode", "encoding", "todense"].iter().any(|name| args::is_word(word, name)) {
-        let word = String::from_utf8_lossy(word);
-        return Err(Error::text(format!("ERR Unknown PFDEBUG subcommand '{word}'")));
+        return Err(Error::quoting("ERR Unknown PFDEBUG subcommand '", word, "'"));
     }
     if args::is_word(word, "encoding") {
         cx.reply.simple(if sparse { "sparse" } else { "dense" });

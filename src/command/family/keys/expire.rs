@@ -48,11 +48,7 @@ impl Condition {
                 b"xx" => condition.xx = true,
                 b"gt" => condition.gt = true,
                 b"lt" => condition.lt = true,
-                _ => {
-                    // Quoted up to its first NUL, as Redis does.
-                    let text = word.split(|byte| *byte == 0).next().unwrap_or_default();
-                    return Err(Error::text(format!("ERR Unsupported option {}", String::from_utf8_lossy(text))));
-                }
+                _ => return Err(Error::quoting("ERR Unsupported option ", word, "")),
             }
         }
         let Condition { nx, xx, gt, lt } = condition;
