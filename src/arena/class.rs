@@ -92,6 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "arithmetic alone")]
     fn every_size_gets_the_smallest_class_that_holds_it() {
         for bytes in 1..=MAX_SLAB {
             let class = class_of(bytes).unwrap();
@@ -102,6 +103,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "arithmetic alone")]
     fn classes_waste_little_and_align() {
         let waste: f64 =
             (64..4096).map(|b| 1.0 - b as f64 / class_size(class_of(b).unwrap()) as f64).sum::<f64>() / 4032.0;

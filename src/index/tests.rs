@@ -59,7 +59,7 @@ impl Bed {
     }
 }
 
-const MANY: u64 = if cfg!(miri) { 600 } else { 60_000 };
+const MANY: u64 = if cfg!(miri) { 300 } else { 60_000 };
 
 #[test]
 fn grows_and_shrinks_with_every_key_in_place() {
@@ -126,7 +126,7 @@ fn a_scan_meets_every_key_that_stays() {
 fn colliding_hashes_are_chained_and_bounded() {
     let mut bed = Bed::new();
     // All positions share their top 40 bits: no split can part them soon.
-    let count = if cfg!(miri) { 600 } else { 5000 };
+    let count = if cfg!(miri) { 300 } else { 5000 };
     for i in 0..count {
         bed.add(0x01_2345_6789 << 22 | i);
     }

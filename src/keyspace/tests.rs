@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 fn keyspace(maxmemory: u64, policy: Policy, shards: usize) -> Keyspace {
     let mut options = Options::new(4, 1, maxmemory, policy);
     options.shards = shards;
-    options.reserve = if cfg!(miri) { 8 << 20 } else { 4 << 30 };
+    options.reserve = if cfg!(miri) { 32 << 20 } else { 4 << 30 };
     options.hash_keys = [1, 2, 3, 4];
     Keyspace::new(&options).unwrap()
 }
@@ -23,7 +23,7 @@ fn agrees_with_a_plain_map() {
     let keyspace = keyspace(0, Policy::NoEviction, 4);
     let mut model: BTreeMap<Vec<u8>, (Vec<u8>, Option<i64>)> = BTreeMap::new();
     let mut random = fastrand::Rng::with_seed(42);
-    let (steps, keys) = if cfg!(miri) { (1500, 150) } else { (60_000, 3000) };
+    let (steps, keys) = if cfg!(miri) { (400, 60) } else { (60_000, 3000) };
     let mut now = 1_000_000;
     for _ in 0..steps {
         now += random.i64(0..3);
