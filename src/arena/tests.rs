@@ -76,8 +76,8 @@ fn a_full_reservation_is_an_error() {
 #[test]
 fn emptying_a_page_gives_it_back() {
     let mut heap = heap();
-    let per_page = PAGE / 128;
-    let mut all: Vec<Offset> = (0..3 * per_page).map(|_| fill(&mut heap, 128, 7)).collect();
+    let per_page = PAGE / 512;
+    let mut all: Vec<Offset> = (0..3 * per_page).map(|_| fill(&mut heap, 512, 7)).collect();
     // Two of three go, so that the live ones fit into other pages.
     let mut live = Vec::new();
     for (i, at) in all.drain(..).enumerate() {
@@ -89,10 +89,10 @@ fn emptying_a_page_gives_it_back() {
     heap.begin_emptying(page, &mut moved);
     assert!(!moved.is_empty());
     for from in moved {
-        let to = heap.alloc(128).unwrap();
+        let to = heap.alloc(512).unwrap();
         assert_ne!(to.page(), page);
-        heap.copy(from, 0, to, 0, 128);
-        assert!(heap.chunk(to)[..128] == [7; 128]);
+        heap.copy(from, 0, to, 0, 512);
+        assert!(heap.chunk(to)[..512] == [7; 512]);
         heap.free(from);
     }
     assert!(heap.finish_emptying(page));
