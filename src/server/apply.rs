@@ -1,15 +1,18 @@
-//! What CONFIG SET changes in the keyspace. Most settings are read where they are used; these
+//! What CONFIG SET changes in the keyspace and the saver. Most settings are read where they are used; these
 //! live in another layer.
 
-use crate::command::Shared;
+use crate::{command::Shared, config::Settings};
 use std::sync::Arc;
 
-/// Lets the keyspace follow the settings.
+/// Lets them follow the settings.
 pub fn follow(shared: &Arc<Shared>) {
+    let delay = |settings: &Settings| u64::try_from(settings.rdb_key_save_delay_us).unwrap_or(0);
+    shared.saver.set_delay_per_key(delay(&shared.config.current()));
     // The configuration is part of what is shared: it must not keep it alive.
     let keyspace = Arc::downgrade(shared);
     shared.config.on_change(Box::new(move |before, after| {
         let Some(shared) = keyspace.upgrade() else { return Ok(()) };
+        shared.saver.set_delay_per_key(delay(after));
         if before.maxmemory_policy != after.maxmemory_policy {
             shared.keyspace.set_policy(after.maxmemory_policy);
         }

@@ -33,8 +33,14 @@ pub struct Report {
 /// # Errors
 /// Whatever the file system says; the file at `path` is then as it was before.
 pub fn save(keyspace: &Keyspace, path: &Path, now: UnixMillis) -> io::Result<Report> {
+    save_and(keyspace, path, now, &|| ())
+}
+
+/// As [`save`]; `linger` is called when all is written and nothing is in its place yet.
+pub fn save_and(keyspace: &Keyspace, path: &Path, now: UnixMillis, linger: &dyn Fn()) -> io::Result<Report> {
     let temporary = temporary_of(path);
     let result = write_image(keyspace, &temporary, now).and_then(|report| {
+        linger();
         fs::rename(&temporary, path)?;
         sync_directory(path)?;
         Ok(report)

@@ -7,7 +7,8 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::{
     io,
     path::Path,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    time::Duration,
 };
 
 /// A moment's view of the saver.
@@ -45,7 +46,14 @@ pub struct Saver {
     writing: Mutex<()>,
     /// `!last_ok`, for writes to look at: they take no lock for it.
     failing: AtomicBool,
+    /// Who wants to write a snapshot after the one that is being written.
+    waiting: AtomicUsize,
+    /// `rdb-key-save-delay`.
+    delay_us_per_key: AtomicU64,
 }
+
+/// How often a delayed snapshot looks whether it may end.
+const SLICE: Duration = Duration::from_millis(10);
 
 impl Saver {
     pub fn new(now: UnixMillis) -> Saver {
@@ -66,6 +74,8 @@ impl Saver {
             changed: Condvar::new(),
             writing: Mutex::new(()),
             failing: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
+            delay_us_per_key: AtomicU64::new(0),
         }
     }
 
@@ -125,7 +135,9 @@ impl Saver {
     /// # Errors
     /// What the file system says. Whoever asked for the snapshot hears of it, so the status does not.
     pub fn save(&self, keyspace: &Keyspace, path: &Path, clock: &dyn Fn() -> UnixMillis) -> io::Result<Report> {
+        self.waiting.fetch_add(1, Relaxed);
         let _writing = self.writing.lock();
+        self.waiting.fetch_sub(1, Relaxed);
         self.write(keyspace, path, clock)
     }
 
@@ -153,13 +165,36 @@ impl Saver {
         Some(self.write(keyspace, path, clock))
     }
 
+    /// From now on a snapshot takes so long for each key: tests want to meet one while it runs.
+    pub fn set_delay_per_key(&self, us: u64) {
+        self.delay_us_per_key.store(us, Relaxed);
+    }
+
+    /// Waits as the delay says, while there are keys and nobody waits for the end.
+    fn linger(&self, keyspace: &Keyspace) {
+        let mut waited = Duration::ZERO;
+        loop {
+            let us_per_key = self.delay_us_per_key.load(Relaxed);
+            if us_per_key == 0 || self.waiting.load(Relaxed) > 0 {
+                return;
+            }
+            let keys: u64 = (0..keyspace.databases()).map(|db| keyspace.db_stats(db).keys).sum();
+            let mut status = self.status.lock();
+            if status.stop || waited >= Duration::from_micros(us_per_key.saturating_mul(keys)) {
+                return;
+            }
+            self.changed.wait_for(&mut status, SLICE);
+            waited += SLICE;
+        }
+    }
+
     fn write(&self, keyspace: &Keyspace, path: &Path, clock: &dyn Fn() -> UnixMillis) -> io::Result<Report> {
         let started = clock();
         {
             let mut status = self.status.lock();
             (status.in_progress, status.started_ms, status.last_attempt_ms) = (true, started, started);
         }
-        let result = save::save(keyspace, path, started);
+        let result = save::save_and(keyspace, path, started, &|| self.linger(keyspace));
         let ended = clock();
         let mut status = self.status.lock();
         status.in_progress = false;

@@ -143,6 +143,44 @@ fn a_shutdown_that_cannot_save_goes_on_serving() {
     assert!(process.wait().0.success());
 }
 
+/// A snapshot that takes ten seconds for each key.
+const SLOWLY: [&str; 2] = ["--rdb-key-save-delay", "10000000"];
+
+fn is_saving(client: &mut Client) -> bool {
+    match client.line("INFO persistence") {
+        Tree::Bulk(text) => String::from_utf8_lossy(&text).contains("rdb_bgsave_in_progress:1"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_slow_snapshot_ends_when_its_keys_do() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (process, mut client) = Process::start(dir.path(), &SLOWLY).connected();
+    assert_eq!(client.line("SET a 1"), ok());
+    client.line("BGSAVE");
+    while !is_saving(&mut client) {}
+    assert_eq!(client.line("BGSAVE"), Tree::Error("ERR Background save already in progress".into()));
+    assert!(is_saving(&mut client));
+    assert_eq!(client.line("FLUSHALL"), ok());
+    while is_saving(&mut client) {}
+    client.send(&["SHUTDOWN"]);
+    assert!(process.wait().0.success());
+}
+
+#[test]
+fn a_second_signal_ends_the_server_at_once_and_leaves_nothing_half_written() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (process, mut client) = Process::start(dir.path(), &SLOWLY).connected();
+    assert_eq!(client.line("SET a 1"), ok());
+    let files = || fs::read_dir(dir.path()).expect("a folder").count();
+    process.signal(Signal::TERM);
+    while files() == 0 {}
+    process.signal(Signal::TERM);
+    assert!(!process.wait().0.success());
+    assert_eq!(files(), 0);
+}
+
 #[test]
 fn sigkill_leaves_the_last_snapshot() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -35,6 +35,16 @@ pub static COMMANDS: &[Spec] = &[
         ..Spec::DEFAULT
     },
     Spec {
+        name: "bgrewriteaof",
+        arity: 1,
+        flags: Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::NO_ASYNC_LOADING),
+        acl: Acl::ADMIN.union(Acl::SLOW).union(Acl::DANGEROUS),
+        group: "server",
+        summary: "Refused: there is no append-only file.",
+        handler: |_, _| Err(Error::new("ERR BGREWRITEAOF is refused: there is no append-only file yet, see BGSAVE")),
+        ..Spec::DEFAULT
+    },
+    Spec {
         name: "lastsave",
         arity: 1,
         flags: Flags::LOADING.union(Flags::STALE).union(Flags::FAST),

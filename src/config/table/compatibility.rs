@@ -26,7 +26,7 @@ pub static INERT: Section = Section {
     about: "So that an existing redis.conf starts. Setting one is said once in the log.",
     rows: &[
         inert("io-threads", Integer(1, 256), "1", THREADS).immutable(),
-        inert("io-threads-do-reads", YesNo, "no", THREADS).immutable(),
+        inert("io-threads-do-reads", YesNo, "no", THREADS).immutable().hidden(),
         inert("activerehashing", YesNo, "yes", "The index grows in small steps and never rehashes."),
         inert("activedefrag", YesNo, "no", ALLOCATOR),
         inert("active-defrag-ignore-bytes", Memory(1, i64::MAX as u64), "100mb", ALLOCATOR),

@@ -148,7 +148,7 @@ pub static SNAPSHOTS: Section = Section {
             "0",
             "Microseconds to pause for each key of a snapshot, for tests.",
             field!(rdb_key_save_delay_us),
-        ).idle()
+        )
         .hidden(),
         directive(
             "shutdown-timeout",

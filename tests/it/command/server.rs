@@ -354,6 +354,8 @@ fn saving() {
         (error) ERR syntax error
         > SHUTDOWN ABORT
         (error) ERR No shutdown in progress.
+        > BGREWRITEAOF
+        (error) ERR BGREWRITEAOF is refused: there is no append-only file yet, see BGSAVE
         "#,
     );
 }
