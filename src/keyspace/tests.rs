@@ -23,7 +23,7 @@ fn agrees_with_a_plain_map() {
     let keyspace = keyspace(0, Policy::NoEviction, 4);
     let mut model: BTreeMap<Vec<u8>, (Vec<u8>, Option<i64>)> = BTreeMap::new();
     let mut random = fastrand::Rng::with_seed(42);
-    let (steps, keys) = if cfg!(miri) { (400, 60) } else { (60_000, 3000) };
+    let (steps, keys) = if cfg!(miri) { (150, 30) } else { (60_000, 3000) };
     let mut now = 1_000_000;
     for _ in 0..steps {
         now += random.i64(0..3);
@@ -87,7 +87,10 @@ fn agrees_with_a_plain_map() {
             _ => {
                 assert_eq!(db.read(&key).map(|item| (text(item.value), item.expiry)), live);
                 drop(locked);
-                keyspace.cron(now, &mut || true);
+                // Each visits the whole wheel, which Miri takes a second for.
+                if !cfg!(miri) || random.u8(0..8) == 0 {
+                    keyspace.cron(now, &mut || true);
+                }
             }
         }
     }

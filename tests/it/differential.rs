@@ -362,7 +362,7 @@ fn replies_are_those_of_a_real_server() {
             {
                 continue;
             }
-            let before = recent[recent.len().saturating_sub(30)..].join("\n  ");
+            let before = recent[recent.len().saturating_sub(80)..].join("\n  ");
             panic!(
                 "FLAGSTONE_SEED={seed} {protocol:?}, command {n}; the last of\n  {before}\nwas answered by redis-server with\
                  \n{their_reply}\nand by ours with\n{our_reply}\n"

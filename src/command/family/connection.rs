@@ -207,11 +207,8 @@ fn auth(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 fn select(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let index = parse_i64(args[1]).and_then(|index| i32::try_from(index).ok()).ok_or(Error::NOT_INTEGER)?;
-    match usize::try_from(index) {
-        Ok(index) if index < cx.shared.keyspace.databases() => cx.client.select(index),
-        _ => return Err(Error::new("ERR DB index is out of range")),
-    }
+    let index = super::keys::database(cx, args[1])?;
+    cx.client.select(index);
     cx.reply.ok();
     Ok(())
 }

@@ -106,8 +106,10 @@ fn notify_rename(cx: &mut Context<'_>, args: &Args<'_>) {
 const SAME_OBJECT: Error = Error::new("ERR source and destination objects are the same");
 
 /// The number of a database as an argument.
-fn database(cx: &Context<'_>, word: &[u8]) -> Result<usize, Error> {
+pub fn database(cx: &Context<'_>, word: &[u8]) -> Result<usize, Error> {
     let number = parse_i64(word).ok_or(Error::NOT_INTEGER)?;
+    let number = i32::try_from(number)
+        .map_err(|_| Error::new("ERR value is out of range, value must between -2147483648 and 2147483647"))?;
     usize::try_from(number)
         .ok()
         .filter(|number| *number < cx.shared.keyspace.databases())

@@ -7,6 +7,7 @@ mod object;
 mod scan;
 
 use crate::command::spec::{Acl, Flags, KeyFlags, KeySpec, Spec};
+pub use generic::database;
 
 const READ: Flags = Flags::READONLY;
 const FAST_READ: Flags = Flags::READONLY.union(Flags::FAST);
