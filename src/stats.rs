@@ -23,6 +23,12 @@ impl Counter {
     pub fn add(&self, n: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
     }
+    /// Keeps the greatest value it was shown.
+    pub fn raise_to(&self, n: u64) {
+        if n > self.get() {
+            self.0.store(n, Relaxed);
+        }
+    }
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
@@ -122,6 +128,36 @@ pub struct Worker {
     /// Reads and writes of the connections of this worker.
     pub reads: Counter,
     pub writes: Counter,
+    /// Turns of connections, from the first byte read to the last command run.
+    pub turns: Turns,
+}
+
+/// What INFO calls the event loop: turns of connections on a worker, and beats of the cron.
+#[derive(Default, Debug)]
+pub struct Turns {
+    pub count: Counter,
+    pub nanos: Counter,
+    nanos_max: Counter,
+    commands_max: Counter,
+}
+
+impl Turns {
+    /// A turn is over; only the owning thread says so.
+    pub fn ended(&self, nanos: u64, commands: u64) {
+        self.count.add(1);
+        self.nanos.add(nanos);
+        self.nanos_max.raise_to(nanos);
+        self.commands_max.raise_to(commands);
+    }
+}
+
+/// The same over all threads.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct TurnTotals {
+    pub count: u64,
+    pub nanos: u64,
+    pub nanos_max: u64,
+    pub commands_max: u64,
 }
 
 impl Worker {
@@ -136,6 +172,8 @@ pub struct Stats {
     workers: Box<[Worker]>,
     errors: Mutex<BTreeMap<Box<str>, u64>>,
     pub rates: Rates,
+    /// Beats of the cron.
+    pub beats: Turns,
     pub error_replies: SharedCounter,
     pub connections: SharedCounter,
     pub rejected_connections: SharedCounter,
@@ -163,6 +201,7 @@ impl Stats {
             workers: (0..workers.max(1)).map(|_| worker()).collect(),
             errors: Mutex::default(),
             rates: Rates::default(),
+            beats: Turns::default(),
             error_replies: SharedCounter::default(),
             connections: SharedCounter::default(),
             rejected_connections: SharedCounter::default(),
@@ -207,10 +246,28 @@ impl Stats {
         self.workers.iter().flat_map(|worker| &worker.commands).map(|command| command.calls.get()).sum()
     }
 
+    /// Turns of all workers and beats of the cron.
+    pub fn turns(&self) -> TurnTotals {
+        let all = self.workers.iter().map(|worker| &worker.turns).chain([&self.beats]);
+        all.fold(TurnTotals::default(), |sum, turns| TurnTotals {
+            count: sum.count + turns.count.get(),
+            nanos: sum.nanos + turns.nanos.get(),
+            nanos_max: sum.nanos_max.max(turns.nanos_max.get()),
+            commands_max: sum.commands_max.max(turns.commands_max.get()),
+        })
+    }
+
+    /// Time spent in commands.
+    pub fn command_nanos(&self) -> u64 {
+        self.workers.iter().flat_map(|worker| &worker.commands).map(|command| command.nanos.get()).sum()
+    }
+
     /// Takes a sample of how fast commands and bytes go, ten times a second.
     pub fn sample_rates(&self, now_ms: i64) {
         let sum = |counter: fn(&Worker) -> &Counter| self.workers.iter().map(|worker| counter(worker).get()).sum();
-        self.rates.sample(now_ms, [self.calls(), sum(|worker| &worker.network_in), sum(|worker| &worker.network_out)]);
+        let TurnTotals { count, nanos, .. } = self.turns();
+        let bytes = [sum(|worker| &worker.network_in), sum(|worker| &worker.network_out)];
+        self.rates.sample(now_ms, [self.calls(), bytes[0], bytes[1], count, nanos]);
     }
 
     /// Counts an error reply by its code.
@@ -243,6 +300,11 @@ impl Stats {
                 command.latency.iter().for_each(Counter::reset);
             }
             for counter in [&worker.network_in, &worker.network_out, &worker.reads, &worker.writes] {
+                counter.reset();
+            }
+        }
+        for turns in self.workers.iter().map(|worker| &worker.turns).chain([&self.beats]) {
+            for counter in [&turns.count, &turns.nanos, &turns.nanos_max, &turns.commands_max] {
                 counter.reset();
             }
         }
@@ -291,6 +353,17 @@ mod tests {
         assert_eq!((totals.latency_percentile(50.0), totals.latency_percentile(99.0)), (1024, 4096));
         stats.reset();
         assert_eq!(stats.command(1), CommandTotals::default());
+    }
+
+    #[test]
+    fn turns_and_beats_are_summed_up() {
+        let stats = Stats::new(2, 0);
+        stats.worker(0).turns.ended(500, 3);
+        stats.worker(1).turns.ended(700, 1);
+        stats.beats.ended(100, 0);
+        assert_eq!(stats.turns(), TurnTotals { count: 3, nanos: 1300, nanos_max: 700, commands_max: 3 });
+        stats.reset();
+        assert_eq!(stats.turns(), TurnTotals::default());
     }
 
     #[test]

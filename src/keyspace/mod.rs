@@ -508,6 +508,12 @@ impl<'k> Locked<'k> {
         }
     }
 
+    /// Gives the locks back: for what a command does when it is done with the keys.
+    pub fn release(&mut self) {
+        (self.set, self.known) = (ShardSet::NONE, None);
+        self.guards.clear();
+    }
+
     /// FLUSHDB (`Some`) or FLUSHALL (`None`); needs all shards. Answers how many keys went.
     pub fn flush(&mut self, db: Option<usize>) -> u64 {
         let range = db.map_or(0..self.keyspace.databases, |db| db..db + 1);

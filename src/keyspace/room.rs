@@ -18,6 +18,9 @@ use std::sync::atomic::Ordering::Relaxed;
 const ROUNDS: usize = 512;
 /// What an item takes beyond key and value, generously.
 const ITEM_OVERHEAD: usize = 32;
+/// What a write may touch beyond its item, so that it does not pass the bound: a block that a free
+/// chunk lies in, one for the index.
+const HEADROOM: u64 = 2 * BLOCK as u64;
 
 impl Keyspace {
     /// Makes room for a command on `set` that may store `bytes`. An error means that memory is
@@ -94,9 +97,13 @@ impl Keyspace {
         let mut shard = self.shards[shard].0.lock();
         let epoch = self.arena.epoch();
         shard.enter(epoch);
+        // An eviction that a tight shard cannot make is not asked for again.
+        let mut can_evict = true;
         for _ in 0..ROUNDS {
-            let above = self.arena.resident() > self.maxmemory();
-            if !above && (self.fits(bytes) || own && bytes <= MAX_SLAB && shard.heap.has_room(bytes)) {
+            let limit = self.maxmemory();
+            let above = self.arena.resident() > limit;
+            let tight = self.arena.resident() + HEADROOM > limit && can_evict;
+            if !above && !tight && (self.fits(bytes) || own && bytes <= MAX_SLAB && shard.heap.has_room(bytes)) {
                 return true;
             }
             if !shard.heap.doomed().is_null() {
@@ -107,8 +114,9 @@ impl Keyspace {
                 continue;
             }
             if shard.evict(policy) == 0 {
+                can_evict = false;
                 // Nothing to evict; a sparse page may be left.
-                if !shard.empty_a_page(100) {
+                if (above || !tight) && !shard.empty_a_page(100) {
                     return false;
                 }
             }

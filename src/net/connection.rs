@@ -140,7 +140,10 @@ impl Connection {
             self.client.handle.attach(cx.waker());
         }
         self.output.wake();
-        let next = self.turn(cx);
+        self.client.refresh_settings();
+        let mut turn = Turn::begin(&self.shared, &mut self.client);
+        let next = self.turn(cx, &mut turn);
+        turn.end(&self.shared, self.client.worker);
         self.rest();
         match next {
             Err(end) => return Poll::Ready(end),
@@ -150,9 +153,7 @@ impl Connection {
         Poll::Pending
     }
 
-    fn turn(&mut self, cx: &mut Context<'_>) -> Result<Next, End> {
-        self.client.refresh_settings();
-        let mut turn = Turn::begin(&self.shared, &mut self.client);
+    fn turn(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Result<Next, End> {
         loop {
             if self.client.handle.is_killed() {
                 return Err(self.killed());
@@ -162,7 +163,7 @@ impl Connection {
                 self.flush(cx, turn.now)?;
                 return self.watch_blocked(cx);
             }
-            self.run(&mut turn)?;
+            self.run(turn)?;
             if turn.is_over() && self.input.waiting() > 0 && self.blocked.is_none() && self.output.is_light() {
                 return Ok(Next::Yield);
             }

@@ -42,6 +42,12 @@ impl Turn {
         self.now = shared.clock.after(self.wall, self.latest.duration_since(self.base));
     }
 
+    /// Notes for INFO how long the turn was.
+    pub fn end(&self, shared: &Shared, worker: usize) {
+        let nanos = u64::try_from(self.latest.duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
+        shared.stats.worker(worker).turns.ended(nanos, self.commands as u64);
+    }
+
     pub fn is_over(&self) -> bool {
         self.commands >= COMMANDS_MAX || self.latest.duration_since(self.began) >= TIME_MAX
     }

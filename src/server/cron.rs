@@ -76,6 +76,7 @@ fn run(shared: &Arc<Shared>, beat: u64) {
     if beat.is_multiple_of(SECOND) {
         close_idle_clients(shared, now);
     }
+    shared.stats.beats.ended(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX), 0);
 }
 
 /// Connections that hold more of a read buffer than they use are told to give it back.

@@ -11,9 +11,12 @@ pub enum Rate {
     Commands,
     BytesIn,
     BytesOut,
+    Turns,
+    /// Nanoseconds spent in them.
+    TurnNanos,
 }
 
-const RATES: usize = 3;
+const RATES: usize = 5;
 
 #[derive(Default, Debug)]
 pub struct Rates(Mutex<State>);
@@ -27,7 +30,7 @@ struct State {
 }
 
 impl Rates {
-    /// Notes the totals (commands, bytes in, bytes out) as they are at `now_ms`.
+    /// Notes the totals, in the order of [`Rate`], as they are at `now_ms`.
     pub fn sample(&self, now_ms: i64, totals: [u64; RATES]) {
         let mut state = self.0.lock();
         let elapsed_ms = u64::try_from(now_ms - state.last_ms).unwrap_or(0);
@@ -59,7 +62,7 @@ mod tests {
     fn a_rate_is_the_average_of_the_samples() {
         let rates = Rates::default();
         for step in 0..=16 {
-            rates.sample(1_000 + step * 100, [step as u64 * 50, 0, step as u64]);
+            rates.sample(1_000 + step * 100, [step as u64 * 50, 0, step as u64, 0, 0]);
         }
         assert_eq!([Rate::Commands, Rate::BytesIn, Rate::BytesOut].map(|rate| rates.get(rate)), [500, 0, 10]);
     }

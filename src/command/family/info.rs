@@ -37,22 +37,33 @@ struct View<'a> {
 
 type Section = fn(&View<'_>, &mut String);
 
-/// Name, heading, whether INFO alone shows it, and its writer.
-const SECTIONS: &[(&str, &str, bool, Section)] = &[
-    ("server", "Server", true, server),
-    ("clients", "Clients", true, clients),
-    ("memory", "Memory", true, memory),
-    ("persistence", "Persistence", true, persistence),
-    ("threads", "Threads", false, threads),
-    ("stats", "Stats", true, stats),
-    ("replication", "Replication", true, replication),
-    ("cpu", "CPU", true, cpu),
-    ("modules", "Modules", true, |_, _| {}),
-    ("commandstats", "Commandstats", false, commandstats),
-    ("errorstats", "Errorstats", true, errorstats),
-    ("latencystats", "Latencystats", false, latencystats),
-    ("cluster", "Cluster", true, |_, out| line(out, "cluster_enabled", 0)),
-    ("keyspace", "Keyspace", true, keyspace),
+/// When a section is shown besides when it is named.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// By INFO alone.
+    Default,
+    /// By INFO ALL.
+    All,
+    Named,
+}
+
+/// Name, heading, when it is shown, and its writer.
+const SECTIONS: &[(&str, &str, Shown, Section)] = &[
+    ("server", "Server", Shown::Default, server),
+    ("clients", "Clients", Shown::Default, clients),
+    ("memory", "Memory", Shown::Default, memory),
+    ("persistence", "Persistence", Shown::Default, persistence),
+    ("threads", "Threads", Shown::All, threads),
+    ("stats", "Stats", Shown::Default, stats),
+    ("replication", "Replication", Shown::Default, replication),
+    ("cpu", "CPU", Shown::Default, cpu),
+    ("modules", "Modules", Shown::Default, |_, _| {}),
+    ("commandstats", "Commandstats", Shown::All, commandstats),
+    ("errorstats", "Errorstats", Shown::Default, errorstats),
+    ("latencystats", "Latencystats", Shown::All, latencystats),
+    ("cluster", "Cluster", Shown::Default, |_, out| line(out, "cluster_enabled", 0)),
+    ("keyspace", "Keyspace", Shown::Default, keyspace),
+    ("debug", "Debug", Shown::Named, debug),
 ];
 
 fn info(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
@@ -65,8 +76,8 @@ fn info(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let settings = cx.client.settings.clone();
     let view = View { shared: cx.shared, settings: &settings, now: cx.now, databases, keyspace, watched_keys };
     let mut out = String::new();
-    for (name, heading, by_default, write) in SECTIONS {
-        if everything || default && *by_default || has(name) {
+    for (name, heading, shown, write) in SECTIONS {
+        if everything && *shown != Shown::Named || default && *shown == Shown::Default || has(name) {
             if !out.is_empty() {
                 out.push_str("\r\n");
             }
@@ -283,10 +294,27 @@ fn stats(view: &View<'_>, out: &mut String) {
     line(out, "total_writes_processed", sum(|worker| worker.writes.get()));
     line(out, "client_query_buffer_limit_disconnections", stats.query_limit_closes.get());
     line(out, "client_output_buffer_limit_disconnections", stats.output_limit_closes.get());
+    let turns = stats.turns();
+    line(out, "eventloop_cycles", turns.count);
+    line(out, "eventloop_duration_sum", turns.nanos / 1000);
+    line(out, "eventloop_duration_cmd_sum", stats.command_nanos() / 1000);
+    let per_second = stats.rates.get(Rate::Turns);
+    line(out, "instantaneous_eventloop_cycles_per_sec", per_second);
+    let nanos = stats.rates.get(Rate::TurnNanos).checked_div(per_second).unwrap_or(0);
+    line(out, "instantaneous_eventloop_duration_usec", nanos.div_ceil(1000));
     line(out, "acl_access_denied_auth", stats.failed_logins.get());
     line(out, "acl_access_denied_cmd", 0);
     line(out, "acl_access_denied_key", 0);
     line(out, "acl_access_denied_channel", 0);
+}
+
+/// What is of interest only to who works on the server itself.
+fn debug(view: &View<'_>, out: &mut String) {
+    let (turns, beats) = (view.shared.stats.turns(), &view.shared.stats.beats);
+    line(out, "eventloop_duration_aof_sum", 0);
+    line(out, "eventloop_duration_cron_sum", beats.nanos.get() / 1000);
+    line(out, "eventloop_duration_max", turns.nanos_max / 1000);
+    line(out, "eventloop_cmd_per_cycle_max", turns.commands_max);
 }
 
 fn replication(view: &View<'_>, out: &mut String) {

@@ -360,6 +360,56 @@ fn saving() {
     );
 }
 
+/// With save rules, what FLUSHALL deleted is gone from the disk as well; nothing is left to save.
+#[test]
+fn flushall_saves_that_nothing_is_left() {
+    check(
+        r#"
+        > CONFIG SET save "3600 1"
+        OK
+        > MSET a 1 b 2
+        OK
+        > FLUSHALL
+        OK
+        > INFO persistence
+        (like) "*rdb_changes_since_last_save:0\r*rdb_saves:1\r*"
+        > CONFIG SET save ""
+        OK
+        > SET a 1
+        OK
+        > FLUSHALL ASYNC
+        OK
+        > INFO persistence
+        (like) "*rdb_changes_since_last_save:2\r*rdb_saves:1\r*"
+        "#,
+    );
+}
+
+/// The percentiles are those that were asked for, and only of what was measured.
+#[test]
+fn latency_percentiles() {
+    check(
+        r#"
+        > CONFIG SET latency-tracking-info-percentiles "0.0 50.0 100.0"
+        OK
+        > CONFIG RESETSTAT
+        OK
+        > SET k v
+        OK
+        > INFO latencystats
+        (like) "*latency_percentiles_usec_set:p0=*,p50=*,p100=*"
+        > CONFIG SET latency-tracking no
+        OK
+        > CONFIG RESETSTAT
+        OK
+        > SET k v
+        OK
+        > INFO latencystats
+        (like) "? Latencystats\r\n"
+        "#,
+    );
+}
+
 #[test]
 fn latency() {
     check(
@@ -492,6 +542,11 @@ fn info() {
         (verbatim txt) ""
         > INFO keyspace
         (any)
+        # Only those see the section on the server's insides who name it.
+        > INFO debug
+        (like) "? Debug*eventloop_duration_cron_sum:*eventloop_cmd_per_cycle_max:*"
+        > INFO stats
+        (like) "*eventloop_cycles:*instantaneous_eventloop_duration_usec:*"
         "#,
     );
 }

@@ -157,8 +157,26 @@ pub fn flushdb(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 pub fn flushall(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     flush_options(args)?;
     cx.keys.flush(None);
+    if !cx.client.settings.save.is_empty() {
+        save_emptiness(cx);
+    }
     cx.reply.ok();
     Ok(())
+}
+
+/// Where snapshots are taken, the next start must not bring back what FLUSHALL deleted.
+fn save_emptiness(cx: &mut Context<'_>) {
+    let saver = &cx.shared.saver;
+    if cx.client.in_exec {
+        return saver.schedule();
+    }
+    cx.keys.release();
+    let path = cx.client.settings.snapshot_path();
+    match saver.try_save(&cx.shared.keyspace, &path, &|| cx.shared.clock.now()) {
+        None => saver.schedule(),
+        Some(Ok(_)) => {}
+        Some(Err(error)) => tracing::error!(path = %path.display(), %error, "saving after FLUSHALL failed"),
+    }
 }
 
 fn flush_options(args: &Args<'_>) -> CommandResult {
