@@ -405,7 +405,7 @@ fn latency_percentiles() {
         > SET k v
         OK
         > INFO latencystats
-        (like) "? Latencystats\r\n"
+        (like) "*Latencystats\r\n"
         "#,
     );
 }
@@ -544,7 +544,7 @@ fn info() {
         (any)
         # Only those see the section on the server's insides who name it.
         > INFO debug
-        (like) "? Debug*eventloop_duration_cron_sum:*eventloop_cmd_per_cycle_max:*"
+        (like) "*Debug*eventloop_duration_cron_sum:*eventloop_cmd_per_cycle_max:*"
         > INFO stats
         (like) "*eventloop_cycles:*instantaneous_eventloop_duration_usec:*"
         "#,
