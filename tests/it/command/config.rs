@@ -117,3 +117,21 @@ fn without_a_file_nothing_is_rewritten() {
         "#,
     );
 }
+
+/// Asked for now, kept by CONFIG REWRITE, and true from the next start on.
+#[test]
+fn what_is_read_at_the_start_may_be_set_for_the_next() {
+    check(
+        r#"
+        > CONFIG SET server-threads 3 log-format json
+        OK
+        > CONFIG GET server-threads log-format
+        1# "server-threads" => "3"
+        2# "log-format" => "json"
+        > CONFIG SET databases 3
+        (error) ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config
+        > CONFIG GET io-threads-do*
+        (empty map)
+        "#,
+    );
+}

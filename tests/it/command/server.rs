@@ -38,6 +38,9 @@ fn commands_known() {
         (error) ERR wrong number of arguments for 'command|count' command
         > COMMAND FOO
         (error) ERR unknown subcommand 'FOO'. Try COMMAND HELP.
+        > COMMAND LIST FILTERBY PATTERN cl*help
+        1) "client|help"
+        2) "cluster|help"
         > COMMAND LIST FILTERBY PATTERN pfc*
         1) "pfcount"
         > COMMAND LIST FILTERBY FOO x
