@@ -31,6 +31,7 @@ pub static FAMILIES: &[&[Spec]] = &[
     pubsub::COMMANDS,
     replication::COMMANDS,
     server::COMMANDS,
+    set::COMMANDS,
     command_log::COMMANDS,
     string::COMMANDS,
     transactions::COMMANDS,

@@ -67,6 +67,18 @@ impl<'k> Db<'_, 'k> {
         shard.view(&found)
     }
 
+    /// A collection to be read together with others, without a trace: of a key that has been read
+    /// before in the same command. `None` when there is no such key.
+    pub fn glance(&self, key: &[u8]) -> Option<View<'_>> {
+        let hash = self.locked.hash(key);
+        let shard = self.locked.shard_ref(hash);
+        let found = shard.find_any(self.db, hash, key)?;
+        if found.slot.has_expiry() && shard.has_expired(found.at(), self.locked.now) {
+            return None;
+        }
+        shard.view(&found)
+    }
+
     /// A collection to be changed; `None` when there is no such key.
     pub fn cell(&mut self, key: &[u8], kind: Type) -> Result<Option<Cell<'_>>, WrongType> {
         let (db, now, judged_at) = (self.db, self.locked.now, self.locked.judged_at);

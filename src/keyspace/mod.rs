@@ -472,6 +472,12 @@ impl<'k> Locked<'k> {
         &mut self.guards[rank]
     }
 
+    /// As [`Self::shard`], for reading.
+    fn shard_ref(&self, hash: u64) -> &Shard {
+        let rank = (self.set.0 & ((1 << self.keyspace.shard_of(hash)) - 1)).count_ones() as usize;
+        &self.guards[rank]
+    }
+
     /// The heaps of two hashes' shards, for a copy from the first to the second.
     fn heaps(&mut self, from: u64, to: u64) -> Heaps<'_> {
         let rank = |hash| (self.set.0 & ((1 << self.keyspace.shard_of(hash)) - 1)).count_ones() as usize;

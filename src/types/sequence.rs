@@ -11,6 +11,7 @@ use super::{
     tree::{self, Order, Root, Spot},
 };
 use crate::arena::{ArenaFull, ShardHeap};
+use ahash::RandomState;
 use std::ops::Range;
 
 /// Bytes before the elements of a packed value.
@@ -319,4 +320,42 @@ pub fn plant<O: Order>(home: &mut dyn Home, encoding: Encoding) -> Result<(), Ar
     let (heap, hasher) = home.heap_and_hasher();
     let root = tree::build::<O>(heap, hasher, owner, &elements)?;
     home.replace(encoding, &root.to_bytes())
+}
+
+/// A cursor is the top 48 bits of a key: finer than any leaf, and small enough for clients that
+/// read cursors as signed or floating numbers.
+const CURSOR_SHIFT: u32 = 16;
+
+/// One step of a walk in the order of keys: visits whole leaves until `count` elements were seen, and
+/// answers the next cursor (0: done). What is there from the first step to the last is visited,
+/// whatever is added or removed meanwhile. Packed elements are visited all at once.
+pub fn scan<'a, O: Order>(
+    elements: &Sequence<'a>,
+    hasher: &RandomState,
+    cursor: u64,
+    count: u64,
+    visit: &mut dyn FnMut(Element<'a>),
+) -> u64 {
+    if elements.packed().is_some() {
+        elements.iter(0).for_each(visit);
+        return 0;
+    }
+    // A cursor that no step gave is past the end or somewhere in the middle: either is fine.
+    let Some(from) = cursor.checked_mul(1 << CURSOR_SHIFT) else { return 0 };
+    let mut spot = elements.by_key(from);
+    let mut seen = 0;
+    loop {
+        for element in packed::elements(elements.leaf(&spot), 0, O::WIDTH) {
+            if O::key(hasher, &element) >= from {
+                seen += 1;
+                visit(element);
+            }
+        }
+        let Some(bound) = elements.next_bound(&spot) else { return 0 };
+        let next = bound >> CURSOR_SHIFT;
+        if seen >= count && next > cursor {
+            return next;
+        }
+        elements.next(&mut spot);
+    }
 }

@@ -1,6 +1,13 @@
-//! Sets: members in any order, packed or in a tree by hash.
+//! Sets: members as sorted integers, packed in any order, or in a tree by hash.
 
-use super::{packed::Element, tree::Order};
+use super::{
+    home::{Home, View},
+    kind::{Encoding, Type},
+    packed::{self, Element, Encoded, Entry},
+    sequence::{self, Sequence},
+    tree::{self, Order, Spot},
+};
+use crate::arena::ArenaFull;
 use ahash::RandomState;
 
 /// A tree of members by the hash of each.
@@ -13,5 +20,203 @@ impl Order for ByMember {
 
     fn key(hasher: &RandomState, element: &Element<'_>) -> u64 {
         hasher.hash_one(element.first().text(&mut itoa::Buffer::new()))
+    }
+}
+
+/// When a set changes its encoding: `set-max-intset-entries`, `set-max-listpack-entries`, `-value`.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub integers: u64,
+    pub entries: u64,
+    pub value: usize,
+}
+
+/// A new set for members of which this is the first; `hint` is how many there will be at least.
+pub fn empty(first: &[u8], hint: u64, limits: Limits) -> (Type, Encoding, &'static [u8]) {
+    let integer = matches!(Entry::of(first), Entry::Int(_));
+    let encoding = if integer && hint <= limits.integers { Encoding::IntSet } else { Encoding::Listpack };
+    (Type::Set, encoding, &[0, 0])
+}
+
+/// A set to be read.
+#[derive(Clone, Copy)]
+pub struct Set<'a> {
+    view: View<'a>,
+    members: Sequence<'a>,
+}
+
+impl<'a> Set<'a> {
+    pub fn new(view: View<'a>) -> Set<'a> {
+        Set { view, members: view.sequence(0, ByMember::WIDTH) }
+    }
+
+    pub fn len(&self) -> u64 {
+        self.members.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Element<'a>> + use<'a> {
+        self.members.iter(0)
+    }
+
+    /// The member of this rank, in the set's own order.
+    pub fn get(&self, rank: u64) -> Option<Element<'a>> {
+        self.members.get(rank).map(|(_, element)| element)
+    }
+
+    pub fn contains(&self, member: &[u8]) -> bool {
+        self.find(member, &packed::encoded(member)).1.is_some()
+    }
+
+    /// As [`Self::contains`], for a member of another set.
+    pub fn contains_entry(&self, member: &Entry<'_>) -> bool {
+        self.contains(member.text(&mut itoa::Buffer::new()))
+    }
+
+    /// One step of SSCAN; see [`sequence::scan`].
+    pub fn scan(&self, cursor: u64, count: u64, visit: &mut dyn FnMut(Element<'a>)) -> u64 {
+        sequence::scan::<ByMember>(&self.members, self.view.hasher, cursor, count, visit)
+    }
+
+    fn find(&self, member: &[u8], encoded: &Encoded) -> (Spot, Option<Element<'a>>) {
+        let spot = match self.members.packed() {
+            Some(_) => self.members.by_rank(0),
+            None => self.members.by_key(self.view.hasher.hash_one(member)),
+        };
+        let found = packed::find(self.members.leaf(&spot), encoded, ByMember::WIDTH);
+        (spot, found)
+    }
+
+    /// Where an integer belongs among ascending ones.
+    fn place_of(&self, n: i64) -> usize {
+        let bytes = self.members.packed().unwrap_or_default();
+        let after = packed::elements(bytes, 0, 1).find(|element| matches!(element.first(), Entry::Int(m) if m > n));
+        after.map_or(bytes.len(), |element| element.at)
+    }
+
+    /// Whether every member may be packed.
+    fn fits(&self, limits: Limits) -> bool {
+        self.iter().all(|element| element.first().text_len() <= limits.value)
+    }
+}
+
+/// Adds a member; answers whether it is new.
+pub fn add(home: &mut dyn Home, member: &[u8], limits: Limits) -> Result<bool, ArenaFull> {
+    let encoded = packed::encoded(member);
+    let set = Set::new(home.view());
+    let (spot, None) = set.find(member, &encoded) else { return Ok(false) };
+    let len = set.len() + 1;
+    let packs = len <= limits.entries && member.len() <= limits.value;
+    let end = set.members.leaf(&spot).len();
+    let at = match (set.view.encoding, Entry::of(member)) {
+        (Encoding::IntSet, Entry::Int(n)) if len <= limits.integers => set.place_of(n),
+        (Encoding::IntSet, Entry::Text(_)) if packs && set.fits(limits) => {
+            home.set_encoding(Encoding::Listpack);
+            end
+        }
+        (Encoding::Listpack, _) if packs => end,
+        (Encoding::IntSet | Encoding::Listpack, _) => {
+            sequence::plant::<ByMember>(home, Encoding::HashTable)?;
+            return add(home, member, limits);
+        }
+        _ => end,
+    };
+    sequence::splice::<ByMember>(home, 0, &spot, at..at, &encoded, 1)?;
+    Ok(true)
+}
+
+/// Removes a member; answers whether it was there.
+pub fn remove(home: &mut dyn Home, member: &[u8]) -> Result<bool, ArenaFull> {
+    let (spot, found) = Set::new(home.view()).find(member, &packed::encoded(member));
+    let Some(range) = found.map(|element| element.range()) else { return Ok(false) };
+    sequence::splice::<ByMember>(home, 0, &spot, range, &[], -1)?;
+    Ok(true)
+}
+
+/// Removes and answers the member of this rank.
+pub fn take(home: &mut dyn Home, rank: u64) -> Result<Option<Vec<u8>>, ArenaFull> {
+    let set = Set::new(home.view());
+    let Some((spot, element)) = set.members.get(rank) else { return Ok(None) };
+    let (member, range) = (element.first().to_vec(), element.range());
+    sequence::splice::<ByMember>(home, 0, &spot, range, &[], -1)?;
+    Ok(Some(member))
+}
+
+/// Makes the set one of these packed members, which are all different.
+pub fn fill(home: &mut dyn Home, members: &[u8], limits: Limits) -> Result<(), ArenaFull> {
+    let (mut count, mut longest, mut integers) = (0, 0, Vec::new());
+    for element in packed::elements(members, 0, 1) {
+        count += 1;
+        let entry = element.first();
+        longest = longest.max(entry.text_len());
+        if let Entry::Int(n) = entry
+            && integers.len() as u64 <= limits.integers
+        {
+            integers.push(n);
+        }
+    }
+    if integers.len() as u64 == count && count <= limits.integers {
+        integers.sort_unstable();
+        let mut sorted = Vec::with_capacity(members.len());
+        integers.iter().for_each(|n| Entry::Int(*n).encode(&mut sorted));
+        return home.replace(Encoding::IntSet, &sequence::pack(&sorted, 1));
+    }
+    if count <= limits.entries && longest <= limits.value {
+        return home.replace(Encoding::Listpack, &sequence::pack(members, 1));
+    }
+    let owner = home.owner();
+    let (heap, hasher) = home.heap_and_hasher();
+    let root = tree::build::<ByMember>(heap, hasher, owner, members)?;
+    home.replace(Encoding::HashTable, &root.to_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyspace::{Keyspace, Options};
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    const LIMITS: Limits = Limits { integers: 8, entries: 12, value: 20 };
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 1 } else { 48 }, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_set_equals_a_plain_one(steps in prop::collection::vec((0u16..200, 0u8..4), 1..if cfg!(miri) { 15 } else { 500 })) {
+            let keyspace = Keyspace::new(&Options { reserve: 64 << 20, ..Options::new(1, 1, 0, crate::config::Policy::NoEviction) })?;
+            let mut locked = keyspace.lock(keyspace.all_shards(), 0);
+            let mut db = locked.db(0);
+            let mut model: BTreeSet<Vec<u8>> = BTreeSet::new();
+            for (n, what) in steps {
+                let member = if n % 3 == 0 { format!("text{n}") } else { n.to_string() }.into_bytes();
+                let mut cell = db.cell_or(b"k", empty(&member, 1, LIMITS)).map_err(|_| TestCaseError::fail("refused"))?;
+                if what < 3 {
+                    prop_assert_eq!(add(&mut cell, &member, LIMITS).unwrap(), model.insert(member));
+                } else {
+                    prop_assert_eq!(remove(&mut cell, &member).unwrap(), model.remove(&member));
+                }
+                prop_assert_eq!(Set::new(cell.view()).len(), model.len() as u64);
+            }
+            let Some(view) = db.view_any(b"k") else { return Ok(()) };
+            let set = Set::new(view);
+            let mut all: Vec<Vec<u8>> = set.iter().map(|element| element.first().to_vec()).collect();
+            all.sort();
+            prop_assert_eq!(&all, &model.iter().cloned().collect::<Vec<_>>());
+            let mut walked = BTreeSet::new();
+            let mut cursor = 0;
+            loop {
+                cursor = set.scan(cursor, 3, &mut |element| {
+                    walked.insert(element.first().to_vec());
+                });
+                if cursor == 0 {
+                    break;
+                }
+            }
+            prop_assert_eq!(walked, model);
+        }
     }
 }

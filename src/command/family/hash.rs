@@ -2,7 +2,7 @@
 
 use crate::{
     command::{
-        Args, CommandResult, Context, Error, Reply,
+        Args, CommandResult, Context, Error, family::collection::bulk,
         spec::{Acl, Flags, KeyFlags, KeySpec, Spec},
     },
     config::KeyspaceEvents,
@@ -10,7 +10,6 @@ use crate::{
     types::{
         hash::{self, Hash, Limits},
         home::Home,
-        packed::Entry,
     },
 };
 
@@ -78,10 +77,6 @@ pub static COMMANDS: &[Spec] = &[
 fn limits(cx: &Context<'_>) -> Limits {
     let settings = &cx.client.settings;
     Limits { entries: settings.hash_max_listpack_entries, value: settings.hash_max_listpack_value as usize }
-}
-
-fn bulk(reply: &mut dyn Reply, entry: &Entry<'_>) {
-    reply.bulk(entry.text(&mut itoa::Buffer::new()));
 }
 
 fn hset(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {

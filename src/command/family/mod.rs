@@ -2,6 +2,7 @@
 
 pub mod acl;
 pub mod bitmap;
+mod collection;
 pub mod cluster;
 pub mod config;
 pub mod debug;
@@ -9,6 +10,7 @@ pub mod memory;
 pub mod modules;
 pub mod replication;
 pub mod server;
+pub mod set;
 pub mod connection;
 pub mod function;
 pub mod hash;

@@ -13,5 +13,6 @@ mod hyperloglog;
 mod keys;
 mod pubsub;
 mod server;
+mod set;
 mod string;
 mod transactions;

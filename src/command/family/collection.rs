@@ -1,0 +1,104 @@
+//! What the families of collections share: the options of the SCAN family, choosing elements at
+//! random, and replies of stored values.
+
+use crate::{
+    command::{Args, Error, Reply, args},
+    types::packed::Entry,
+    util::{glob, number::parse_i64},
+};
+use std::collections::BTreeSet;
+
+/// Answers a stored value as a bulk string.
+#[inline]
+pub fn bulk(reply: &mut dyn Reply, entry: &Entry<'_>) {
+    reply.bulk(entry.text(&mut itoa::Buffer::new()));
+}
+
+/// What a command of the SCAN family is asked for.
+pub struct ScanOptions<'a> {
+    pub cursor: u64,
+    pub count: u64,
+    pattern: Option<&'a [u8]>,
+    /// TYPE, of SCAN alone.
+    pub kind: Option<&'a [u8]>,
+    /// NOVALUES, of HSCAN alone.
+    pub no_values: bool,
+}
+
+impl<'a> ScanOptions<'a> {
+    /// Reads the cursor at `args[at]` and the options behind it. `own` is the option that only this
+    /// command knows.
+    pub fn parse(args: &Args<'a>, at: usize, own: &str) -> Result<Self, Error> {
+        let text = std::str::from_utf8(args[at]).unwrap_or_default();
+        // A negative number is taken as one past the end.
+        let cursor = text.parse().or_else(|_| text.parse::<i64>().map(|_| u64::MAX));
+        let cursor: u64 = cursor.map_err(|_| Error::new("ERR invalid cursor"))?;
+        let mut options = ScanOptions { cursor, count: 10, pattern: None, kind: None, no_values: false };
+        let mut words = args[at + 1..].iter();
+        while let Some(option) = words.next() {
+            if own == "novalues" && args::is_word(option, own) {
+                options.no_values = true;
+                continue;
+            }
+            let value = words.next().ok_or(Error::SYNTAX)?;
+            match option.to_ascii_lowercase().as_slice() {
+                b"match" => options.pattern = Some(value),
+                b"count" => {
+                    let n = parse_i64(value).ok_or(Error::NOT_INTEGER)?;
+                    options.count = u64::try_from(n).ok().filter(|n| *n > 0).ok_or(Error::SYNTAX)?;
+                }
+                b"type" if own == "type" => options.kind = Some(value),
+                _ => return Err(Error::SYNTAX),
+            }
+        }
+        Ok(options)
+    }
+
+    pub fn matches(&self, name: &[u8]) -> bool {
+        self.pattern.is_none_or(|pattern| glob::matches(pattern, name, false))
+    }
+
+    pub fn matches_entry(&self, entry: &Entry<'_>) -> bool {
+        self.pattern.is_none() || self.matches(entry.text(&mut itoa::Buffer::new()))
+    }
+}
+
+/// The count of SRANDMEMBER and its like: negative for choices that may repeat. What could not be
+/// counted in a reply of twice as many elements is refused.
+pub fn random_count(arg: &[u8]) -> Result<i64, Error> {
+    let count = args::integer(arg)?;
+    if (i64::MIN / 2..=i64::MAX / 2).contains(&count) { Ok(count) } else { Err(Error::OUT_OF_RANGE) }
+}
+
+/// `count` different ranks below `len`, ascending: each choice as likely as any other. (Robert
+/// Floyd's algorithm; Bentley, "Programming Pearls: a sample of brilliance", CACM 1987.)
+pub fn sample(len: u64, count: u64) -> Vec<u64> {
+    if count >= len {
+        return (0..len).collect();
+    }
+    let mut chosen = BTreeSet::new();
+    for last in len - count..len {
+        let rank = fastrand::u64(..=last);
+        if !chosen.insert(rank) {
+            chosen.insert(last);
+        }
+    }
+    chosen.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_of_different_ranks_and_reaches_all() {
+        let mut seen = [0; 10];
+        for _ in 0..1000 {
+            let ranks = sample(10, 3);
+            assert!(ranks.len() == 3 && ranks.is_sorted() && ranks[0] != ranks[1] && ranks[1] != ranks[2]);
+            ranks.iter().for_each(|rank| seen[*rank as usize] += 1);
+        }
+        assert!(seen.iter().all(|count| (150..450).contains(count)), "{seen:?}");
+        assert_eq!(sample(3, 9), [0, 1, 2]);
+    }
+}
