@@ -2,6 +2,7 @@
 //! the structure of the tree itself.
 
 mod client;
+mod collections;
 mod command;
 mod differential;
 mod harness;

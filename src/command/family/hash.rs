@@ -2,7 +2,8 @@
 
 use crate::{
     command::{
-        Args, CommandResult, Context, Error, family::collection::bulk,
+        Args, CommandResult, Context, Error,
+        family::collection::bulk,
         spec::{Acl, Flags, KeyFlags, KeySpec, Spec},
     },
     config::KeyspaceEvents,

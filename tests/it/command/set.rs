@@ -9,9 +9,9 @@ fn members() {
         > SADD s 3 1 2
         (integer) 3
         > SMEMBERS s
-        1> "1"
-        2> "2"
-        3> "3"
+        1~ "1"
+        2~ "2"
+        3~ "3"
         > OBJECT ENCODING s
         "intset"
         > SADD s 2 -7
@@ -95,7 +95,7 @@ fn encodings_follow_the_limits() {
         > SREM t a b c
         (integer) 3
         > SMEMBERS t
-        1> "d"
+        1~ "d"
         > SCARD s
         (integer) 3
         "#,
@@ -113,10 +113,10 @@ fn combining() {
         > SADD c 4
         (integer) 1
         > SINTER a b
-        1> "3"
-        2> "4"
+        1~ "3"
+        2~ "4"
         > SINTER a b none
-        (empty array)
+        (empty set)
         > SINTERCARD 3 a b c
         (integer) 1
         > SINTERCARD 2 a b LIMIT 1
@@ -128,21 +128,21 @@ fn combining() {
         > SINTERCARD 1 a LIMIT -1
         (error) ERR LIMIT can't be negative
         > SUNION a b none
-        1> "1"
-        2> "2"
-        3> "3"
-        4> "4"
-        5> "5"
+        1~ "1"
+        2~ "2"
+        3~ "3"
+        4~ "4"
+        5~ "5"
         > SDIFF a b
-        1> "1"
-        2> "2"
+        1~ "1"
+        2~ "2"
         > SDIFF none a
-        (empty array)
+        (empty set)
         > SDIFFSTORE a a b
         (integer) 2
         > SMEMBERS a
-        1> "1"
-        2> "2"
+        1~ "1"
+        2~ "2"
         > SUNIONSTORE u a b c
         (integer) 5
         > OBJECT ENCODING u
@@ -185,7 +185,7 @@ fn random_members_and_walks() {
         > SSCAN s 0 COUNT 0
         (error) ERR syntax error
         > SPOP s 10
-        1> "a"
+        1~ "a"
         > EXISTS s
         (integer) 0
         "#,

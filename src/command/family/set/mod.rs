@@ -126,7 +126,13 @@ pub static COMMANDS: &[Spec] = &[
         syntax: "numkeys key [key ...] [LIMIT limit]",
         complexity: "O(N*M) for N members of the smallest of M sets",
         handler: combine::sintercard,
-        ..row("sintercard", -3, Flags::READONLY.union(Flags::MOVABLEKEYS), "7.0.0", "Counts the members that several sets share.")
+        ..row(
+            "sintercard",
+            -3,
+            Flags::READONLY.union(Flags::MOVABLEKEYS),
+            "7.0.0",
+            "Counts the members that several sets share.",
+        )
     },
     Spec {
         keys: STORE_KEYS,

@@ -18,7 +18,8 @@ pub fn spop(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let count = match &args[2..] {
         [] => None,
         [count] => Some(
-            u64::try_from(args::integer(count)?).map_err(|_| Error::new("ERR value is out of range, must be positive"))?,
+            u64::try_from(args::integer(count)?)
+                .map_err(|_| Error::new("ERR value is out of range, must be positive"))?,
         ),
         _ => return Err(Error::SYNTAX),
     };
