@@ -2,6 +2,7 @@
 
 use super::{
     Block, Error, Protocol, Shared,
+    blocking::{self, Waiter},
     handle::{ClientHandle, State},
     hub::Name,
     transaction::{Transaction, Watched},
@@ -43,8 +44,12 @@ pub struct Client {
     pub closing: bool,
     /// A handler sets this to have the connection wait.
     pub block: Option<Block>,
-    /// Whether it is counted among the blocked clients.
-    blocked: bool,
+    /// In a blocking command.
+    pub(super) waiting: Option<Arc<Waiter>>,
+    /// It is not connected itself: a waiting client's command is executed in its name.
+    pub(super) stands_in: bool,
+    /// Whether CLIENT PAUSE makes it wait.
+    paused: bool,
     /// Between MULTI and EXEC.
     pub transaction: Option<Box<Transaction>>,
     /// Inside EXEC: nothing may block, and every command owes one reply.
@@ -108,6 +113,20 @@ impl Client {
         let handle = Arc::new(handle);
         shared.clients.add(Arc::clone(&handle));
         shared.stats.connections.add(1);
+        Client::of(shared, handle, worker)
+    }
+
+    /// One that executes the command of a waiting client, on whatever thread serves it.
+    pub(super) fn stand_in(shared: &Arc<Shared>, waiter: &Waiter, worker: usize) -> Client {
+        let mut client = Client::of(shared, Arc::clone(&waiter.handle), worker);
+        client.stands_in = true;
+        client.authenticated = true;
+        client.protocol = waiter.protocol;
+        client.db = waiter.db;
+        client
+    }
+
+    fn of(shared: &Arc<Shared>, handle: Arc<ClientHandle>, worker: usize) -> Client {
         // The generation is read first: a change in between is then seen by the first command.
         let settings_generation = shared.config.generation();
         let settings = shared.config.current();
@@ -125,7 +144,9 @@ impl Client {
             import_source: false,
             closing: false,
             block: None,
-            blocked: false,
+            waiting: None,
+            stands_in: false,
+            paused: false,
             transaction: None,
             in_exec: false,
             watched: Vec::new(),
@@ -174,18 +195,13 @@ impl Client {
         self.shared.keyspace.shard_set(self.watched.iter().map(|watched| &*watched.key))
     }
 
-    /// Counts or discounts it among the blocked clients.
-    pub(super) fn set_blocked(&mut self, state: State, blocked: bool) {
-        if self.blocked == blocked {
-            return;
-        }
-        self.blocked = blocked;
-        if blocked {
-            self.handle.set_state(State::BLOCKED | state, true);
-            self.shared.stats.blocked_clients.add(1);
-        } else {
-            self.handle.set_state(State::BLOCKED | State::IN_BLOCKING_COMMAND, false);
-            self.shared.stats.blocked_clients.subtract(1);
+    /// Counts it among the blocked clients while CLIENT PAUSE makes it wait.
+    pub(super) fn set_paused(&mut self, paused: bool) {
+        if self.paused != paused {
+            self.paused = paused;
+            self.handle.set_state(State::BLOCKED, paused);
+            let count = &self.shared.stats.blocked_clients;
+            if paused { count.add(1) } else { count.subtract(1) }
         }
     }
 
@@ -249,6 +265,14 @@ impl Client {
         u64::try_from(end.duration_since(since).as_nanos()).unwrap_or(u64::MAX)
     }
 
+    /// Serves those who wait for what its command has changed.
+    #[cold]
+    pub(super) fn serve_waiters(&mut self, keys: Locked<'_>) {
+        blocking::serve(&self.shared, self.worker, keys);
+        // The time it took is not the next command's.
+        self.started = self.started.map(|_| Instant::now());
+    }
+
     /// Forgets the watched keys, whose shards are locked.
     pub(super) fn unwatch(&mut self, keys: &mut Locked<'_>) {
         for Watched { db, key } in self.watched.drain(..) {
@@ -283,9 +307,15 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        if self.stands_in {
+            return;
+        }
         let shared = Arc::clone(&self.shared);
         shared.clients.remove(self.handle.id);
-        self.set_blocked(State::BLOCKED, false);
+        self.set_paused(false);
+        if let Some(waiter) = self.waiting.take() {
+            blocking::abandon(&shared, &waiter, shared.clock.now());
+        }
         if !self.subscriptions.is_empty() {
             self.unsubscribe_all();
         }

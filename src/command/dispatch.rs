@@ -4,7 +4,7 @@
 //! here allocates for a command on one key.
 
 use super::{
-    Args, Client, Command, Context, Error, Protocol, Reply, Shared,
+    Args, Client, Command, Context, Error, Protocol, Reply, Shared, blocking,
     client::ReplyMode,
     command_log::{self, LogKind},
     handle::State,
@@ -41,7 +41,7 @@ pub struct Block {
 /// Runs one request: from its words to its reply.
 pub fn execute(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn Reply, now: UnixMillis) -> Flow {
     client.refresh_settings();
-    client.set_blocked(State::BLOCKED, false);
+    client.set_paused(false);
     let mode = client.reply_mode;
     if !mode.is_silent() {
         let flow = admit(shared, client, args, reply, now);
@@ -64,9 +64,8 @@ pub fn execute(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mu
 
 /// Called for a client that `Block` without `retry` holds, when it was nudged or its deadline
 /// passed. `Continue`: its reply is written, go on with the next command.
-pub fn resume(_shared: &Shared, client: &mut Client, _reply: &mut dyn Reply, _now: UnixMillis) -> Flow {
-    client.set_blocked(State::BLOCKED, false);
-    Flow::Continue
+pub fn resume(shared: &Shared, client: &mut Client, reply: &mut dyn Reply, now: UnixMillis) -> Flow {
+    blocking::resume(shared, client, reply, now)
 }
 
 /// Checks whether the request may run now; if so, runs or queues it.
@@ -98,7 +97,7 @@ fn admit(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn 
     if let Some((paused, until)) = shared.pause.get(now)
         && (paused == Paused::All || flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE)))
     {
-        client.set_blocked(State::BLOCKED, true);
+        client.set_paused(true);
         return Flow::Block(Block { retry: true, deadline: Some(until) });
     }
     if client.transaction.is_some() && !command.spec.flags.contains(Flags::NOT_QUEUED) {
@@ -238,15 +237,17 @@ fn run(
     }
     let mut context = Context { shared, client, reply, keys, now, command, spec: command.spec };
     call(&mut context, args);
-    drop(context);
+    let Context { client, keys, .. } = context;
+    if shared.keyspace.has_ready() {
+        client.serve_waiters(keys);
+    } else {
+        drop(keys);
+    }
     if client.closing {
         client.handle.set_state(State::CLOSING, true);
         return Flow::Close;
     }
-    client.block.take().map_or(Flow::Continue, |block| {
-        client.set_blocked(State::IN_BLOCKING_COMMAND, true);
-        Flow::Block(block)
-    })
+    client.block.take().map_or(Flow::Continue, Flow::Block)
 }
 
 /// The shards that the command's keys lie in, and the hash of its key if it has only one.
@@ -302,7 +303,6 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
     let nanos = context.client.lap(started);
     let Context { shared, client, reply, .. } = context;
     let counters = shared.stats.worker(client.worker).command(command.counts_as);
-    counters.called(nanos, client.settings.latency_tracking);
     if let Err(error) = result {
         counters.failed.add(1);
         shared.stats.error(error.code());
@@ -312,14 +312,31 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
         // CONFIG SET holds for its own entry already.
         client.refresh_settings();
     }
-    let reply_bytes = reply.written().saturating_sub(written);
-    note(shared, client, command, args, (nanos, reply_bytes), context.now);
-    let commands = &client.handle.commands;
-    commands.store(commands.load(Relaxed) + 1, Relaxed);
-    if shared.monitors.any() && !command.spec.flags.intersects(Flags::SKIP_MONITOR.union(Flags::ADMIN)) {
+    // A command that waits counts once it is executed.
+    if client.block.is_none() {
+        counters.called(nanos, client.settings.latency_tracking);
+        let reply_bytes = reply.written().saturating_sub(written);
+        note(shared, client, command, args, (nanos, reply_bytes), context.now);
+        let commands = &client.handle.commands;
+        commands.store(commands.load(Relaxed) + 1, Relaxed);
+    }
+    if shared.monitors.any()
+        && !client.stands_in
+        && !command.spec.flags.intersects(Flags::SKIP_MONITOR.union(Flags::ADMIN))
+    {
         shared.monitors.feed(&client.handle, args, &client.redacted, context.now);
     }
     client.redacted.clear();
+}
+
+/// Keeps the books for a blocking command that ended without being executed.
+pub(super) fn count_unblocked(shared: &Shared, client: &Client, command: &'static Command, failed: bool) {
+    let counters = shared.stats.worker(client.worker).command(command.counts_as);
+    counters.called(0, client.settings.latency_tracking);
+    if failed {
+        counters.failed.add(1);
+        shared.stats.error("UNBLOCKED");
+    }
 }
 
 /// COMMANDLOG and LATENCY: commands beyond their thresholds.

@@ -20,8 +20,6 @@ bitflags::bitflags! {
         const MULTI = 1 << 2;
         /// Waits: for CLIENT PAUSE to end, or in a blocking command.
         const BLOCKED = 1 << 3;
-        /// Of these, the one in a blocking command: CLIENT UNBLOCK may end it.
-        const IN_BLOCKING_COMMAND = 1 << 4;
         const CLOSING = 1 << 5;
         const UNIX_SOCKET = 1 << 6;
         const NO_EVICT = 1 << 7;
@@ -36,13 +34,6 @@ pub struct Names {
     pub client: String,
     pub library: String,
     pub library_version: String,
-}
-
-/// How CLIENT UNBLOCK ends a blocking command.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Unblock {
-    AsTimeout = 1,
-    WithError = 2,
 }
 
 /// Bytes are waiting in the mailbox.
@@ -69,7 +60,8 @@ pub struct ClientHandle {
     pub watch_dirty: Arc<AtomicBool>,
     /// 3 after `HELLO 3`, otherwise 2 (or 0 as at the start).
     protocol: AtomicU8,
-    unblock: AtomicU8,
+    /// What it waits for in a blocking command; see [`super::blocking`].
+    pub ticket: AtomicU64,
     pub db: AtomicU32,
     /// Subscriptions to channels, to patterns and to shard channels.
     pub channels: AtomicU32,
@@ -175,29 +167,11 @@ impl ClientHandle {
         State::from_bits_truncate(self.state.load(Ordering::Relaxed))
     }
 
-    /// Only the client's own thread sets its state.
     pub fn set_state(&self, bits: State, on: bool) {
-        let state = (self.state() - bits) | if on { bits } else { State::empty() };
-        self.state.store(state.bits(), Ordering::Relaxed);
-    }
-
-    /// CLIENT UNBLOCK: true if the client is in a blocking command, which then ends.
-    pub fn unblock(&self, how: Unblock) -> bool {
-        if !self.state().contains(State::IN_BLOCKING_COMMAND) {
-            return false;
-        }
-        // Whoever comes first decides how it ends.
-        let first = self.unblock.compare_exchange(0, how as u8, Ordering::AcqRel, Ordering::Relaxed).is_ok();
-        self.nudge();
-        first
-    }
-
-    /// How CLIENT UNBLOCK wants the blocking command to end, asked once.
-    pub fn take_unblock(&self) -> Option<Unblock> {
-        match self.unblock.swap(0, Ordering::AcqRel) {
-            0 => None,
-            1 => Some(Unblock::AsTimeout),
-            _ => Some(Unblock::WithError),
+        if on {
+            self.state.fetch_or(bits.bits(), Ordering::Relaxed);
+        } else {
+            self.state.fetch_and(!bits.bits(), Ordering::Relaxed);
         }
     }
 

@@ -2,6 +2,7 @@
 //! commands and their handlers; `dispatch` is the one way in.
 
 pub mod args;
+pub mod blocking;
 pub mod client;
 pub mod client_list;
 pub mod clients;

@@ -1,8 +1,8 @@
 //! What all connections share.
 
 use super::{
-    clients::Clients, command_log::CommandLog, handle::State, hub::Hub, latency::LatencyMonitor, lifecycle::Lifecycle,
-    monitors::Monitors, notify, pause::Pause, reply::EncoderFactory, table,
+    blocking::Blocking, clients::Clients, command_log::CommandLog, handle::State, hub::Hub, latency::LatencyMonitor,
+    lifecycle::Lifecycle, monitors::Monitors, notify, pause::Pause, reply::EncoderFactory, table,
 };
 use crate::{
     config::Config,
@@ -24,6 +24,7 @@ pub struct Shared {
     pub pubsub: Hub,
     pub monitors: Monitors,
     pub pause: Pause,
+    pub blocking: Blocking,
     pub lifecycle: Lifecycle,
     pub saver: Saver,
     pub command_log: CommandLog,
@@ -36,7 +37,8 @@ pub struct Shared {
 
 impl Shared {
     pub fn new(config: Config, keyspace: Keyspace, encoder: EncoderFactory, clock: Clock) -> Self {
-        let stats = Stats::new(config.current().threads(), table::all().len());
+        // One more than there are threads: the cron's.
+        let stats = Stats::new(config.current().threads() + 1, table::all().len());
         let started_ms = clock.now();
         let saver = Saver::new(started_ms);
         saver.forget_changes(&keyspace);
@@ -57,6 +59,7 @@ impl Shared {
             pubsub: Hub::new(encoder),
             monitors: Monitors::default(),
             pause: Pause::default(),
+            blocking: Blocking::default(),
             lifecycle: Lifecycle::default(),
             saver,
             command_log: CommandLog::default(),

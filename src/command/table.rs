@@ -24,6 +24,7 @@ pub static FAMILIES: &[&[Spec]] = &[
     info::COMMANDS,
     keys::COMMANDS,
     latency::COMMANDS,
+    list::COMMANDS,
     memory::COMMANDS,
     modules::COMMANDS,
     monitor::COMMANDS,

@@ -16,6 +16,7 @@ mod room;
 mod scan;
 mod shard;
 mod survey;
+mod waiters;
 mod watch;
 
 pub use crate::types::kind::{Encoding, Type};
@@ -23,6 +24,7 @@ pub use cell::{Cell, Refusal, WrongType};
 pub use cron::CronReport;
 pub use db::Db;
 pub use effects::{Effect, EffectKind, Effects};
+pub use waiters::{Ready, Want};
 
 use crate::{
     arena::{Arena, Offset, PageId},
@@ -36,6 +38,7 @@ use smallvec::SmallVec;
 use std::{
     cmp::Ordering,
     io,
+    ops::{Deref, DerefMut},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::*},
@@ -164,6 +167,7 @@ pub struct Keyspace {
     paused_until: AtomicI64,
     importing: AtomicBool,
     effects: Arc<Effects>,
+    waits: Arc<waiters::Notes>,
     /// Where the next search for room begins, and the next cron step.
     next_shard: AtomicU64,
 }
@@ -172,11 +176,39 @@ pub struct Keyspace {
 #[repr(align(128))]
 struct Padded(Mutex<Shard>);
 
+/// A shard that is held: by this operation, or by the one around it.
+enum Guard<'k> {
+    Own(MutexGuard<'k, Shard>),
+    Lent(&'k mut Shard),
+}
+
+impl Deref for Guard<'_> {
+    type Target = Shard;
+
+    #[inline]
+    fn deref(&self) -> &Shard {
+        match self {
+            Guard::Own(shard) => shard,
+            Guard::Lent(shard) => shard,
+        }
+    }
+}
+
+impl DerefMut for Guard<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Shard {
+        match self {
+            Guard::Own(shard) => shard,
+            Guard::Lent(shard) => shard,
+        }
+    }
+}
+
 /// Held locks on some shards; every operation on keys goes through it.
 pub struct Locked<'k> {
     keyspace: &'k Keyspace,
     set: ShardSet,
-    guards: SmallVec<[MutexGuard<'k, Shard>; 1]>,
+    guards: SmallVec<[Guard<'k>; 1]>,
     now: UnixMillis,
     /// CLIENT NO-TOUCH: reads leave no trace.
     no_touch: bool,
@@ -194,10 +226,11 @@ impl Keyspace {
         let shard_bits = options.shards.ilog2() as u8;
         let held_until = Arc::new(AtomicI64::new(0));
         let effects = Arc::new(Effects::default());
+        let waits = Arc::default();
         let shards = (0..1usize << shard_bits)
             .map(|n| {
                 let shard = Shard::new(&arena, n as u8, options.databases, shard_bits, hash.clone());
-                Padded(Mutex::new(shard.with_outside(&held_until, &effects)))
+                Padded(Mutex::new(shard.with_outside(&held_until, &effects, &waits)))
             })
             .collect();
         Ok(Keyspace {
@@ -214,6 +247,7 @@ impl Keyspace {
             paused_until: AtomicI64::new(0),
             importing: AtomicBool::new(false),
             effects,
+            waits,
             next_shard: AtomicU64::new(0),
         })
     }
@@ -269,12 +303,12 @@ impl Keyspace {
         let mut guards = SmallVec::new();
         let mut rest = set.0;
         while rest != 0 {
-            guards.push(self.shards[rest.trailing_zeros() as usize].0.lock());
+            guards.push(Guard::Own(self.shards[rest.trailing_zeros() as usize].0.lock()));
             rest &= rest - 1;
         }
         // Read after the last lock: so the operation is on one side of any cut.
         let epoch = self.arena.epoch();
-        guards.iter_mut().for_each(|shard: &mut MutexGuard<'_, Shard>| shard.enter(epoch));
+        guards.iter_mut().for_each(|shard: &mut Guard<'_>| shard.enter(epoch));
         Locked { keyspace: self, set, guards, now, no_touch: false, judged_at: now, known: None }
     }
 
@@ -426,6 +460,25 @@ impl<'k> Locked<'k> {
         self.now
     }
 
+    /// The shards that are locked.
+    pub fn set(&self) -> ShardSet {
+        self.set
+    }
+
+    /// The same locks, for an operation within this one.
+    pub fn lend(&mut self) -> Locked<'_> {
+        let guards = self.guards.iter_mut().map(|shard| Guard::Lent(shard)).collect();
+        Locked {
+            keyspace: self.keyspace,
+            set: self.set,
+            guards,
+            now: self.now,
+            no_touch: false,
+            judged_at: self.judged_at,
+            known: None,
+        }
+    }
+
     /// The hash of the command's only key, whose bytes stay where they are until the locks go.
     #[inline]
     pub fn set_known(&mut self, known: Option<KnownHash>) {
@@ -506,6 +559,8 @@ impl<'k> Locked<'k> {
             shard.expire_watched(&[low, high], self.now);
             shard.touch_watched(low, &[low, high]);
             shard.touch_watched(high, &[low, high]);
+            shard.waiters.changed_all(low);
+            shard.waiters.changed_all(high);
             let Shard { indexes, heap, wheels, counters, .. } = &mut **shard;
             let (first, second) = indexes.split_at_mut(high);
             first[low].swap(&mut second[0], heap);

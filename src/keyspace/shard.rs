@@ -5,6 +5,7 @@ use super::{
     EffectKind, Effects, Encoding, Item, OutOfMemory, Type, Value,
     item::{self, Header},
     recency::Recency,
+    waiters::{Notes, Waiters},
     watch::Watchers,
 };
 use crate::{
@@ -46,6 +47,7 @@ pub(super) struct Shard {
     pub wheels: Vec<Wheel>,
     pub counters: Counters,
     pub watchers: Watchers,
+    pub waiters: Waiters,
     pub recency: Recency,
     pub evictor: super::evict::Evictor,
     /// The indexes' roots as they were at the running cut.
@@ -85,6 +87,7 @@ impl Shard {
             wheels: vec![Wheel::default(); databases],
             counters: Counters::default(),
             watchers: Watchers::default(),
+            waiters: Waiters::default(),
             recency: Recency::default(),
             evictor: super::evict::Evictor::new(databases),
             cut_roots: None,
@@ -96,8 +99,9 @@ impl Shard {
     }
 
     /// Shares with the keyspace what reaches beyond a shard.
-    pub fn with_outside(self, held_until: &Arc<AtomicI64>, effects: &Arc<Effects>) -> Shard {
-        Shard { held_until: Arc::clone(held_until), effects: Arc::clone(effects), ..self }
+    pub fn with_outside(self, held_until: &Arc<AtomicI64>, effects: &Arc<Effects>, waits: &Arc<Notes>) -> Shard {
+        let waiters = Waiters::new(waits);
+        Shard { held_until: Arc::clone(held_until), effects: Arc::clone(effects), waiters, ..self }
     }
 
     /// An operation that holds all its locks begins: the first one after a cut keeps the roots.
@@ -423,11 +427,7 @@ impl Shard {
 
     /// Removes a key and frees its item.
     pub fn remove(&mut self, db: usize, hash: u64, found: Found) {
-        if self.watchers.any()
-            && let Some(key) = item::key_of(self.heap.chunk(found.at())).map(<[u8]>::to_vec)
-        {
-            self.watchers.changed(db, &key);
-        }
+        self.tell_of(db, &found, true);
         self.indexes[db].remove(&mut self.heap, found.place);
         self.free_item(found.at());
         self.indexes[db].settle(&mut self.heap, hash);
@@ -460,19 +460,34 @@ impl Shard {
     /// A key that was found is about to change.
     pub fn changed_at(&mut self, db: usize, hash: u64, found: &Found, now: UnixMillis) {
         self.counters.dirty += 1;
-        if self.watchers.any()
-            && let Some(key) = item::key_of(self.heap.chunk(found.at())).map(<[u8]>::to_vec)
-        {
-            self.watchers.changed(db, &key);
-        }
+        self.tell_of(db, found, false);
         self.recency.note(hash, now);
     }
 
     /// A key is about to change.
     fn changed(&mut self, db: usize, key: &[u8]) {
         self.counters.dirty += 1;
+        self.tell(db, key, false);
+    }
+
+    /// Tells those who watch a key, or wait for it, that it changes.
+    #[inline]
+    fn tell(&mut self, db: usize, key: &[u8], removed: bool) {
         if self.watchers.any() {
             self.watchers.changed(db, key);
+        }
+        if self.waiters.any() {
+            self.waiters.changed(db, key, removed);
+        }
+    }
+
+    /// As [`Self::tell`], of a key that was found.
+    #[inline]
+    fn tell_of(&mut self, db: usize, found: &Found, removed: bool) {
+        if (self.watchers.any() || self.waiters.any())
+            && let Some(key) = item::key_of(self.heap.chunk(found.at())).map(<[u8]>::to_vec)
+        {
+            self.tell(db, &key, removed);
         }
     }
 
@@ -519,6 +534,7 @@ impl Shard {
     pub fn clear(&mut self, db: usize) -> u64 {
         let keys = self.indexes[db].len();
         self.touch_watched(db, &[db]);
+        self.waiters.changed_all(db);
         let free = |heap: &mut ShardHeap, at| {
             let chunk = heap.chunk(at);
             let trees: Trees = match Header::read(chunk) {

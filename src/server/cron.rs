@@ -1,7 +1,7 @@
 //! What happens by itself, ten times a second: expiry, idle clients, save rules.
 
 use super::persistence;
-use crate::command::{Shared, handle::State};
+use crate::command::{Shared, blocking, handle::State};
 use parking_lot::{Condvar, Mutex};
 use std::{
     io,
@@ -71,6 +71,8 @@ fn run(shared: &Arc<Shared>, beat: u64) {
     shared.keyspace.cron(now, &mut || began.elapsed() < KEYSPACE_TIME);
     shared.stats.sample_rates(now);
     shared.publish_effects();
+    let worker = shared.stats.workers().len() - 1;
+    blocking::serve_all(shared, worker, now);
     trim_query_buffers(shared, now);
     persistence::apply_save_rules(shared, now);
     if beat.is_multiple_of(SECOND) {

@@ -8,6 +8,7 @@ pub mod home;
 pub mod hyperloglog;
 pub mod kind;
 pub mod lcs;
+pub mod list;
 pub mod lzf;
 pub mod packed;
 pub mod sequence;

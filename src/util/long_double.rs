@@ -44,6 +44,16 @@ impl LongDouble {
         in_range.then_some(LongDouble(if negative { -value } else { value }))
     }
 
+    /// A thousand times this, rounded up; as the least integer if it is less, `None` if it is too large.
+    pub fn ceil_of_thousandfold(self) -> Option<i64> {
+        let product = (self.0 * LongDouble::from_i64(1000).0).value.round_to_integral(Round::TowardPositive).value;
+        match LongDouble(product) {
+            product if product > LongDouble::from_i64(i64::MAX) => None,
+            product if product < LongDouble::from_i64(i64::MIN) => Some(i64::MIN),
+            _ => i64::try_from(product.to_i128(64).value).ok(),
+        }
+    }
+
     /// The sum, if it is a finite number.
     pub fn checked_add(self, other: LongDouble) -> Option<LongDouble> {
         let sum = (self.0 + other.0).value;

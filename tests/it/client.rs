@@ -77,6 +77,11 @@ pub struct Client {
 }
 
 impl Client {
+    /// What the server sees as its peer.
+    pub fn address(&self) -> SocketAddr {
+        self.stream.local_addr().expect("the socket is connected")
+    }
+
     pub fn connect(address: SocketAddr) -> Client {
         let stream = TcpStream::connect(address).expect("the server listens");
         stream.set_nodelay(true).expect("nodelay");

@@ -7,7 +7,7 @@ use crate::{
     tree::Tree,
 };
 use flagstone::{
-    command::{Block, Client, Flow, Protocol, ReplyBuffer, Shared, dispatch},
+    command::{Block, Client, ClientHandle, Flow, Protocol, ReplyBuffer, Shared, dispatch, handle::State},
     config::{Config, Guard, Loaded, Policy},
     keyspace::{Keyspace, Options},
     net::{self, Listener},
@@ -16,7 +16,14 @@ use flagstone::{
     snapshot::{self, Image},
     util::clock::{Clock, UnixMillis},
 };
-use std::{collections::BTreeMap, io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
 use tempfile::TempDir;
 
 /// When the time of every instance begins: a day in November 2023.
@@ -268,6 +275,14 @@ impl Served {
     }
 }
 
+/// Lets the server's threads work until something holds, which it may not, for a while.
+fn until(holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() && began.elapsed() < Duration::from_secs(1) {
+        std::thread::yield_now();
+    }
+}
+
 fn or_closed(reply: io::Result<Tree>) -> Tree {
     match reply {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Tree::Closed,
@@ -292,8 +307,17 @@ impl Session for Served {
         reply
     }
 
+    /// Answers when the server has executed the command, or has the client wait: so what the transcript says next comes
+    /// after it.
     fn send(&mut self, name: &str, args: &[Vec<u8>]) {
+        let peer = self.client(name).address().to_string();
+        let clients = &Arc::clone(self.server.shared()).clients;
+        let accepted = || clients.all().into_iter().find(|client| client.peer == peer);
+        until(|| accepted().is_some());
+        let Some(client) = accepted() else { return self.client(name).send(args) };
+        let before = client.commands.load(Relaxed);
         self.client(name).send(args);
+        until(|| client.commands.load(Relaxed) != before || client.state().contains(State::BLOCKED));
     }
 
     fn next(&mut self, name: &str) -> Tree {
@@ -301,6 +325,10 @@ impl Session for Served {
     }
 
     fn advance(&mut self, time: Duration) {
-        self.server.shared().clock.advance(time.as_millis() as i64);
+        let shared = self.server.shared();
+        shared.clock.advance(time.as_millis() as i64);
+        // Their timers run by the wall.
+        let waiting = |client: &Arc<ClientHandle>| client.state().contains(State::BLOCKED);
+        shared.clients.all().into_iter().filter(waiting).for_each(|client| client.nudge());
     }
 }

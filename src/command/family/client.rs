@@ -3,8 +3,9 @@
 use crate::{
     command::{
         Args, CommandResult, Context, Error, ReplyMode,
+        blocking::{self, Unblock},
         client_list::{Filter, describe},
-        handle::{State, Unblock},
+        handle::State,
         pause::Paused,
         spec::{Acl, Flags, Spec},
     },
@@ -423,6 +424,6 @@ fn unblock(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     };
     let id = parse_i64(args[2]).ok_or(Error::NOT_INTEGER)?;
     let target = u64::try_from(id).ok().and_then(|id| cx.shared.clients.get(id));
-    cx.reply.integer(target.is_some_and(|client| client.unblock(how)).into());
+    cx.reply.integer(target.is_some_and(|client| blocking::unblock(cx.shared, &client, how)).into());
     Ok(())
 }

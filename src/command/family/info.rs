@@ -33,6 +33,7 @@ struct View<'a> {
     databases: Vec<crate::keyspace::DbStats>,
     keyspace: crate::keyspace::KeyspaceStats,
     watched_keys: usize,
+    awaited_keys: (usize, usize),
 }
 
 type Section = fn(&View<'_>, &mut String);
@@ -72,9 +73,10 @@ fn info(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let everything = has("all") || has("everything");
     let default = asked.is_empty() || has("default");
     let databases = (0..cx.shared.keyspace.databases()).map(|db| cx.keys.db_stats(db)).collect();
-    let (keyspace, watched_keys) = (cx.keys.stats(), cx.keys.watched_keys());
+    let (keyspace, watched_keys, awaited_keys) = (cx.keys.stats(), cx.keys.watched_keys(), cx.keys.awaited_keys());
     let settings = cx.client.settings.clone();
-    let view = View { shared: cx.shared, settings: &settings, now: cx.now, databases, keyspace, watched_keys };
+    let view =
+        View { shared: cx.shared, settings: &settings, now: cx.now, databases, keyspace, watched_keys, awaited_keys };
     let mut out = String::new();
     for (name, heading, shown, write) in SECTIONS {
         if everything && *shown != Shown::Named || default && *shown == Shown::Default || has(name) {
@@ -152,8 +154,8 @@ fn clients(view: &View<'_>, out: &mut String) {
     line(out, "watching_clients", stats.watching_clients.get());
     line(out, "clients_in_timeout_table", 0);
     line(out, "total_watched_keys", view.watched_keys);
-    line(out, "total_blocking_keys", 0);
-    line(out, "total_blocking_keys_on_nokey", 0);
+    line(out, "total_blocking_keys", view.awaited_keys.0);
+    line(out, "total_blocking_keys_on_nokey", view.awaited_keys.1);
     let (reason, actions, milliseconds) = match view.shared.pause.get(view.now) {
         None => ("none", "none", 0),
         Some((Paused::All, until)) => ("client_pause", "all", until - view.now),
@@ -246,7 +248,7 @@ fn persistence(view: &View<'_>, out: &mut String) {
 }
 
 fn threads(view: &View<'_>, out: &mut String) {
-    for (number, worker) in view.shared.stats.workers().iter().enumerate() {
+    for (number, worker) in view.shared.stats.workers().iter().enumerate().take(view.settings.threads()) {
         let (reads, writes) = (worker.reads.get(), worker.writes.get());
         line(out, &format!("io_thread_{number}"), format_args!("reads={reads},writes={writes}"));
     }

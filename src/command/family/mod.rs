@@ -19,6 +19,7 @@ pub mod info;
 pub mod keys;
 pub mod latency;
 pub mod command_log;
+pub mod list;
 pub mod string;
 pub mod persistence;
 pub mod client;

@@ -228,7 +228,6 @@ pub static ENCODINGS: Section = Section {
             "Elements in a node of a list, or -1 to -5 for 4 kb to 64 kb.",
             field!(list_max_listpack_size),
         )
-        .idle()
         .alias(&["list-max-ziplist-size"]),
         directive(
             "list-compress-depth",

@@ -2,6 +2,7 @@
 
 mod acl;
 mod bitmap;
+mod blocking;
 mod config;
 mod client;
 mod command_log;
@@ -11,6 +12,7 @@ mod expire;
 mod hash;
 mod hyperloglog;
 mod keys;
+mod list;
 mod pubsub;
 mod server;
 mod set;

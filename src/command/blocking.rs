@@ -1,0 +1,273 @@
+//! Blocking commands: BLPOP and its like, whose client waits until a key holds what it asks for.
+//!
+//! A command that finds nothing calls [`Context::wait`]. Under the locks of its keys, so that no change
+//! slips through, it becomes a [`Waiter`]: its words and whom to answer, known by a ticket that stands in
+//! the queue of each of its keys (`keyspace::waiters`). The thread of its connection has nothing to do
+//! until then.
+//!
+//! Whoever changes a key with a queue serves it right after his own command, or the whole EXEC, and under
+//! the same locks ([`serve`]): from the first ticket on, the waiter's command is executed again, as that
+//! client but on this thread. If it still finds nothing, the waiter stays where it is; otherwise its reply
+//! is kept in the waiter, and its connection is woken to send it ([`resume`]). A command that pushes to
+//! another key makes that one ready in turn. When a waiter's other keys lie in shards that are not locked,
+//! all locks are given up and taken again with those.
+//!
+//! A waiter ends once: served, unblocked, timed out or gone. Its state is behind a mutex that is taken
+//! after the shards' locks; whoever finds it waiting may end it.
+
+use super::{
+    Args, Block, Client, Command, Context, Error, Flow, Protocol, Reply, Shared, dispatch,
+    handle::{ClientHandle, State},
+    keys,
+};
+use crate::{
+    keyspace::{Locked, Ready, ShardSet, Want},
+    util::{clock::UnixMillis, long_double::LongDouble, number::parse_i64},
+};
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+/// A client that waits, and the command it waits to have executed.
+pub struct Waiter {
+    ticket: u64,
+    pub(super) handle: Arc<ClientHandle>,
+    command: &'static Command,
+    words: Vec<Box<[u8]>>,
+    pub(super) db: usize,
+    pub(super) protocol: Protocol,
+    /// The client wants no reply (CLIENT REPLY).
+    silent: bool,
+    /// In whose queues its ticket stands.
+    keys: Vec<Box<[u8]>>,
+    /// What its command needs locked.
+    shards: ShardSet,
+    deadline: Option<UnixMillis>,
+    fate: Mutex<Fate>,
+}
+
+enum Fate {
+    Waiting,
+    /// Its command has been executed; the bytes of the reply.
+    Served(Vec<u8>),
+    Unblocked(Unblock),
+    Gone,
+}
+
+/// How CLIENT UNBLOCK ends a blocking command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unblock {
+    AsTimeout,
+    WithError,
+}
+
+/// All who wait, by ticket.
+#[derive(Default)]
+pub struct Blocking {
+    last_ticket: AtomicU64,
+    waiters: Mutex<HashMap<u64, Arc<Waiter>>>,
+}
+
+impl Blocking {
+    fn get(&self, ticket: u64) -> Option<Arc<Waiter>> {
+        self.waiters.lock().get(&ticket).cloned()
+    }
+}
+
+impl Waiter {
+    /// Ends the waiting; its fate is locked.
+    fn end(&self, shared: &Shared, fate: &mut Fate, how: Fate) {
+        *fate = how;
+        shared.blocking.waiters.lock().remove(&self.ticket);
+        self.handle.ticket.store(0, Relaxed);
+        self.handle.set_state(State::BLOCKED, false);
+        shared.stats.blocked_clients.subtract(1);
+    }
+
+    fn leave_queues(&self, locked: &mut Locked<'_>) {
+        self.keys.iter().for_each(|key| locked.stop_waiting(self.db, key, self.ticket));
+    }
+}
+
+impl Context<'_> {
+    /// Has the client wait until one of `keys` holds what it wants, when `words` is executed again. Those
+    /// are the command's own, with what must not mean something else by then replaced. False: it
+    /// must not wait, and is to be answered as if its time were up.
+    pub fn wait(&mut self, words: &Args<'_>, keys: &Args<'_>, want: Want, deadline: Option<UnixMillis>) -> bool {
+        if self.client.in_exec {
+            return false;
+        }
+        self.client.block = Some(Block { retry: false, deadline });
+        if self.client.stands_in {
+            return true;
+        }
+        let Context { shared, client, .. } = self;
+        let waiter = Arc::new(Waiter {
+            ticket: shared.blocking.last_ticket.fetch_add(1, Relaxed) + 1,
+            handle: Arc::clone(&client.handle),
+            command: self.command,
+            words: words.iter().map(|word| (*word).into()).collect(),
+            db: client.db,
+            protocol: client.protocol,
+            silent: client.reply_mode.is_silent(),
+            keys: keys.iter().map(|key| (*key).into()).collect(),
+            shards: shared.keyspace.shard_set(keys::keys(self.spec, words)),
+            deadline,
+            fate: Mutex::new(Fate::Waiting),
+        });
+        for key in keys {
+            self.keys.wait(waiter.db, key, waiter.ticket, want);
+        }
+        client.handle.ticket.store(waiter.ticket, Relaxed);
+        client.handle.set_state(State::BLOCKED, true);
+        shared.stats.blocked_clients.add(1);
+        shared.blocking.waiters.lock().insert(waiter.ticket, Arc::clone(&waiter));
+        client.waiting = Some(waiter);
+        true
+    }
+}
+
+/// When a wait of so many seconds, a decimal number, ends; `None` for 0, which is for ever.
+pub fn deadline_in_seconds(word: &[u8], now: UnixMillis) -> Result<Option<UnixMillis>, Error> {
+    let seconds = LongDouble::parse(word).ok_or(Error::new("ERR timeout is not a float or out of range"))?;
+    deadline(seconds.ceil_of_thousandfold().ok_or(TOO_LATE)?, now)
+}
+
+const TOO_LATE: Error = Error::new("ERR timeout is out of range");
+
+/// The same in milliseconds, an integer.
+pub fn deadline_in_milliseconds(word: &[u8], now: UnixMillis) -> Result<Option<UnixMillis>, Error> {
+    deadline(parse_i64(word).ok_or(Error::new("ERR timeout is not an integer or out of range"))?, now)
+}
+
+fn deadline(milliseconds: i64, now: UnixMillis) -> Result<Option<UnixMillis>, Error> {
+    match milliseconds {
+        ..0 => Err(Error::new("ERR timeout is negative")),
+        0 => Ok(None),
+        _ => now.checked_add(milliseconds).map(Some).ok_or(TOO_LATE),
+    }
+}
+
+/// Serves those who wait for keys of the locked shards that are ready, and whoever is to be served
+/// because of that. `worker` is the calling thread's.
+pub(super) fn serve(shared: &Arc<Shared>, worker: usize, mut locked: Locked<'_>) {
+    let (keyspace, now) = (locked.keyspace(), locked.now());
+    let mut reply = (shared.encoder)(Protocol::Resp2);
+    let mut ready = VecDeque::from(locked.take_ready());
+    while let Some(Ready { db, key, .. }) = ready.front() {
+        let mut last = 0;
+        while let Some(ticket) = locked.next_waiter(*db, key, last) {
+            let Some(waiter) = shared.blocking.get(ticket) else {
+                // Over, but its client has not yet left.
+                last = ticket;
+                continue;
+            };
+            if !locked.holds(waiter.shards) {
+                let needed = locked.set().union(waiter.shards);
+                drop(locked);
+                locked = keyspace.lock(needed, now);
+                continue;
+            }
+            last = ticket;
+            let mut fate = waiter.fate.lock();
+            if !matches!(*fate, Fate::Waiting) || waiter.handle.is_killed() {
+                continue;
+            }
+            reply.set_protocol(waiter.protocol);
+            let mut client = Client::stand_in(shared, &waiter, worker);
+            let words: SmallVec<[&[u8]; 8]> = waiter.words.iter().map(|word| &word[..]).collect();
+            dispatch::call(
+                &mut Context {
+                    shared,
+                    client: &mut client,
+                    reply: &mut *reply,
+                    keys: locked.lend(),
+                    now,
+                    command: waiter.command,
+                    spec: waiter.command.spec,
+                },
+                &words,
+            );
+            let bytes = reply.take();
+            if client.block.is_none() {
+                waiter.leave_queues(&mut locked);
+                waiter.end(shared, &mut fate, Fate::Served(bytes));
+                waiter.handle.nudge();
+            }
+        }
+        ready.pop_front();
+        ready.extend(locked.take_ready());
+    }
+}
+
+/// For the cron: serves those who wait for the end of a key, which came without a command.
+pub fn serve_all(shared: &Arc<Shared>, worker: usize, now: UnixMillis) {
+    if shared.keyspace.has_ready() {
+        serve(shared, worker, shared.keyspace.lock(shared.keyspace.all_shards(), now));
+    }
+}
+
+/// A waiting client was nudged, or its time is up: writes its reply if it waits no longer.
+pub(super) fn resume(shared: &Shared, client: &mut Client, reply: &mut dyn Reply, now: UnixMillis) -> Flow {
+    let Some(waiter) = client.waiting.take() else { return Flow::Continue };
+    let mut fate = waiter.fate.lock();
+    if matches!(*fate, Fate::Waiting) {
+        if waiter.deadline.is_none_or(|deadline| now < deadline) {
+            drop(fate);
+            let block = Block { retry: false, deadline: waiter.deadline };
+            client.waiting = Some(waiter);
+            return Flow::Block(block);
+        }
+        waiter.end(shared, &mut fate, Fate::Unblocked(Unblock::AsTimeout));
+    }
+    let how = match std::mem::replace(&mut *fate, Fate::Gone) {
+        Fate::Served(bytes) => {
+            if !waiter.silent {
+                reply.raw(&bytes);
+            }
+            return Flow::Continue;
+        }
+        Fate::Unblocked(how) => how,
+        Fate::Waiting | Fate::Gone => Unblock::AsTimeout,
+    };
+    drop(fate);
+    waiter.leave_queues(&mut shared.keyspace.lock(waiter.shards, now));
+    let error = (how == Unblock::WithError).then_some("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    dispatch::count_unblocked(shared, client, waiter.command, error.is_some());
+    match error {
+        _ if waiter.silent => {}
+        Some(text) => reply.error(text.as_bytes()),
+        None => reply.null_array(),
+    }
+    Flow::Continue
+}
+
+/// The client is gone; no shard may be locked.
+pub(super) fn abandon(shared: &Shared, waiter: &Waiter, now: UnixMillis) {
+    let mut fate = waiter.fate.lock();
+    match *fate {
+        Fate::Waiting => waiter.end(shared, &mut fate, Fate::Gone),
+        Fate::Unblocked(_) => {}
+        Fate::Served(_) | Fate::Gone => return,
+    }
+    drop(fate);
+    waiter.leave_queues(&mut shared.keyspace.lock(waiter.shards, now));
+}
+
+/// CLIENT UNBLOCK: true if the client was waiting, which then ends.
+pub fn unblock(shared: &Shared, handle: &ClientHandle, how: Unblock) -> bool {
+    let Some(waiter) = shared.blocking.get(handle.ticket.load(Relaxed)) else { return false };
+    let mut fate = waiter.fate.lock();
+    if !matches!(*fate, Fate::Waiting) {
+        return false;
+    }
+    waiter.end(shared, &mut fate, Fate::Unblocked(how));
+    handle.nudge();
+    true
+}

@@ -1,0 +1,236 @@
+//! Lists: elements by their position, packed or in a tree.
+
+use super::{
+    home::{Home, View},
+    kind::{Encoding, Type},
+    packed::{self, Element, Entry},
+    sequence::{self, Backward, Forward, Sequence},
+    tree::{self, Order, Root},
+};
+use crate::arena::ArenaFull;
+use ahash::RandomState;
+use std::ops::Range;
+
+/// A tree of elements by position.
+pub struct ByPosition;
+
+impl Order for ByPosition {
+    /// A full leaf with its header is one chunk of 4 KiB.
+    const LEAF: usize = 4080;
+    const WIDTH: usize = 1;
+
+    fn key(_: &RandomState, _: &Element<'_>) -> u64 {
+        0
+    }
+}
+
+/// One of a list's two ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    Left,
+    Right,
+}
+
+/// `list-max-listpack-size`: when a list is packed. Positive: so many elements; -1 to -5: 4 to 64 KiB.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit(pub i64);
+
+impl Limit {
+    /// What a positive limit may come to in bytes.
+    const BYTES_MAX: u64 = 8192;
+
+    /// Whether so many elements may lie packed. `bytes` is what they take here; the limits are meant for
+    /// a listpack, which has a byte more for each element and seven for itself.
+    fn admits(self, bytes: u64, elements: u64, part: u64) -> bool {
+        let bytes = bytes + elements + 7;
+        match u64::try_from(self.0) {
+            Ok(count) => bytes <= Self::BYTES_MAX && elements <= count.max(1) / part,
+            Err(_) => bytes <= self.bytes() / part,
+        }
+    }
+
+    /// Bytes that packed elements never pass.
+    fn bytes(self) -> u64 {
+        if self.0 < 0 { 2048 << self.0.unsigned_abs().min(5) } else { Self::BYTES_MAX }
+    }
+}
+
+/// A new list without elements.
+pub const EMPTY: (Type, Encoding, &[u8]) = (Type::List, Encoding::Listpack, &[0, 0]);
+
+/// A list to be read.
+#[derive(Clone, Copy)]
+pub struct List<'a> {
+    elements: Sequence<'a>,
+}
+
+impl<'a> List<'a> {
+    pub fn new(view: View<'a>) -> List<'a> {
+        List { elements: view.sequence(0, ByPosition::WIDTH) }
+    }
+
+    pub fn len(&self) -> u64 {
+        self.elements.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.elements.is_empty()
+    }
+
+    pub fn get(&self, rank: u64) -> Option<Entry<'a>> {
+        self.elements.get(rank).map(|(_, element)| element.first())
+    }
+
+    /// The rank that an index means; a negative one counts from the end. `None` before the first.
+    pub fn rank(&self, index: i64) -> Option<u64> {
+        if index >= 0 { Some(index as u64) } else { self.len().checked_sub(index.unsigned_abs()) }
+    }
+
+    /// The ranks from one index to another, both included, as far as they exist.
+    pub fn ranks(&self, start: i64, stop: i64) -> Range<u64> {
+        let start = self.rank(start).unwrap_or(0);
+        let end = self.rank(stop).map_or(0, |stop| (stop + 1).min(self.len()));
+        if start < end { start..end } else { 0..0 }
+    }
+
+    /// The ranks of up to `count` elements at one end.
+    pub fn ranks_at(&self, end: End, count: u64) -> Range<u64> {
+        let len = self.len();
+        match end {
+            End::Left => 0..count.min(len),
+            End::Right => len.saturating_sub(count)..len,
+        }
+    }
+
+    /// The elements from this rank on.
+    pub fn iter(&self, from: u64) -> Forward<'a> {
+        self.elements.iter(from)
+    }
+
+    /// The elements from the last to the first.
+    pub fn iter_back(&self) -> Backward<'a> {
+        self.elements.iter_back(self.len().saturating_sub(1))
+    }
+}
+
+/// Pushes values at one end, one after the other.
+pub fn push(home: &mut dyn Home, end: End, values: &[&[u8]], limit: Limit) -> Result<(), ArenaFull> {
+    grow(home, values, limit)?;
+    let mut bytes = Vec::with_capacity(values.iter().map(|value| value.len() + 5).sum());
+    let mut encode = |value: &&[u8]| Entry::of(value).encode(&mut bytes);
+    match end {
+        End::Left => values.iter().rev().for_each(&mut encode),
+        End::Right => values.iter().for_each(&mut encode),
+    }
+    let elements = List::new(home.view()).elements;
+    let spot = elements.by_rank(if end == End::Left { 0 } else { u64::MAX });
+    let at = if end == End::Left { 0 } else { elements.leaf(&spot).len() };
+    sequence::splice::<ByPosition>(home, 0, &spot, at..at, &bytes, values.len() as i64)
+}
+
+/// Inserts a value so that it gets this rank, which is at most the length.
+pub fn insert(home: &mut dyn Home, rank: u64, value: &[u8], limit: Limit) -> Result<(), ArenaFull> {
+    grow(home, &[value], limit)?;
+    let elements = List::new(home.view()).elements;
+    let spot = elements.by_rank(rank);
+    let at = packed::element_at(elements.leaf(&spot), (rank - spot.rank) as usize, ByPosition::WIDTH);
+    sequence::splice::<ByPosition>(home, 0, &spot, at..at, &packed::encoded(value), 1)
+}
+
+/// Replaces the element of this rank; false when there is none.
+pub fn set(home: &mut dyn Home, rank: u64, value: &[u8], limit: Limit) -> Result<bool, ArenaFull> {
+    grow(home, &[value], limit)?;
+    let found = List::new(home.view()).elements.get(rank).map(|(spot, element)| (spot, element.range()));
+    let Some((spot, range)) = found else { return Ok(false) };
+    sequence::splice::<ByPosition>(home, 0, &spot, range, &packed::encoded(value), 0)?;
+    Ok(true)
+}
+
+/// Removes the elements of these ranks.
+pub fn remove(home: &mut dyn Home, ranks: Range<u64>) -> Result<(), ArenaFull> {
+    sequence::remove_ranks::<ByPosition>(home, 0, ranks)
+}
+
+/// Removes up to `most` elements that equal `value`, the first from one end; answers how many.
+/// Each leaf is written at most once.
+pub fn remove_equal(home: &mut dyn Home, value: &[u8], from: End, most: u64) -> Result<u64, ArenaFull> {
+    let value = packed::encoded(value);
+    let mut removed = 0;
+    // What is still to be looked at, in ranks as they are now.
+    let (mut start, mut end) = (0, List::new(home.view()).len());
+    while removed < most && start < end {
+        let elements = List::new(home.view()).elements;
+        let spot = elements.by_rank(if from == End::Left { start } else { end - 1 });
+        let leaf = elements.leaf(&spot);
+        let ahead = (end - spot.rank).min(elements.leaf_len(&spot) as u64);
+        let mut equal: Vec<Range<usize>> = packed::elements(leaf, 0, ByPosition::WIDTH)
+            .take(ahead as usize)
+            .skip(start.saturating_sub(spot.rank) as usize)
+            .filter(|element| *element.encoded() == *value)
+            .map(|element| element.range())
+            .collect();
+        let surplus = equal.len() - equal.len().min((most - removed) as usize);
+        match from {
+            End::Left => equal.truncate(equal.len() - surplus),
+            End::Right => drop(equal.drain(..surplus)),
+        }
+        let gone = equal.len() as u64;
+        match from {
+            End::Left => (start, end) = (spot.rank + ahead - gone, end - gone),
+            End::Right => end = spot.rank,
+        }
+        let (Some(first), Some(last)) = (equal.first(), equal.last()) else { continue };
+        let range = first.start..last.end;
+        let kept: Vec<u8> = equal.windows(2).flat_map(|pair| &leaf[pair[0].end..pair[1].start]).copied().collect();
+        sequence::splice::<ByPosition>(home, 0, &spot, range, &kept, -(gone as i64))?;
+        removed += gone;
+    }
+    Ok(removed)
+}
+
+/// Makes a packed list that would pass its limit with these values a tree.
+fn grow(home: &mut dyn Home, values: &[&[u8]], limit: Limit) -> Result<(), ArenaFull> {
+    let elements = List::new(home.view()).elements;
+    let Some(bytes) = elements.packed() else { return Ok(()) };
+    let more: usize = values.iter().map(|value| value.len()).sum();
+    if limit.admits((bytes.len() + more) as u64, elements.len() + values.len() as u64, 1) {
+        return Ok(());
+    }
+    sequence::plant::<ByPosition>(home, Encoding::Quicklist)
+}
+
+/// Packs a tree that has shrunk to half of what may be packed, so that it does not go back and forth.
+pub fn shrink(home: &mut dyn Home, limit: Limit) -> Result<(), ArenaFull> {
+    pack(home, limit, 2)
+}
+
+/// Packs a tree of which all may be packed: a list that was stored as a whole.
+pub fn settle(home: &mut dyn Home, limit: Limit) -> Result<(), ArenaFull> {
+    pack(home, limit, 1)
+}
+
+fn pack(home: &mut dyn Home, limit: Limit, part: u64) -> Result<(), ArenaFull> {
+    let elements = List::new(home.view()).elements;
+    let Some(Root { node, len }) = elements.root() else { return Ok(()) };
+    // An element takes a byte at least; so almost every tree is told apart without a look at its leaves.
+    if !limit.admits(len, len, part) {
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    let mut spot = elements.by_rank(0);
+    loop {
+        bytes.extend_from_slice(elements.leaf(&spot));
+        if !limit.admits(bytes.len() as u64, len, part) {
+            return Ok(());
+        }
+        if !elements.next(&mut spot) {
+            break;
+        }
+    }
+    home.replace(Encoding::Listpack, &sequence::pack(&bytes, ByPosition::WIDTH))?;
+    let heap = home.heap_mut();
+    tree::doom(heap, node);
+    // A node of each of the few leaves, and those above.
+    tree::free_some(heap, 64);
+    Ok(())
+}
