@@ -62,6 +62,16 @@ impl<'a> Hash<'a> {
         self.find(field).1.map(|element| element.second())
     }
 
+    /// The field of this rank with its value, in the hash's own order.
+    pub fn nth(&self, rank: u64) -> Option<Element<'a>> {
+        self.fields.get(rank).map(|(_, element)| element)
+    }
+
+    /// One step of HSCAN; see [`sequence::scan`].
+    pub fn scan(&self, cursor: u64, count: u64, visit: &mut dyn FnMut(Element<'a>)) -> u64 {
+        sequence::scan::<ByField>(&self.fields, self.view.hasher, cursor, count, visit)
+    }
+
     /// The leaf where a field belongs, and its element if it is there.
     fn find(&self, field: &[u8]) -> (Spot, Option<Element<'a>>) {
         let spot = match self.fields.packed() {

@@ -16,6 +16,10 @@ const FRACTION: usize = 17;
 const TEN_TO_FRACTION: u128 = 10u128.pow(FRACTION as u32);
 
 impl LongDouble {
+    pub fn is_finite(self) -> bool {
+        self.0.is_finite()
+    }
+
     pub fn from_i64(n: i64) -> LongDouble {
         LongDouble(X87DoubleExtended::from_i128(n.into()).value)
     }

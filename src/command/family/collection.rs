@@ -63,11 +63,13 @@ impl<'a> ScanOptions<'a> {
     }
 }
 
-/// The count of SRANDMEMBER and its like: negative for choices that may repeat. What could not be
-/// counted in a reply of twice as many elements is refused.
+/// Choices that may repeat, at most: the reply is as large as the client says, whatever is stored.
+const REPEATS_MAX: i64 = 1 << 24;
+
+/// The count of SRANDMEMBER and its like: negative for choices that may repeat.
 pub fn random_count(arg: &[u8]) -> Result<i64, Error> {
     let count = args::integer(arg)?;
-    if (i64::MIN / 2..=i64::MAX / 2).contains(&count) { Ok(count) } else { Err(Error::OUT_OF_RANGE) }
+    if (-REPEATS_MAX..=i64::MAX / 2).contains(&count) { Ok(count) } else { Err(Error::OUT_OF_RANGE) }
 }
 
 /// `count` different ranks below `len`, ascending: each choice as likely as any other. (Robert

@@ -79,3 +79,90 @@ fn a_large_one_becomes_a_tree() {
         "#,
     );
 }
+
+#[test]
+fn the_rest_of_the_family() {
+    check(
+        r#"
+        > HMSET h a 1 b text c 2.5
+        OK
+        > HMSET h a
+        (error) ERR wrong number of arguments for 'hmset' command
+        > HMSET h a 1 b
+        (error) ERR wrong number of arguments for 'hmset' command
+        > HSETNX h a 9
+        (integer) 0
+        > HSETNX h d 9
+        (integer) 1
+        > HMGET h a none d
+        1) "1"
+        2) (nil)
+        3) "9"
+        > HMGET none a
+        1) (nil)
+        > HKEYS h
+        1) "a"
+        2) "b"
+        3) "c"
+        4) "d"
+        > HVALS h
+        1) "1"
+        2) "text"
+        3) "2.5"
+        4) "9"
+        > HEXISTS h a
+        (integer) 1
+        > HEXISTS h z
+        (integer) 0
+        > HSTRLEN h b
+        (integer) 4
+        > HSTRLEN h z
+        (integer) 0
+        > HINCRBY h a 5
+        (integer) 6
+        > HINCRBY h new -5
+        (integer) -5
+        > HINCRBY h b 1
+        (error) ERR hash value is not an integer
+        > HINCRBY h a x
+        (error) ERR value is not an integer or out of range
+        > HSET h big 9223372036854775807
+        (integer) 1
+        > HINCRBY h big 1
+        (error) ERR increment or decrement would overflow
+        > HINCRBYFLOAT h c 0.1
+        "2.6"
+        > HINCRBYFLOAT h b 1
+        (error) ERR hash value is not a float
+        > HINCRBYFLOAT h c inf
+        (error) ERR value is NaN or Infinity
+        > HSCAN one 0
+        1) "0"
+        2) (empty array)
+        > HSET one f v
+        (integer) 1
+        > HSCAN one 0
+        1) "0"
+        2) 1) "f"
+           2) "v"
+        > HSCAN one 0 NOVALUES
+        1) "0"
+        2) 1) "f"
+        > HRANDFIELD one
+        "f"
+        > HRANDFIELD one 5
+        1) "f"
+        > HRANDFIELD one -2
+        1) "f"
+        2) "f"
+        > HRANDFIELD none
+        (nil)
+        > HRANDFIELD none 2
+        (empty array)
+        > HRANDFIELD one -9223372036854775808
+        (error) ERR value is out of range
+        > HRANDFIELD one 1 values
+        (error) ERR syntax error
+        "#,
+    );
+}

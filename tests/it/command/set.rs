@@ -27,11 +27,11 @@ fn members() {
         > SISMEMBER s 9
         (integer) 0
         > SMISMEMBER s 1 9 word
-        1> (integer) 1
-        2> (integer) 0
-        3> (integer) 1
+        1) (integer) 1
+        2) (integer) 0
+        3) (integer) 1
         > SMISMEMBER none a
-        1> (integer) 0
+        1) (integer) 0
         > SREM s 1 2 3 nothing
         (integer) 3
         > SMOVE s t word
@@ -164,22 +164,22 @@ fn random_members_and_walks() {
         > SRANDMEMBER s
         "a"
         > SRANDMEMBER s -3
-        1> "a"
-        2> "a"
-        3> "a"
+        1) "a"
+        2) "a"
+        3) "a"
         > SRANDMEMBER s 10
-        1> "a"
+        1) "a"
         > SRANDMEMBER s -9223372036854775808
         (error) ERR value is out of range
         > SSCAN s 0
-        1> "0"
-        2> 1> "a"
+        1) "0"
+        2) 1) "a"
         > SSCAN s 0 MATCH b*
-        1> "0"
-        2> (empty array)
+        1) "0"
+        2) (empty array)
         > SSCAN none 0
-        1> "0"
-        2> (empty array)
+        1) "0"
+        2) (empty array)
         > SSCAN s x
         (error) ERR invalid cursor
         > SSCAN s 0 COUNT 0

@@ -1,0 +1,57 @@
+//! HRANDFIELD.
+
+use crate::{
+    command::{
+        Args, CommandResult, Context, Error, Protocol, args,
+        family::collection::{bulk, random_count, sample},
+    },
+    keyspace::Type,
+    types::hash::Hash,
+};
+
+pub fn hrandfield(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let (count, with_values) = match &args[2..] {
+        [] => (None, false),
+        [count] => (Some(random_count(count)?), false),
+        [count, word] if args::is_word(word, "withvalues") => (Some(random_count(count)?), true),
+        _ => return Err(Error::SYNTAX),
+    };
+    let mut db = cx.keys.db(cx.client.db);
+    let hash = db.view(args[1], Type::Hash)?.map(Hash::new);
+    let (Some(hash), Some(count)) = (hash, count) else {
+        match (hash.and_then(|hash| hash.nth(fastrand::u64(..hash.len().max(1)))), count) {
+            (Some(element), _) => bulk(cx.reply, &element.first()),
+            (None, Some(_)) => cx.reply.array(0),
+            (None, None) => cx.reply.null(),
+        }
+        return Ok(());
+    };
+    let pairs = with_values && cx.reply.protocol() == Protocol::Resp3;
+    let answer = |cx: &mut Context<'_>, times: u64, ranks: &mut dyn Iterator<Item = u64>| -> CommandResult {
+        let mut db = cx.keys.db(cx.client.db);
+        let Some(hash) = db.view_any(args[1]).map(Hash::new) else { return Ok(()) };
+        let words = if with_values && !pairs { 2 } else { 1 };
+        let len = times.checked_mul(words).and_then(|len| usize::try_from(len).ok()).ok_or(Error::OUT_OF_RANGE)?;
+        cx.reply.array(len);
+        for element in ranks.filter_map(|rank| hash.nth(rank)) {
+            if pairs {
+                cx.reply.array(2);
+            }
+            bulk(cx.reply, &element.first());
+            if with_values {
+                bulk(cx.reply, &element.second());
+            }
+        }
+        Ok(())
+    };
+    let len = hash.len();
+    if count < 0 {
+        let times = count.unsigned_abs();
+        return answer(cx, times, &mut (0..times).map(|_| fastrand::u64(..len)));
+    }
+    let mut ranks = sample(len, count.unsigned_abs());
+    if (ranks.len() as u64) < len {
+        fastrand::shuffle(&mut ranks);
+    }
+    answer(cx, ranks.len() as u64, &mut ranks.into_iter())
+}

@@ -1,0 +1,137 @@
+//! Commands that change fields.
+
+use crate::{
+    command::{Args, CommandResult, Context, Error, args},
+    config::KeyspaceEvents,
+    keyspace::Type,
+    types::{
+        hash::{self, Hash, Limits},
+        home::Home,
+        packed::Entry,
+    },
+    util::{long_double::LongDouble, number},
+};
+
+fn limits(cx: &Context<'_>) -> Limits {
+    let settings = &cx.client.settings;
+    let value = usize::try_from(settings.hash_max_listpack_value).unwrap_or(usize::MAX);
+    Limits { entries: settings.hash_max_listpack_entries, value }
+}
+
+/// Sets fields; answers how many are new.
+fn set(cx: &mut Context<'_>, args: &Args<'_>) -> Result<i64, Error> {
+    if !args.len().is_multiple_of(2) {
+        return Err(Error::wrong_arity(cx.spec.name));
+    }
+    let limits = limits(cx);
+    let mut db = cx.keys.db(cx.client.db);
+    let mut cell = db.cell_or(args[1], hash::EMPTY)?;
+    let mut added = 0;
+    for pair in args[2..].chunks_exact(2) {
+        added += i64::from(hash::set(&mut cell, pair[0], pair[1], limits)?);
+    }
+    cx.notify(KeyspaceEvents::HASH, "hset", args[1]);
+    Ok(added)
+}
+
+pub fn hset(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let added = set(cx, args)?;
+    cx.reply.integer(added);
+    Ok(())
+}
+
+pub fn hmset(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    set(cx, args)?;
+    cx.reply.ok();
+    Ok(())
+}
+
+pub fn hsetnx(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let found = match cx.keys.db(cx.client.db).view(args[1], Type::Hash)? {
+        Some(view) => Hash::new(view).get(args[2]).is_some(),
+        None => false,
+    };
+    if !found {
+        set(cx, args)?;
+    }
+    cx.reply.integer((!found).into());
+    Ok(())
+}
+
+pub fn hdel(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let key = args[1];
+    let mut db = cx.keys.db(cx.client.db);
+    let Some(mut cell) = db.cell(key, Type::Hash)? else {
+        cx.reply.integer(0);
+        return Ok(());
+    };
+    let mut removed = 0;
+    for field in &args[2..] {
+        removed += i64::from(hash::remove(&mut cell, field)?);
+    }
+    let is_empty = Hash::new(cell.view()).is_empty();
+    if removed > 0 {
+        cx.notify(KeyspaceEvents::HASH, "hdel", key);
+    }
+    if is_empty {
+        cx.keys.db(cx.client.db).remove(key);
+        cx.notify_generic("del", key);
+    }
+    cx.reply.integer(removed);
+    Ok(())
+}
+
+/// What a field holds: `None` when there is no such field.
+fn value<T>(
+    cx: &mut Context<'_>,
+    key: &[u8],
+    field: &[u8],
+    read: impl FnOnce(Entry<'_>) -> Option<T>,
+    otherwise: &'static str,
+) -> Result<Option<T>, Error> {
+    let mut db = cx.keys.db(cx.client.db);
+    match db.view(key, Type::Hash)?.and_then(|view| Hash::new(view).get(field)) {
+        Some(entry) => read(entry).map(Some).ok_or(Error::new(otherwise)),
+        None => Ok(None),
+    }
+}
+
+/// Stores what an increment gave.
+fn store(cx: &mut Context<'_>, args: &Args<'_>, value: &[u8], event: &str) -> CommandResult {
+    let limits = limits(cx);
+    let mut db = cx.keys.db(cx.client.db);
+    let mut cell = db.cell_or(args[1], hash::EMPTY)?;
+    hash::set(&mut cell, args[2], value, limits)?;
+    cx.notify(KeyspaceEvents::HASH, event, args[1]);
+    Ok(())
+}
+
+pub fn hincrby(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let by = args::integer(args[3])?;
+    let integer = |entry: Entry<'_>| match entry {
+        Entry::Int(n) => Some(n),
+        Entry::Text(text) => number::parse_i64(text),
+    };
+    let old = value(cx, args[1], args[2], integer, "ERR hash value is not an integer")?.unwrap_or(0);
+    let new = old.checked_add(by).ok_or(Error::new("ERR increment or decrement would overflow"))?;
+    store(cx, args, itoa::Buffer::new().format(new).as_bytes(), "hincrby")?;
+    cx.reply.integer(new);
+    Ok(())
+}
+
+pub fn hincrbyfloat(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let by = LongDouble::parse(args[3]).ok_or(Error::NOT_FLOAT)?;
+    if !by.is_finite() {
+        return Err(Error::new("ERR value is NaN or Infinity"));
+    }
+    let float = |entry: Entry<'_>| match entry {
+        Entry::Int(n) => Some(LongDouble::from_i64(n)),
+        Entry::Text(text) => LongDouble::parse(text),
+    };
+    let old = value(cx, args[1], args[2], float, "ERR hash value is not a float")?;
+    let new = old.unwrap_or(LongDouble::from_i64(0)).checked_add(by);
+    let new = new.ok_or(Error::new("ERR increment would produce NaN or Infinity"))?.to_string();
+    store(cx, args, new.as_bytes(), "hincrbyfloat")?;
+    cx.reply.bulk(new.as_bytes());
+    Ok(())
+}
