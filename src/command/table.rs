@@ -36,6 +36,9 @@ pub static FAMILIES: &[&[Spec]] = &[
     command_log::COMMANDS,
     string::COMMANDS,
     transactions::COMMANDS,
+    zset::rows::CHANGES,
+    zset::rows::COMBINATIONS,
+    zset::rows::QUERIES,
 ];
 
 /// A command or subcommand in its place in the table.

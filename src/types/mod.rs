@@ -14,6 +14,7 @@ pub mod packed;
 pub mod sequence;
 pub mod set;
 pub mod tree;
+pub mod zset;
 
 use crate::arena::{ArenaFull, Offset, ShardHeap};
 use ahash::RandomState;
@@ -31,6 +32,9 @@ pub fn free(heap: &mut ShardHeap, encoding: Encoding, value: &[u8]) {
 /// The value for another heap, and another hash function: its trees are copied, those by hash put in
 /// order anew.
 pub fn rehash(view: &View<'_>, mut heaps: Heaps<'_>, hasher: &RandomState, owner: u64) -> Result<Vec<u8>, ArenaFull> {
+    if view.encoding == Encoding::SkipList {
+        return zset::rehash(view, heaps, hasher, owner);
+    }
     let width = if view.kind == Type::Hash { 2 } else { 1 };
     map_roots(view.encoding, view.value, |root| match view.encoding {
         Encoding::HashTable => {

@@ -122,6 +122,19 @@ impl<'a> Sequence<'a> {
         }
     }
 
+    /// The last leaf whose first element is one of those that `precedes` says come before a place; the
+    /// first leaf when none is.
+    pub fn by_first(&self, mut precedes: impl FnMut(Element<'a>) -> bool) -> Spot {
+        match self.shape {
+            Shape::Packed { .. } => Spot::packed(),
+            Shape::Tree(root) => tree::leaf_by(self.heap, root, |_, child| {
+                packed::elements(tree::payload(self.heap, tree::first_leaf(self.heap, child)), 0, self.width)
+                    .next()
+                    .is_some_and(&mut precedes)
+            }),
+        }
+    }
+
     /// Moves on to the next leaf; false at the last.
     pub fn next(&self, spot: &mut Spot) -> bool {
         matches!(self.shape, Shape::Tree(_)) && tree::next_leaf(self.heap, spot)

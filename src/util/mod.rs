@@ -1,6 +1,7 @@
 //! Small things every layer may use: time, glob patterns, numbers as text.
 
 pub mod clock;
+pub mod double;
 pub mod glob;
 pub mod graph;
 pub mod long_double;

@@ -27,6 +27,7 @@ pub mod command;
 pub mod monitor;
 pub mod pubsub;
 pub mod transactions;
+pub mod zset;
 
 use super::{Context, table};
 

@@ -280,7 +280,6 @@ pub static ENCODINGS: Section = Section {
             "Members of a packed sorted set.",
             field!(zset_max_listpack_entries),
         )
-        .idle()
         .alias(&["zset-max-ziplist-entries"]),
         directive(
             "zset-max-listpack-value",
@@ -289,7 +288,6 @@ pub static ENCODINGS: Section = Section {
             "The longest member of a packed sorted set.",
             field!(zset_max_listpack_value),
         )
-        .idle()
         .alias(&["zset-max-ziplist-value"]),
         directive(
             "stream-node-max-bytes",

@@ -162,7 +162,15 @@ pub fn splice(
     let used = old.used - range.len() + with.len();
     let header = Header { count, used, ..old };
     let (span, needed) = (heap.span(at), HEADER + used);
-    if needed <= span && (needed * 2 > span || span <= 64) {
+    let fits_well = needed <= span && (needed * 2 > span || span <= 64);
+    let to = match fits_well {
+        true => None,
+        // What shrinks never fails: a chunk that is too large serves when there is no other.
+        false => {
+            heap.alloc(room_for(needed)).map(Some).or_else(|full| if needed <= span { Ok(None) } else { Err(full) })?
+        }
+    };
+    let Some(to) = to else {
         let shift = range.start + with.len();
         let tail = old.used - range.end;
         if with.len() == range.len() {
@@ -176,8 +184,7 @@ pub fn splice(
         }
         header.write(heap, at);
         return Ok(at);
-    }
-    let to = heap.alloc(room_for(needed))?;
+    };
     header.write(heap, to);
     heap.copy(at, HEADER, to, HEADER, range.start);
     heap.range_mut(to, HEADER + range.start..HEADER + range.start + with.len()).copy_from_slice(with);

@@ -18,3 +18,4 @@ mod server;
 mod set;
 mod string;
 mod transactions;
+mod zset;

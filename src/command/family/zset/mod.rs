@@ -1,0 +1,100 @@
+//! Sorted sets. This file: what their commands share. The rows are in [`rows`], the handlers in one
+//! file per kind of command.
+
+mod add;
+mod bounds;
+mod combine;
+mod pop;
+mod random;
+mod range;
+mod read;
+mod remove;
+pub mod rows;
+mod scan;
+
+use crate::{
+    command::{CommandResult, Context, Error, Protocol, Reply},
+    config::KeyspaceEvents,
+    keyspace::Db,
+    types::{
+        home::Home,
+        kind::Type,
+        packed::{self, Element, Entry},
+        zset::{self, Limits, ZSet, score_of},
+    },
+};
+use std::ops::Range;
+
+pub(super) fn limits(cx: &Context<'_>) -> Limits {
+    let settings = &cx.client.settings;
+    Limits { entries: settings.zset_max_listpack_entries, value: settings.zset_max_listpack_value as usize }
+}
+
+/// The sorted set at a key, to be read on behalf of a client.
+pub(super) fn view<'d>(db: &'d mut Db<'_, '_>, key: &[u8]) -> Result<Option<ZSet<'d>>, Error> {
+    Ok(db.view(key, Type::ZSet)?.map(ZSet::new))
+}
+
+fn bulk(reply: &mut dyn Reply, entry: &Entry<'_>) {
+    reply.bulk(entry.text(&mut itoa::Buffer::new()));
+}
+
+/// Announces elements: members, or members with their scores. RESP3 has these in pairs.
+fn begin(reply: &mut dyn Reply, len: usize, with_scores: bool) {
+    let flat = with_scores && reply.protocol() == Protocol::Resp2;
+    reply.array(if flat { len * 2 } else { len });
+}
+
+fn item(reply: &mut dyn Reply, member: &Entry<'_>, score: Option<f64>) {
+    if score.is_some() && reply.protocol() == Protocol::Resp3 {
+        reply.array(2);
+    }
+    bulk(reply, member);
+    if let Some(score) = score {
+        reply.double(score);
+    }
+}
+
+/// Answers elements with or without their scores.
+fn items<'a>(reply: &mut dyn Reply, len: u64, elements: impl Iterator<Item = Element<'a>>, with_scores: bool) {
+    begin(reply, len as usize, with_scores);
+    for element in elements.take(len as usize) {
+        item(reply, &element.first(), with_scores.then(|| score_of(&element)));
+    }
+}
+
+/// Stores elements that are in order, over whatever was there; none at all remove the key. Answers
+/// how many there are.
+pub(super) fn store(cx: &mut Context<'_>, key: &[u8], elements: &[u8], event: &str) -> Result<u64, Error> {
+    let limits = limits(cx);
+    let mut db = cx.keys.db(cx.client.db);
+    let was_there = db.remove(key);
+    if elements.is_empty() {
+        if was_there {
+            cx.notify_generic("del", key);
+        }
+        return Ok(0);
+    }
+    let mut cell = db.cell_or(key, zset::EMPTY)?;
+    if let Err(full) = zset::fill(&mut cell, elements, limits) {
+        db.remove(key);
+        return Err(full.into());
+    }
+    cx.notify(KeyspaceEvents::ZSET, event, key);
+    Ok(packed::count(elements, zset::WIDTH) as u64)
+}
+
+/// Removes the elements of these ranks, and the key with the last one, and tells of it.
+fn remove_ranks(cx: &mut Context<'_>, key: &[u8], ranks: Range<u64>, event: &str) -> CommandResult {
+    let mut db = cx.keys.db(cx.client.db);
+    let Some(mut cell) = db.cell(key, Type::ZSet)?.filter(|_| !ranks.is_empty()) else { return Ok(()) };
+    if ranks.end - ranks.start < ZSet::new(cell.view()).len() {
+        zset::remove_ranks(&mut cell, ranks)?;
+        cx.notify(KeyspaceEvents::ZSET, event, key);
+        return Ok(());
+    }
+    db.remove(key);
+    cx.notify(KeyspaceEvents::ZSET, event, key);
+    cx.notify_generic("del", key);
+    Ok(())
+}

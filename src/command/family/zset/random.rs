@@ -1,0 +1,94 @@
+//! ZRANDMEMBER.
+
+use super::{begin, item, view};
+use crate::{
+    command::{
+        Args, CommandResult, Context, Error, Reply,
+        args::{integer, is_word},
+    },
+    types::zset::{ZSet, score_of},
+};
+use std::collections::HashSet;
+
+/// Members with repetitions that are answered at most: what no reply could hold is refused.
+const REPEATED_MAX: u64 = 1 << 27;
+
+pub fn zrandmember(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let Some(count) = args.get(2) else {
+        let mut db = cx.keys.db(cx.client.db);
+        match view(&mut db, args[1])?.and_then(|zset| zset.get(fastrand::u64(..zset.len().max(1)))) {
+            Some(element) => super::bulk(cx.reply, &element.first()),
+            None => cx.reply.null(),
+        }
+        return Ok(());
+    };
+    let count = integer(count)?;
+    if count == i64::MIN {
+        return Err(Error::text(format!(
+            "ERR value is out of range, value must between {} and {}",
+            -i64::MAX,
+            i64::MAX
+        )));
+    }
+    let with_scores = match &args[3..] {
+        [] => false,
+        [word] if is_word(word, "withscores") => true,
+        _ => return Err(Error::SYNTAX),
+    };
+    if with_scores && count.unsigned_abs() > i64::MAX as u64 / 2 || count < 0 && count.unsigned_abs() > REPEATED_MAX {
+        return Err(Error::OUT_OF_RANGE);
+    }
+    let mut db = cx.keys.db(cx.client.db);
+    let Some(zset) = view(&mut db, args[1])?.filter(|zset| !zset.is_empty()) else {
+        cx.reply.array(0);
+        return Ok(());
+    };
+    let (len, wanted) = (zset.len(), count.unsigned_abs());
+    if count < 0 {
+        begin(cx.reply, wanted as usize, with_scores);
+        (0..wanted).for_each(|_| answer(cx.reply, &zset, fastrand::u64(..len), with_scores));
+        return Ok(());
+    }
+    if wanted >= len {
+        super::items(cx.reply, len, zset.iter(0), with_scores);
+        return Ok(());
+    }
+    begin(cx.reply, wanted as usize, with_scores);
+    distinct(wanted, len).into_iter().for_each(|rank| answer(cx.reply, &zset, rank, with_scores));
+    Ok(())
+}
+
+fn answer(reply: &mut dyn Reply, zset: &ZSet<'_>, rank: u64, with_score: bool) {
+    if let Some(element) = zset.get(rank) {
+        item(reply, &element.first(), with_score.then(|| score_of(&element)));
+    }
+}
+
+/// So many different numbers below `len`, every choice of them equally likely. (R. Floyd's way.)
+fn distinct(count: u64, len: u64) -> HashSet<u64> {
+    let mut chosen = HashSet::new();
+    for last in len - count..len {
+        let any = fastrand::u64(..=last);
+        if !chosen.insert(any) {
+            chosen.insert(last);
+        }
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_are_distinct_and_even() {
+        let mut counts = [0; 10];
+        for _ in 0..2000 {
+            let chosen = distinct(3, 10);
+            assert_eq!(chosen.len(), 3);
+            chosen.iter().for_each(|rank| counts[*rank as usize] += 1);
+        }
+        assert!(counts.iter().all(|count| (450..750).contains(count)), "{counts:?}");
+        assert_eq!(distinct(5, 5).len(), 5);
+    }
+}
