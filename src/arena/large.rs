@@ -8,7 +8,7 @@ impl ShardHeap {
     pub(super) fn alloc_large(&mut self, bytes: usize, reserve: usize) -> Result<Offset, ArenaFull> {
         let blocks = u32::try_from(bytes.div_ceil(BLOCK)).map_err(|_| ArenaFull)?;
         let pages = u32::try_from(bytes.max(reserve).div_ceil(PAGE)).map_err(|_| ArenaFull)?;
-        let page = PageId(self.arena.pool.lock().take(pages)?);
+        let page = PageId(self.arena.take_pages(pages)?);
         for tail in page.0..page.0 + pages {
             let entry = self.entry(PageId(tail));
             entry.set_born(self.epoch);

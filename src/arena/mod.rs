@@ -28,6 +28,7 @@ mod large;
 mod mapping;
 mod offset;
 mod pages;
+mod retire;
 mod slab;
 
 pub use class::{CLASSES, MAX_SLAB, class_of, class_size};
@@ -62,6 +63,9 @@ pub trait PageSource: Send + Sync {
     /// Fills `into` (zeroed before) with the page's bytes. An error means that the page is
     /// damaged: it is left zeroed, its chunks are gone, and the damage is counted.
     fn load(&self, page: PageId, into: &mut [u8]) -> Result<(), String>;
+
+    /// Called with no lock held before a page is loaded in turn: waits for the disk here, not in `load`.
+    fn prepare(&self, _page: PageId) {}
 }
 
 /// The mapping and what all shards share of it.
@@ -71,6 +75,7 @@ pub struct Arena {
     /// Per block, the epoch of its last write.
     stamps: Table<AtomicU32>,
     pool: Mutex<PagePool>,
+    retired: Mutex<retire::Retired>,
     resident_blocks: AtomicU64,
     peak_blocks: AtomicU64,
     epoch: AtomicU32,
@@ -103,6 +108,7 @@ impl Arena {
             pages: Table::reserve(pages)?,
             stamps: Table::reserve(pages * BLOCKS_PER_PAGE)?,
             pool: Mutex::new(PagePool::new(pages as u32)),
+            retired: Mutex::default(),
             resident_blocks: AtomicU64::new(0),
             peak_blocks: AtomicU64::new(0),
             epoch: AtomicU32::new(1),
@@ -180,6 +186,14 @@ impl Arena {
         *self.source.write() = Some(source);
         self.loading.store(true, Release);
         Ok(())
+    }
+
+    /// Has the bytes of a page that will be loaded next brought from the disk.
+    pub fn prepare(&self, page: PageId) {
+        let source = self.source.read().clone();
+        if let Some(source) = source {
+            source.prepare(page);
+        }
     }
 
     /// All pages are resident: the source is dropped.

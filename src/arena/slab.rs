@@ -115,7 +115,7 @@ impl ShardHeap {
     }
 
     fn add_page(&mut self, class: u8) -> Result<PageId, ArenaFull> {
-        let page = PageId(self.arena.pool.lock().take(1)?);
+        let page = PageId(self.arena.take_pages(1)?);
         let entry = self.entry(page);
         entry.set_fill(Fill::EMPTY);
         entry.set_born(self.epoch);

@@ -174,3 +174,37 @@ fn a_cut_sees_the_past() {
         assert_eq!(pool.room.load(Relaxed), room);
     }
 }
+
+/// What is given up as a whole goes in steps, is nobody's meanwhile, and is still in the image of a running cut.
+#[test]
+fn a_retired_heap_goes_in_steps() {
+    let mut heap = heap();
+    let arena = Arc::clone(heap.arena());
+    let mut other = ShardHeap::new(&arena, 4);
+    let kept = fill(&mut other, 1024, 9);
+    let before = arena.resident();
+    let chunks: Vec<Offset> = (0..200).map(|_| fill(&mut heap, 1024, 1)).collect();
+    let large = heap.alloc_growing(70_000).unwrap();
+    heap.range_mut(large, 0..70_000).fill(1);
+    arena.begin_cut(Arc::new(Pool { room: AtomicU64::new(1000), ..Pool::default() }));
+    assert!(heap.enter(arena.epoch()));
+    let full = arena.resident();
+    heap.retire_all();
+    assert_eq!(heap.stats(), HeapStats::default());
+    assert_eq!((arena.resident(), heap.span(chunks[0]), heap.span(large)), (full, 0, 0));
+    let fresh = fill(&mut heap, 1024, 2);
+    assert!(chunks.iter().all(|at| at.page() != fresh.page()));
+    heap.free(fresh);
+    assert_eq!(arena.release_retired(1), 1);
+    assert!(arena.resident() < full);
+    while arena.release_retired(2) > 0 {}
+    heap.retire_all();
+    while arena.release_retired(2) > 0 {}
+    assert_eq!(arena.resident(), before);
+    assert!(other.chunk(kept)[..1024].iter().all(|b| *b == 9));
+    let mut old = 0;
+    heap.take_gone(&mut |_, bytes| old += bytes.iter().filter(|b| **b == 1).count());
+    assert_eq!(old, 200 * 1024 + 70_000);
+    heap.leave_cut();
+    arena.end_cut();
+}

@@ -51,7 +51,7 @@ fn due(from: UnixMillis, to: UnixMillis) -> [u64; 4] {
 }
 
 impl Wheel {
-    /// Looks at up to `segments` segments and hands the slots that are due by their code to `visit`,
+    /// Looks at up to `segments` segments, fewer when they give `most` places or more, and hands the slots that are due by their code to `visit`,
     /// which answers the code the slot shall have now, or `None` when the key is due (it is
     /// then among the places handed back). Answers how many segments were looked at and
     /// whether the sweep is complete.
@@ -60,7 +60,7 @@ impl Wheel {
         index: &Index,
         heap: &mut ShardHeap,
         now: UnixMillis,
-        segments: usize,
+        (segments, most): (usize, usize),
         visit: &mut dyn FnMut(&ShardHeap, Slot) -> Option<u8>,
         found: &mut Vec<(Place, Slot)>,
     ) -> bool {
@@ -91,6 +91,9 @@ impl Wheel {
                     return true;
                 }
             }
+            if found.len() >= most {
+                break;
+            }
         }
         self.position = Some(at);
         false
@@ -108,11 +111,17 @@ fn sweep_segment(
     if (0..4).all(|i| present[i] & mask[i] == 0) {
         return;
     }
+    let is_due = |slot: Slot| mask[slot.expiry() as usize / 64] >> (slot.expiry() % 64) & 1 == 1;
+    segment.each(heap, &mut |_, slot| {
+        if is_due(slot) {
+            heap.arena().prefetch(slot.location());
+        }
+    });
     let mut left = [0u64; 4];
     let mut recoded: smallvec::SmallVec<[(usize, Slot); 16]> = smallvec::SmallVec::new();
     segment.each(heap, &mut |at, slot| {
         let mut code = slot.expiry();
-        if mask[code as usize / 64] >> (code % 64) & 1 == 1 {
+        if is_due(slot) {
             match visit(heap, slot) {
                 Some(new) if new != code => {
                     code = new;

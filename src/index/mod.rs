@@ -100,6 +100,11 @@ impl Index {
         self.len == 0
     }
 
+    /// Whether nothing in the heap belongs to this index.
+    pub fn has_no_chunks(&self) -> bool {
+        self.directory.is_null()
+    }
+
     /// Keys with a time to live.
     pub fn expires(&self) -> u64 {
         self.expires
@@ -486,7 +491,9 @@ impl Index {
             return;
         }
         self.for_each_segment(heap, &mut |heap, segment, _| {
-            for slot in segment.slots(heap) {
+            let slots = segment.slots(heap);
+            slots.iter().for_each(|slot| heap.arena().prefetch(slot.location()));
+            for slot in slots {
                 item(heap, slot.location());
             }
         });

@@ -6,6 +6,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Segments looked at under one hold of a shard's lock.
 const SEGMENTS: usize = 64;
+/// Keys that are enough for one hold: how long it lasts is what a client may have to wait, and what the cron's share of
+/// time can be overdrawn by.
+const KEYS: usize = 256;
+/// Retired pages that are given back in one step.
+const PAGES: usize = 64;
 /// A shard moves chunks to give pages back when so much of its slab memory is free chunks (in
 /// percent), and then only from pages filled to at most so much: the more is free, the more
 /// moving is worth.
@@ -30,6 +35,7 @@ impl Keyspace {
             // Above the bound only when `maxmemory` was made smaller.
             while self.is_above_bound() && go_on() && self.evict_somewhere() {}
         }
+        while go_on() && self.arena.release_retired(PAGES) > 0 {}
         let first = self.next_shard.load(Relaxed) as usize;
         for step in 0..self.shards() {
             let shard = &self.shards[(first + step) % self.shards()].0;
@@ -85,7 +91,8 @@ impl Shard {
                 Some(expiry) if expiry > now => Some(expiry_code(expiry, now)),
                 _ => None,
             };
-        let complete = self.wheels[db].sweep(&self.indexes[db], &mut self.heap, now, SEGMENTS, &mut visit, &mut due);
+        let complete =
+            self.wheels[db].sweep(&self.indexes[db], &mut self.heap, now, (SEGMENTS, KEYS), &mut visit, &mut due);
         let mut expired = 0;
         for (_, slot) in due {
             // A slot moves when another of its bucket goes: found again by its location.

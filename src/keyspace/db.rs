@@ -6,6 +6,7 @@ use super::{
     shard::{Content, Found, Shard},
 };
 use crate::{
+    config::Policy,
     types::{self, tree},
     util::{clock::UnixMillis, number},
 };
@@ -23,6 +24,8 @@ const EMBSTR_MAX: usize = 44;
 /// A change that needs more than this is refused when it would pass `maxmemory`; smaller ones are
 /// what the room made before each command is for.
 const CHECKED_GROWTH: usize = 64 << 10;
+/// How far such a change may pass `maxmemory` when others wrote since its room was made.
+const TAKEN_BY_OTHERS: u64 = 8 << 20;
 
 /// A slot of the index with its share of buckets that are not full.
 const SLOT_BYTES: u64 = 10;
@@ -156,7 +159,9 @@ impl<'k> Db<'_, 'k> {
         }
         let keyspace = self.locked.keyspace;
         let limit = keyspace.maxmemory();
-        if limit != 0 && keyspace.used_memory() + more as u64 > limit { Err(OutOfMemory) } else { Ok(()) }
+        // Others may have taken a part of the room that was made; what that comes to is evicted with the next write.
+        let taken = if keyspace.policy() == Policy::NoEviction { 0 } else { (limit / 16).min(TAKEN_BY_OTHERS) };
+        if limit != 0 && keyspace.used_memory() + more as u64 > limit + taken { Err(OutOfMemory) } else { Ok(()) }
     }
 
     /// Removes the key; false when absent.

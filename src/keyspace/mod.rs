@@ -152,6 +152,9 @@ impl Options {
 /// See [`Keyspace::settle`].
 const SETTLE_STEPS: usize = 4096;
 
+/// Pages that FLUSHALL itself gives back to the system.
+const RELEASED_AT_ONCE: usize = 256;
+
 pub struct Keyspace {
     arena: Arc<Arena>,
     shards: Box<[Padded]>,
@@ -446,6 +449,7 @@ impl Keyspace {
             && !owner.is_resident()
             && let Some(shard) = self.shards.get(owner.shard() as usize)
         {
+            self.arena.prepare(page);
             shard.0.lock().heap.make_resident(page);
         }
     }
@@ -578,7 +582,10 @@ impl<'k> Locked<'k> {
     /// FLUSHDB (`Some`) or FLUSHALL (`None`); needs all shards. Answers how many keys went.
     pub fn flush(&mut self, db: Option<usize>) -> u64 {
         let range = db.map_or(0..self.keyspace.databases, |db| db..db + 1);
-        self.guards.iter_mut().map(|shard| range.clone().map(|db| shard.clear(db)).sum::<u64>()).sum()
+        let keys = self.guards.iter_mut().map(|shard| shard.clear(range.clone())).sum();
+        // A small keyspace's memory is back at once, a large one's with the cron's next beats.
+        self.keyspace.arena.release_retired(RELEASED_AT_ONCE);
+        keys
     }
 
     /// WATCH: `dirty` becomes true when the key changes, expires, or is flushed. A key that has

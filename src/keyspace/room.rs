@@ -16,11 +16,23 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Rounds of eviction in one shard for one command, each of a few keys.
 const ROUNDS: usize = 512;
+/// Retired pages that are called in at a time.
+const RETIRED: usize = 256;
 /// What an item takes beyond key and value, generously.
 const ITEM_OVERHEAD: usize = 32;
 /// What a write may touch beyond its item, so that it does not pass the bound: a block that a free
 /// chunk lies in, one for the index.
 const HEADROOM: u64 = 2 * BLOCK as u64;
+
+/// How a search for room in one shard has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Made,
+    /// Not yet enough, and there may be more.
+    Some,
+    /// Not enough, and nothing is left to give.
+    None,
+}
 
 impl Keyspace {
     /// Makes room for a command on `set` that may store `bytes`. An error means that memory is
@@ -42,6 +54,7 @@ impl Keyspace {
 
     #[cold]
     fn make_room_slow(&self, set: ShardSet, bytes: usize) -> Result<(), OutOfMemory> {
+        while !self.fits(bytes) && self.arena.release_retired(RETIRED) > 0 {}
         let policy = self.policy();
         if policy == Policy::NoEviction {
             return if self.arena.resident() > self.maxmemory() || bytes > MAX_SLAB && !self.fits(bytes) {
@@ -50,18 +63,31 @@ impl Keyspace {
                 Ok(())
             };
         }
+        if bytes > MAX_SLAB && bytes as u64 > self.maxmemory() {
+            // Not with everything else gone either.
+            return Err(OutOfMemory);
+        }
         let mut satisfied = true;
         for shard in set.iter() {
-            satisfied &= self.make_room_in(shard, bytes, policy, true);
+            satisfied &= self.make_room_in(shard, bytes, policy, true) == Room::Made;
         }
         if satisfied {
             return Ok(());
         }
-        // The command's own shards have nothing to give: the others, in turn.
+        // The command's own shards have not enough to give: all of them, in turn, for as long as one gives something. A
+        // large value may take the place of very many small ones.
         let first = self.next_shard.fetch_add(1, Relaxed) as usize;
-        for step in 0..self.shards() {
-            if self.make_room_in((first + step) % self.shards(), bytes, policy, false) {
-                return Ok(());
+        loop {
+            let mut spent = true;
+            for step in 0..self.shards() {
+                match self.make_room_in((first + step) % self.shards(), bytes, policy, false) {
+                    Room::Made => return Ok(()),
+                    Room::Some => spent = false,
+                    Room::None => {}
+                }
+            }
+            if spent {
+                break;
             }
         }
         // Never refused for fragmentation alone: only when memory is really above the bound.
@@ -93,7 +119,7 @@ impl Keyspace {
     }
 
     /// `own`: a free chunk in this shard will do. Otherwise only memory given back counts.
-    fn make_room_in(&self, shard: usize, bytes: usize, policy: Policy, own: bool) -> bool {
+    fn make_room_in(&self, shard: usize, bytes: usize, policy: Policy, own: bool) -> Room {
         let mut shard = self.shards[shard].0.lock();
         let epoch = self.arena.epoch();
         shard.enter(epoch);
@@ -104,7 +130,7 @@ impl Keyspace {
             let above = self.arena.resident() > limit;
             let tight = self.arena.resident() + HEADROOM > limit && can_evict;
             if !above && !tight && (self.fits(bytes) || own && bytes <= MAX_SLAB && shard.heap.has_room(bytes)) {
-                return true;
+                return Room::Made;
             }
             if !shard.heap.doomed().is_null() {
                 shard.free_some();
@@ -117,11 +143,12 @@ impl Keyspace {
                 can_evict = false;
                 // Nothing to evict; a sparse page may be left.
                 if (above || !tight) && !shard.empty_a_page(100) {
-                    return false;
+                    return Room::None;
                 }
             }
         }
-        self.arena.resident() <= self.maxmemory()
+        // Small items have made do with less: what was evicted for them leaves free chunks somewhere.
+        if bytes <= MAX_SLAB && self.arena.resident() <= self.maxmemory() { Room::Made } else { Room::Some }
     }
 }
 

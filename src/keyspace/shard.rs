@@ -18,9 +18,12 @@ use crate::{
     util::clock::UnixMillis,
 };
 use smallvec::SmallVec;
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering::Relaxed},
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
 };
 
 /// Roots of trees; few values refer to more than two.
@@ -530,11 +533,28 @@ impl Shard {
         }
     }
 
-    /// Removes every key of a database; answers how many there were.
-    pub fn clear(&mut self, db: usize) -> u64 {
-        let keys = self.indexes[db].len();
-        self.touch_watched(db, &[db]);
-        self.waiters.changed_all(db);
+    /// Removes every key of these databases; answers how many there were.
+    pub fn clear(&mut self, databases: Range<usize>) -> u64 {
+        let keys = self.indexes[databases.clone()].iter().map(Index::len).sum();
+        for db in databases.clone() {
+            self.touch_watched(db, &[db]);
+            self.waiters.changed_all(db);
+        }
+        self.counters.dirty += keys;
+        let mut others = self.indexes.iter().enumerate().filter(|(db, _)| !databases.contains(db));
+        if others.all(|(_, index)| index.has_no_chunks()) {
+            // Nothing in the heap outlives them: it goes as a whole, without a look at any key.
+            self.heap.retire_all();
+            for db in databases {
+                self.indexes[db] = Index::new(db as u8, self.shard_bits);
+            }
+        } else {
+            databases.for_each(|db| self.clear_by_key(db));
+        }
+        keys
+    }
+
+    fn clear_by_key(&mut self, db: usize) {
         let free = |heap: &mut ShardHeap, at| {
             let chunk = heap.chunk(at);
             let trees: Trees = match Header::read(chunk) {
@@ -547,8 +567,6 @@ impl Shard {
             trees.into_iter().for_each(|node| tree::doom(heap, node));
         };
         self.indexes[db].clear(&mut self.heap, free);
-        self.counters.dirty += keys;
-        keys
     }
 
     /// Moves the chunks of one page, filled to at most `most_percent`, to others and gives the page

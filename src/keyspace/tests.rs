@@ -148,6 +148,46 @@ fn memory_moves_to_the_class_that_needs_it() {
     assert!(keyspace.used_memory() <= limit + (1 << 20), "{}", keyspace.used_memory());
 }
 
+/// One large value needs more than a shard's rounds of eviction give, or than its own shard has.
+#[cfg(not(miri))]
+#[test]
+fn a_large_value_takes_the_place_of_very_many_small_ones() {
+    let limit = 16 << 20;
+    let keyspace = keyspace(limit, Policy::AllkeysS3Fifo, 8);
+    assert_eq!(fill(&keyspace, "small", 300_000, 20), 300_000);
+    assert_eq!(fill(&keyspace, "large", 20, 6 << 20), 20);
+    assert!(keyspace.used_memory() <= limit + (2 << 20), "{}", keyspace.used_memory());
+    assert_eq!(fill(&keyspace, "too large", 1, 17 << 20), 0);
+}
+
+#[test]
+fn a_flush_takes_what_it_is_asked_for() {
+    let keyspace = keyspace(0, Policy::NoEviction, 2);
+    let all = keyspace.all_shards();
+    let empty = keyspace.used_memory();
+    let keys: Vec<String> = (0..if cfg!(miri) { 60 } else { 20_000 }).map(|n| format!("key:{n}")).collect();
+    let fill = |db: usize| {
+        let mut locked = keyspace.lock(all, 1000);
+        keys.iter().for_each(|key| locked.db(db).set(key.as_bytes(), &[7; 300], Ttl::At(9000)).unwrap());
+        locked.db(db).set(b"large", &[7; 40_000], Ttl::Clear).unwrap();
+    };
+    fill(0);
+    fill(2);
+    // Beside another database key by key, alone as a whole.
+    assert_eq!(keyspace.lock(all, 1000).flush(Some(0)), keys.len() as u64 + 1);
+    assert_eq!((keyspace.db_stats(0).keys, keyspace.db_stats(2).keys), (0, keys.len() as u64 + 1));
+    assert!(keyspace.lock(all, 1000).db(2).peek(keys[7].as_bytes()).is_some());
+    assert_eq!(keyspace.lock(all, 1000).flush(Some(2)), keys.len() as u64 + 1);
+    keyspace.cron(1000, &mut || true);
+    assert_eq!(keyspace.used_memory(), empty);
+    assert!(keyspace.lock(all, 1000).db(2).peek(keys[7].as_bytes()).is_none());
+    fill(1);
+    assert!(keyspace.lock(all, 1000).db(1).peek(keys[7].as_bytes()).is_some());
+    assert_eq!(keyspace.lock(all, 1000).flush(None), keys.len() as u64 + 1);
+    keyspace.cron(20_000, &mut || true);
+    assert_eq!((keyspace.used_memory(), keyspace.stats().expired), (empty, 0));
+}
+
 #[cfg(not(miri))]
 #[test]
 fn without_a_policy_memory_is_refused() {

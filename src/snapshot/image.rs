@@ -57,6 +57,9 @@ struct Data {
     blocks: Vec<(u32, u32)>,
 }
 
+/// Pages that are asked of the disk at once while all are loaded in turn.
+const AHEAD: u32 = 16;
+
 impl Image {
     /// Opens and checks the image at `path`; `None` when there is no such file.
     pub fn open(path: &Path) -> Result<Option<Image>, LoadError> {
@@ -231,16 +234,42 @@ fn check_tables(
     if tails_left > 0 { Err("page table: the last run is cut off".into()) } else { Ok(()) }
 }
 
+impl Data {
+    /// The page's rows of the block table.
+    fn rows(&self, page: PageId) -> std::ops::Range<usize> {
+        let first = page.0 * BLOCKS_PER_PAGE as u32;
+        self.blocks.partition_point(|(block, _)| *block < first)
+            ..self.blocks.partition_point(|(block, _)| *block < first + BLOCKS_PER_PAGE as u32)
+    }
+
+    /// A file that was cut short while it is mapped would be a fault at the access.
+    fn check_length(&self) -> Result<(), String> {
+        let len = self.file.metadata().map_err(|error| error.to_string())?.len();
+        if len < self.mapping.len() as u64 { Err(format!("the file has shrunk to {len} bytes")) } else { Ok(()) }
+    }
+}
+
 impl PageSource for Data {
+    fn prepare(&self, page: PageId) {
+        if self.check_length().is_err() {
+            return;
+        }
+        let at = page.start().bytes() as usize;
+        if page.0.is_multiple_of(AHEAD) {
+            let len = (AHEAD as usize * PAGE).min(self.mapping.len().saturating_sub(at));
+            let _ = self.mapping.advise_range(Advice::WillNeed, at, len);
+        }
+        for (block, _) in &self.blocks[self.rows(page)] {
+            std::hint::black_box(self.mapping.get(*block as usize * BLOCK).copied());
+        }
+    }
+
     fn load(&self, page: PageId, into: &mut [u8]) -> Result<(), String> {
         let first = page.0 * BLOCKS_PER_PAGE as u32;
-        let rows = self.blocks.partition_point(|(block, _)| *block < first)
-            ..self.blocks.partition_point(|(block, _)| *block < first + BLOCKS_PER_PAGE as u32);
-        // A file that was cut short while it is mapped would be a fault at the access.
-        let len = self.file.metadata().map_err(|error| error.to_string())?.len();
-        if len < self.mapping.len() as u64 {
-            return Err(format!("the file has shrunk to {len} bytes"));
-        }
+        self.check_length()?;
+        // The blocks in one read, not in one each.
+        let _ = self.mapping.advise_range(Advice::WillNeed, page.start().bytes() as usize, PAGE);
+        let rows = self.rows(page);
         for (block, expected) in &self.blocks[rows] {
             let at = *block as usize * BLOCK;
             let bytes = self.mapping.get(at..at + BLOCK).ok_or("block beyond the file")?;

@@ -72,12 +72,12 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// The sweep's side of the file: neighbouring blocks are gathered into one write.
+/// The sweep's side of the file. Blocks are gathered while their shard is locked, and written when it is not.
 struct Writer {
     file: Arc<File>,
     buffer: Vec<u8>,
-    /// The first block in the buffer.
-    first: u64,
+    /// Runs of neighbours in the buffer: the first block of each, and where it begins.
+    runs: Vec<(u64, usize)>,
     blocks: Vec<(u32, u32)>,
     error: Option<io::Error>,
 }
@@ -87,22 +87,29 @@ const GATHER: usize = 1 << 20;
 
 impl Writer {
     fn put(&mut self, block: u64, bytes: &[u8]) {
-        self.blocks.push((block as u32, crc32c::crc32c(bytes)));
-        let next = self.first + (self.buffer.len() / BLOCK) as u64;
-        if block != next || self.buffer.len() >= GATHER {
-            self.flush();
-            self.first = block;
+        let next = self.runs.last().map(|(first, at)| first + ((self.buffer.len() - at) / BLOCK) as u64);
+        if next != Some(block) {
+            self.runs.push((block, self.buffer.len()));
         }
+        self.blocks.push((block as u32, 0));
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Writes what was gathered. Called with no lock held.
     fn flush(&mut self) {
-        if !self.buffer.is_empty()
-            && self.error.is_none()
-            && let Err(error) = self.file.write_all_at(&self.buffer, self.first * BLOCK as u64)
-        {
-            self.error = Some(error);
+        let gathered = self.blocks.len() - self.buffer.len() / BLOCK;
+        for ((_, sum), bytes) in self.blocks[gathered..].iter_mut().zip(self.buffer.chunks_exact(BLOCK)) {
+            *sum = crc32c::crc32c(bytes);
         }
+        let ends = self.runs.iter().skip(1).map(|(_, at)| *at).chain([self.buffer.len()]);
+        for ((first, at), end) in self.runs.iter().zip(ends) {
+            if self.error.is_none()
+                && let Err(error) = self.file.write_all_at(&self.buffer[*at..end], first * BLOCK as u64)
+            {
+                self.error = Some(error);
+            }
+        }
+        self.runs.clear();
         self.buffer.clear();
     }
 }
@@ -113,7 +120,7 @@ fn write_image(keyspace: &Keyspace, path: &Path, now: UnixMillis) -> io::Result<
     let mut writer = Writer {
         file: Arc::clone(&file),
         buffer: Vec::with_capacity(GATHER + PAGE),
-        first: 0,
+        runs: Vec::new(),
         blocks: Vec::new(),
         error: None,
     };
@@ -136,11 +143,11 @@ fn write_image(keyspace: &Keyspace, path: &Path, now: UnixMillis) -> io::Result<
     let mut roots = Vec::new();
     for shard in 0..keyspace.shards() {
         let (gone, of_shard) = keyspace.take_rest(shard, &mut |block, bytes| writer.put(block, bytes));
+        writer.flush();
         pages.extend(gone);
         roots.extend(of_shard);
     }
     arena.end_cut();
-    writer.flush();
     let spilled = pool.take_spilled();
     if let Some(error) = writer.error.or(spilled.error) {
         return Err(error);

@@ -1,0 +1,85 @@
+//! Giving up all that a shard holds, at once.
+//!
+//! Freeing chunk by chunk reads every one of them; a shard that is emptied as a whole needs only its rows of the page
+//! table. The pages become nobody's there and then, but the system takes its time to take memory back, so that is done in
+//! steps, with no shard locked. Until then they count as resident, which they are, and nobody can allocate them.
+
+use super::{Arena, Offset, PAGE, PageId, PageMeta, ShardHeap};
+
+/// Pages that belong to nobody and whose memory has not been given back yet.
+#[derive(Default)]
+pub(super) struct Retired {
+    /// With the blocks of each that are resident.
+    pages: Vec<(PageId, u32)>,
+    sorted: bool,
+}
+
+impl Arena {
+    /// Gives up to `most` retired pages back to the system and to the pool; answers how many.
+    pub fn release_retired(&self, most: usize) -> usize {
+        let mut retired = self.retired.lock();
+        if retired.pages.is_empty() {
+            return 0;
+        }
+        // The shards' pages lie among each other: neighbours go in one call.
+        if !std::mem::replace(&mut retired.sorted, true) {
+            retired.pages.sort_unstable_by_key(|(page, _)| *page);
+        }
+        let keep = retired.pages.len().saturating_sub(most);
+        let part = retired.pages.split_off(keep);
+        if keep == 0 {
+            retired.pages = Vec::new();
+        }
+        drop(retired);
+        for run in part.chunk_by(|(page, _), (next, _)| page.0 + 1 == next.0) {
+            let blocks: u32 = run.iter().map(|(_, blocks)| *blocks).sum();
+            let (start, pages) = (run[0].0, run.len());
+            if blocks > 0 {
+                // SAFETY: the pages are nobody's (retired by their owner under `&mut`) and not in the pool, so no slice
+                // into them is lent and none can be.
+                unsafe { self.mapping.release(start.start().byte(), pages * PAGE) };
+                self.uncount_blocks(blocks);
+            }
+            self.pool.lock().give(start.0, pages as u32);
+        }
+        part.len()
+    }
+
+    /// Takes a run of free pages; retired ones are called in when there are no others.
+    pub(super) fn take_pages(&self, pages: u32) -> Result<u32, super::ArenaFull> {
+        let taken = self.pool.lock().take(pages);
+        if taken.is_err() && self.release_retired(usize::MAX) > 0 {
+            return self.pool.lock().take(pages);
+        }
+        taken
+    }
+}
+
+impl ShardHeap {
+    /// Gives up every page of this shard, whatever lies there. What a running cut needs is kept for it.
+    pub fn retire_all(&mut self) {
+        let mut pages = Vec::new();
+        for page in (1..self.arena.frontier().0).map(PageId) {
+            if self.owned(page).is_none() {
+                continue;
+            }
+            if self.cut_needs(page) {
+                self.make_resident(page);
+                self.save_before_release(page);
+            }
+            let entry = self.entry(page);
+            let blocks = if entry.meta().is_resident() { entry.blocks_in_use() as u32 } else { 0 };
+            entry.set_meta(PageMeta::FREE);
+            pages.push((page, blocks));
+        }
+        self.rooms.iter().for_each(|room| room.set(0));
+        self.free_chunks.iter().for_each(|free| free.set(0));
+        self.slab_blocks.set(0);
+        self.chunk_bytes.set(0);
+        self.large_blocks.set(0);
+        self.set_doomed(Offset::NULL);
+        let mut retired = self.arena.retired.lock();
+        retired.pages.append(&mut pages);
+        retired.sorted = false;
+    }
+}
