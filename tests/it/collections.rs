@@ -6,15 +6,18 @@ use flagstone::{
     types::{
         hash::{self, Hash},
         home::Home,
+        list::{self, End, Limit, List},
         packed::Element,
         set::{self, Set},
+        tree,
     },
 };
 use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 const SET: set::Limits = set::Limits { integers: 8, entries: 12, value: 20 };
 const HASH: hash::Limits = hash::Limits { entries: 10, value: 20 };
+const LIST: Limit = Limit(12);
 
 /// Runs on one database of a new keyspace.
 fn with_db<R>(run: impl FnOnce(&mut Db<'_, '_>) -> R) -> R {
@@ -101,4 +104,85 @@ proptest! {
             Ok(())
         })?;
     }
+
+    #[test]
+    fn a_list_equals_a_plain_one(steps in prop::collection::vec((0u8..12, any::<u16>(), any::<u16>()), 1..400)) {
+        with_db(|db| {
+            let mut model: VecDeque<Vec<u8>> = VecDeque::new();
+            for (what, n, m) in steps {
+                let mut cell = db.cell_or(b"k", list::EMPTY).expect("a list");
+                let (len, value) = (model.len(), long_word(n));
+                let rank = n as usize % (len + 1);
+                match what {
+                    0..=2 => {
+                        let values: Vec<Vec<u8>> = (0..n % 30).map(|more| long_word(m.wrapping_add(more))).collect();
+                        let words: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+                        let end = if n & 64 == 0 { End::Left } else { End::Right };
+                        list::push(&mut cell, end, &words, LIST).unwrap();
+                        values.into_iter().for_each(|value| match end {
+                            End::Left => model.push_front(value),
+                            End::Right => model.push_back(value),
+                        });
+                    }
+                    3 | 4 => {
+                        list::insert(&mut cell, rank as u64, &value, LIST).unwrap();
+                        model.insert(rank, value);
+                    }
+                    5 | 6 => {
+                        prop_assert_eq!(list::set(&mut cell, rank as u64, &value, LIST).unwrap(), rank < len);
+                        if rank < len {
+                            model[rank] = value;
+                        }
+                    }
+                    7 | 8 => {
+                        let end = (rank + m as usize % 40).min(len);
+                        list::remove(&mut cell, rank as u64..end as u64).unwrap();
+                        model.drain(rank..end);
+                    }
+                    9 | 10 => {
+                        let value = model.get(rank).cloned().unwrap_or(value);
+                        let (from, most) = if m & 1 == 0 { (End::Left, m / 2 % 4) } else { (End::Right, m / 2 % 4) };
+                        let removed = list::remove_equal(&mut cell, &value, from, most.into()).unwrap();
+                        prop_assert_eq!(removed, remove_equal(&mut model, &value, from, most.into()));
+                    }
+                    _ => {}
+                }
+                list::shrink(&mut cell, LIST).unwrap();
+                let list = List::new(cell.view());
+                prop_assert_eq!(list.len(), model.len() as u64);
+                prop_assert_eq!(list.get(rank as u64).map(|entry| entry.to_vec()), model.get(rank).cloned());
+                if let Some(root) = tree::Root::read(cell.view().value, 0).filter(|_| cell.encoding().trees() > 0) {
+                    prop_assert_eq!(tree::check(cell.view().heap, root, &mut |_| Ok(())), Ok(()));
+                }
+            }
+            let list = List::new(db.view_any(b"k").expect("it is there"));
+            prop_assert_eq!(list.iter(0).map(first).collect::<VecDeque<_>>(), model.clone());
+            prop_assert!(list.iter_back().map(first).eq(model.into_iter().rev()));
+            Ok(())
+        })?;
+    }
+}
+
+/// So long that some leaves hold one, and few enough that they repeat.
+fn long_word(n: u16) -> Vec<u8> {
+    match n % 16 {
+        0 => vec![b'x'; 5000],
+        1..4 => vec![b'y'; n as usize % 7 * 300],
+        _ => word(n % 64),
+    }
+}
+
+/// What LREM does; answers how many it removed.
+fn remove_equal(model: &mut VecDeque<Vec<u8>>, value: &[u8], from: End, most: u64) -> u64 {
+    let mut removed = 0;
+    while removed < most {
+        let found = match from {
+            End::Left => model.iter().position(|element| element == value),
+            End::Right => model.iter().rposition(|element| element == value),
+        };
+        let Some(at) = found else { break };
+        model.remove(at);
+        removed += 1;
+    }
+    removed
 }
