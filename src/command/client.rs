@@ -267,7 +267,9 @@ impl Client {
 
     /// Serves those who wait for what its command has changed.
     #[cold]
-    pub(super) fn serve_waiters(&mut self, keys: Locked<'_>) {
+    pub(super) fn serve_waiters(&mut self, mut keys: Locked<'_>) {
+        // A command may have taken its time, in which a key that it made has expired.
+        keys.advance_to(self.shared.clock.now());
         blocking::serve(&self.shared, self.worker, keys);
         // The time it took is not the next command's.
         self.started = self.started.map(|_| Instant::now());

@@ -6,6 +6,7 @@
 //! always: then a change looks at one field of its shard, and a command at one number.
 
 use super::{Keyspace, Locked, ShardSet, Type, shard::Shard};
+use crate::util::clock::UnixMillis;
 use std::{
     collections::{BTreeMap, HashMap},
     ops::Bound,
@@ -136,6 +137,11 @@ impl Locked<'_> {
     fn waiters(&mut self, key: &[u8]) -> &mut Waiters {
         let hash = self.keyspace.hash(key);
         &mut self.shard(hash).waiters
+    }
+
+    /// What is done from here on under these locks is done at a later time.
+    pub fn advance_to(&mut self, now: UnixMillis) {
+        self.now = self.now.max(now);
     }
 
     pub fn holds(&self, set: ShardSet) -> bool {

@@ -99,6 +99,14 @@ pub static COMMANDS: &[Spec] = &[Spec {
             ..ROW
         },
         Spec {
+            name: "quicklist-packed-threshold",
+            arity: 3,
+            summary: "Does nothing: elements of any size lie in leaves alike.",
+            syntax: "size",
+            handler: ok,
+            ..ROW
+        },
+        Spec {
             name: "reload",
             arity: -2,
             summary: "Writes a snapshot and checks that it can be read.",
@@ -144,6 +152,8 @@ const HELP: &[&str] = &[
     "PROTOCOL <type>",
     "    Answer a value of a kind: string, integer, double, bignum, null, array, set, map,",
     "    attrib, push, verbatim, true or false.",
+    "QUICKLIST-PACKED-THRESHOLD <size>",
+    "    Do nothing.",
     "RELOAD",
     "    Write a snapshot and check that it can be read.",
     "SET-ACTIVE-EXPIRE <0|1>",

@@ -1,6 +1,7 @@
 //! Commands that wait for a list.
 
-use crate::harness::check;
+use crate::{harness::check, instance::Server, tree::Tree};
+use flagstone::command::Protocol;
 
 #[test]
 fn what_is_there_is_taken_at_once() {
@@ -386,4 +387,73 @@ fn what_is_behind_waits_as_well() {
         2) "two"
         "#,
     );
+}
+
+/// Several producers and consumers at once: every element arrives, once, and nobody waits for ever.
+#[test]
+fn nothing_is_lost_between_threads() {
+    const CONSUMERS: usize = 4;
+    const EACH: usize = 400;
+    let server = Server::start();
+    let words = |line: &str| line.split(' ').map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>();
+    let mut taken: Vec<usize> = std::thread::scope(|scope| {
+        let consumers: Vec<_> = (0..CONSUMERS)
+            .map(|number| {
+                let mut client = server.connect(Protocol::Resp2);
+                scope.spawn(move || {
+                    let mut taken = Vec::new();
+                    loop {
+                        client.send(&words(if number % 2 == 0 { "BLPOP a b c 0" } else { "BLPOP c b a 0" }));
+                        match client.try_receive().expect("a reply") {
+                            Tree::Array(items) => match &items[..] {
+                                [_, Tree::Bulk(value)] if value == b"end" => return taken,
+                                [_, Tree::Bulk(value)] => {
+                                    taken.push(String::from_utf8_lossy(value).parse().expect("a number"));
+                                }
+                                other => panic!("{other:?}"),
+                            },
+                            other => panic!("{other:?}"),
+                        }
+                    }
+                })
+            })
+            .collect();
+        let mut mover = server.connect(Protocol::Resp3);
+        let moves = scope.spawn(move || {
+            for _ in 0..EACH {
+                mover.send(&words("BLMOVE source a LEFT RIGHT 0"));
+                assert!(matches!(mover.try_receive().expect("a reply"), Tree::Bulk(_)));
+            }
+        });
+        let producers: Vec<_> = ["b", "c", "source"]
+            .into_iter()
+            .enumerate()
+            .map(|(number, key)| {
+                let mut client = server.connect(Protocol::Resp2);
+                scope.spawn(move || {
+                    for n in 0..EACH {
+                        client.send(&words(&format!("RPUSH {key} {}", number * EACH + n)));
+                        client.try_receive().expect("a reply");
+                    }
+                })
+            })
+            .collect();
+        producers.into_iter().for_each(|producer| producer.join().expect("a producer"));
+        moves.join().expect("the mover");
+        let mut last = server.connect(Protocol::Resp2);
+        for _ in 0..CONSUMERS {
+            last.send(&words("RPUSH a end"));
+            last.try_receive().expect("a reply");
+        }
+        consumers.into_iter().flat_map(|consumer| consumer.join().expect("a consumer")).collect()
+    });
+    taken.sort_unstable();
+    // Every second consumer looks at c and b before it finds an end in a.
+    let mut rest = server.connect(Protocol::Resp2);
+    for key in ["a", "b", "c"] {
+        rest.send(&words(&format!("LRANGE {key} 0 -1")));
+        let Tree::Array(items) = rest.try_receive().expect("a reply") else { panic!("an array") };
+        assert_eq!(items, [], "{key}");
+    }
+    assert!(taken.into_iter().eq(0..3 * EACH));
 }

@@ -49,6 +49,7 @@ impl Route<'_> {
         } else {
             // First, so that nothing is lost when there is no room.
             push_values(cx, self.to, self.put, &[&value])?;
+            cx.keys.db(cx.client.db).count_one_less(self.to);
             remove(cx, self.from, &[ranks], pop_event(self.taken))?;
         }
         cx.reply.bulk(&value);
