@@ -21,8 +21,8 @@ pub struct ScanOptions<'a> {
     pattern: Option<&'a [u8]>,
     /// TYPE, of SCAN alone.
     pub kind: Option<&'a [u8]>,
-    /// NOVALUES, of HSCAN alone.
-    pub no_values: bool,
+    /// NOVALUES of HSCAN, NOSCORES of ZSCAN.
+    pub names_only: bool,
 }
 
 impl<'a> ScanOptions<'a> {
@@ -33,11 +33,11 @@ impl<'a> ScanOptions<'a> {
         // A negative number is taken as one past the end.
         let cursor = text.parse().or_else(|_| text.parse::<i64>().map(|_| u64::MAX));
         let cursor: u64 = cursor.map_err(|_| Error::new("ERR invalid cursor"))?;
-        let mut options = ScanOptions { cursor, count: 10, pattern: None, kind: None, no_values: false };
+        let mut options = ScanOptions { cursor, count: 10, pattern: None, kind: None, names_only: false };
         let mut words = args[at + 1..].iter();
         while let Some(option) = words.next() {
-            if own == "novalues" && args::is_word(option, own) {
-                options.no_values = true;
+            if matches!(own, "novalues" | "noscores") && args::is_word(option, own) {
+                options.names_only = true;
                 continue;
             }
             let value = words.next().ok_or(Error::SYNTAX)?;

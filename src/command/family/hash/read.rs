@@ -99,10 +99,10 @@ pub fn hscan(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     });
     cx.reply.array(2);
     cx.reply.bulk(next.to_string().as_bytes());
-    cx.reply.array(found.len() * if options.no_values { 1 } else { 2 });
+    cx.reply.array(found.len() * if options.names_only { 1 } else { 2 });
     for element in found {
         bulk(cx.reply, &element.first());
-        if !options.no_values {
+        if !options.names_only {
             bulk(cx.reply, &element.second());
         }
     }

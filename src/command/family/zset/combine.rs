@@ -9,8 +9,9 @@ use crate::{
     keyspace::Db,
     types::{
         home::View,
-        kind::{Encoding, Type},
+        kind::Type,
         packed::{self, Entry},
+        set::Set,
         zset::{self, ZSet, score_of},
     },
     util::number,
@@ -83,12 +84,7 @@ impl<'a> Source<'a> {
         if self.0.kind == Type::ZSet {
             return ZSet::new(self.0).score(member);
         }
-        let members = self.0.sequence(0, 1);
-        let spot = match self.0.encoding {
-            Encoding::HashTable => members.by_key(self.0.hasher.hash_one(member)),
-            _ => members.by_rank(0),
-        };
-        packed::find(members.leaf(&spot), &packed::encoded(member), 1).map(|_| 1.0)
+        Set::new(self.0).contains(member).then_some(1.0)
     }
 }
 

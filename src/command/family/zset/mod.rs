@@ -2,6 +2,7 @@
 //! file per kind of command.
 
 mod add;
+mod blocking;
 mod bounds;
 mod combine;
 mod pop;
@@ -13,7 +14,7 @@ pub mod rows;
 mod scan;
 
 use crate::{
-    command::{CommandResult, Context, Error, Protocol, Reply},
+    command::{CommandResult, Context, Error, Protocol, Reply, family::collection::bulk},
     config::KeyspaceEvents,
     keyspace::Db,
     types::{
@@ -33,10 +34,6 @@ pub(super) fn limits(cx: &Context<'_>) -> Limits {
 /// The sorted set at a key, to be read on behalf of a client.
 pub(super) fn view<'d>(db: &'d mut Db<'_, '_>, key: &[u8]) -> Result<Option<ZSet<'d>>, Error> {
     Ok(db.view(key, Type::ZSet)?.map(ZSet::new))
-}
-
-fn bulk(reply: &mut dyn Reply, entry: &Entry<'_>) {
-    reply.bulk(entry.text(&mut itoa::Buffer::new()));
 }
 
 /// Announces elements: members, or members with their scores. RESP3 has these in pairs.

@@ -5,10 +5,10 @@ use crate::{
     command::{
         Args, CommandResult, Context, Error, Reply,
         args::{integer, is_word},
+        family::collection::{bulk, sample},
     },
     types::zset::{ZSet, score_of},
 };
-use std::collections::HashSet;
 
 /// Members with repetitions that are answered at most: what no reply could hold is refused.
 const REPEATED_MAX: u64 = 1 << 27;
@@ -17,7 +17,7 @@ pub fn zrandmember(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let Some(count) = args.get(2) else {
         let mut db = cx.keys.db(cx.client.db);
         match view(&mut db, args[1])?.and_then(|zset| zset.get(fastrand::u64(..zset.len().max(1)))) {
-            Some(element) => super::bulk(cx.reply, &element.first()),
+            Some(element) => bulk(cx.reply, &element.first()),
             None => cx.reply.null(),
         }
         return Ok(());
@@ -54,41 +54,12 @@ pub fn zrandmember(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         return Ok(());
     }
     begin(cx.reply, wanted as usize, with_scores);
-    distinct(wanted, len).into_iter().for_each(|rank| answer(cx.reply, &zset, rank, with_scores));
+    sample(len, wanted).into_iter().for_each(|rank| answer(cx.reply, &zset, rank, with_scores));
     Ok(())
 }
 
 fn answer(reply: &mut dyn Reply, zset: &ZSet<'_>, rank: u64, with_score: bool) {
     if let Some(element) = zset.get(rank) {
         item(reply, &element.first(), with_score.then(|| score_of(&element)));
-    }
-}
-
-/// So many different numbers below `len`, every choice of them equally likely. (R. Floyd's way.)
-fn distinct(count: u64, len: u64) -> HashSet<u64> {
-    let mut chosen = HashSet::new();
-    for last in len - count..len {
-        let any = fastrand::u64(..=last);
-        if !chosen.insert(any) {
-            chosen.insert(last);
-        }
-    }
-    chosen
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn choices_are_distinct_and_even() {
-        let mut counts = [0; 10];
-        for _ in 0..2000 {
-            let chosen = distinct(3, 10);
-            assert_eq!(chosen.len(), 3);
-            chosen.iter().for_each(|rank| counts[*rank as usize] += 1);
-        }
-        assert!(counts.iter().all(|count| (450..750).contains(count)), "{counts:?}");
-        assert_eq!(distinct(5, 5).len(), 5);
     }
 }

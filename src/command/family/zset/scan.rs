@@ -3,18 +3,17 @@
 //! A packed sorted set is answered whole. Of trees, the cursor names the element that comes next: its
 //! rank, and some bits of its hash by which it is found again when others before it have come or gone.
 
-use super::bulk;
 use crate::{
     command::{
-        Args, CommandResult, Context, Error,
-        args::{integer, is_word},
+        Args, CommandResult, Context,
+        family::collection::{ScanOptions, bulk},
     },
     types::{
         kind::Type,
         packed::Element,
         zset::{ZSet, score_of},
     },
-    util::{double, glob},
+    util::double,
 };
 
 /// Bits of a hash in a cursor; the others are the rank.
@@ -23,8 +22,7 @@ const MARK_BITS: u32 = 24;
 const DRIFT: u64 = 1000;
 
 pub fn zscan(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let cursor = std::str::from_utf8(args[2]).ok().and_then(|text| text.parse::<u64>().ok());
-    let cursor = cursor.ok_or(Error::new("ERR invalid cursor"))?;
+    let options = ScanOptions::parse(args, 2, "noscores")?;
     let mut db = cx.keys.db(cx.client.db);
     let Some(view) = db.view(args[1], Type::ZSet)? else {
         cx.reply.array(2);
@@ -32,7 +30,6 @@ pub fn zscan(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         cx.reply.array(0);
         return Ok(());
     };
-    let options = Options::parse(&args[3..])?;
     let zset = ZSet::new(view);
     let mark = |element: &Element<'_>| {
         let hash = view.hasher.hash_one(element.first().text(&mut itoa::Buffer::new()));
@@ -40,23 +37,21 @@ pub fn zscan(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     };
     let (start, count) = match zset.is_packed() {
         true => (0, zset.len()),
-        false => (resume(&zset, cursor, mark), options.count),
+        false => (resume(&zset, options.cursor, mark), options.count),
     };
     let mut elements = zset.iter(start);
     let found: Vec<Element<'_>> = (elements.by_ref())
         .take(usize::try_from(count).unwrap_or(usize::MAX))
-        .filter(|element| {
-            options.pattern.is_none_or(|pattern| glob::matches(pattern, &element.first().to_vec(), false))
-        })
+        .filter(|element| options.matches_entry(&element.first()))
         .collect();
     let end = start.saturating_add(count);
     let next = elements.next().map_or(0, |element| end << MARK_BITS | mark(&element));
     cx.reply.array(2);
     cx.reply.bulk(next.to_string().as_bytes());
-    cx.reply.array(if options.scores { found.len() * 2 } else { found.len() });
+    cx.reply.array(if options.names_only { found.len() } else { found.len() * 2 });
     for element in found {
         bulk(cx.reply, &element.first());
-        if options.scores {
+        if !options.names_only {
             cx.reply.bulk(double::text(score_of(&element)).as_bytes());
         }
     }
@@ -76,32 +71,4 @@ fn resume(zset: &ZSet<'_>, cursor: u64, mark: impl Fn(&Element<'_>) -> u64) -> u
         .map(|(_, at)| at)
         .min_by_key(|at| at.abs_diff(rank))
         .unwrap_or(from)
-}
-
-struct Options<'a> {
-    pattern: Option<&'a [u8]>,
-    count: u64,
-    scores: bool,
-}
-
-impl<'a> Options<'a> {
-    fn parse(words: &Args<'a>) -> Result<Options<'a>, Error> {
-        let mut options = Options { pattern: None, count: 10, scores: true };
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            if is_word(word, "noscores") {
-                options.scores = false;
-                continue;
-            }
-            let value = words.next().ok_or(Error::SYNTAX)?;
-            if is_word(word, "match") {
-                options.pattern = Some(value);
-            } else if is_word(word, "count") {
-                options.count = u64::try_from(integer(value)?).ok().filter(|n| *n > 0).ok_or(Error::SYNTAX)?;
-            } else {
-                return Err(Error::SYNTAX);
-            }
-        }
-        Ok(options)
-    }
 }

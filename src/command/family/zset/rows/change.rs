@@ -1,8 +1,8 @@
 //! Commands that change sorted sets.
 
-use super::{INPUTS_AT_1, POP, REMOVE, ROW, TARGET};
+use super::{INPUTS_AT_1, INPUTS_AT_2, POP, POP_ANY, REMOVE, ROW, TARGET};
 use crate::command::{
-    family::zset::{add, pop, range, remove},
+    family::zset::{add, blocking, pop, range, remove},
     spec::{Flags, KeyFlags, KeySpec, Spec},
 };
 
@@ -123,8 +123,44 @@ pub static COMMANDS: &[Spec] = &[
         since: "7.0.0",
         summary: "Takes members from the first sorted set that has any.",
         complexity: "O(K)+O(M*log(N)) for K keys and M members of N",
-        syntax: "numkeys key [key ...] MIN | MAX [COUNT count]",
+        syntax: "numkeys key [key ...] <MIN | MAX> [COUNT count]",
         handler: pop::zmpop,
+        ..ROW
+    },
+    Spec {
+        name: "bzpopmin",
+        arity: -3,
+        flags: Flags::WRITE.union(Flags::FAST).union(Flags::BLOCKING),
+        keys: &[POP_ANY],
+        since: "5.0.0",
+        summary: "As ZPOPMIN, of the first sorted set that there is; waits for one.",
+        complexity: "O(log(N))",
+        syntax: "key [key ...] timeout",
+        handler: blocking::bzpopmin,
+        ..ROW
+    },
+    Spec {
+        name: "bzpopmax",
+        arity: -3,
+        flags: Flags::WRITE.union(Flags::FAST).union(Flags::BLOCKING),
+        keys: &[POP_ANY],
+        since: "5.0.0",
+        summary: "As ZPOPMAX, of the first sorted set that there is; waits for one.",
+        complexity: "O(log(N))",
+        syntax: "key [key ...] timeout",
+        handler: blocking::bzpopmax,
+        ..ROW
+    },
+    Spec {
+        name: "bzmpop",
+        arity: -5,
+        flags: Flags::WRITE.union(Flags::BLOCKING).union(Flags::MOVABLEKEYS),
+        keys: &[KeySpec { flags: POP.flags, ..INPUTS_AT_2 }],
+        since: "7.0.0",
+        summary: "As ZMPOP; waits for a sorted set.",
+        complexity: "O(K)+O(M*log(N)) for K keys and M members of N",
+        syntax: "timeout numkeys key [key ...] <MIN | MAX> [COUNT count]",
+        handler: blocking::bzmpop,
         ..ROW
     },
 ];

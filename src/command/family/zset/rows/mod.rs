@@ -14,6 +14,7 @@ const ROW: Spec = Spec { acl: Acl::SORTEDSET, group: "sorted_set", ..Spec::DEFAU
 const READ: KeySpec = KeySpec::one(1, KeyFlags::RO.union(KeyFlags::ACCESS));
 const REMOVE: KeySpec = KeySpec::one(1, KeyFlags::RW.union(KeyFlags::DELETE));
 const POP: KeySpec = KeySpec::one(1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE));
+const POP_ANY: KeySpec = KeySpec::range(1, -2, 1, POP.flags);
 const TARGET: KeySpec = KeySpec::one(1, KeyFlags::OW.union(KeyFlags::UPDATE));
 /// `numkeys key [key ...]`, `numkeys` being word 1 or 2.
 const INPUTS_AT_1: KeySpec = inputs_at(1);
