@@ -19,6 +19,7 @@ pub static FAMILIES: &[&[Spec]] = &[
     connection::COMMANDS,
     debug::COMMANDS,
     function::COMMANDS,
+    geo::COMMANDS,
     hash::COMMANDS,
     hyperloglog::COMMANDS,
     info::COMMANDS,

@@ -3,6 +3,7 @@
 pub mod bitfield;
 pub mod bits;
 pub mod dump;
+pub mod geo;
 pub mod hash;
 pub mod home;
 pub mod hyperloglog;

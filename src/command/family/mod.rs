@@ -13,6 +13,7 @@ pub mod server;
 pub mod set;
 pub mod connection;
 pub mod function;
+pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
 pub mod info;

@@ -13,6 +13,9 @@ mod remove;
 pub mod rows;
 mod scan;
 
+pub(super) use add::{Options, Outcome, add};
+pub(super) use combine::in_order;
+
 use crate::{
     command::{CommandResult, Context, Error, Protocol, Reply, family::collection::bulk},
     config::KeyspaceEvents,
