@@ -142,6 +142,7 @@ impl Locked<'_> {
     /// What is done from here on under these locks is done at a later time.
     pub fn advance_to(&mut self, now: UnixMillis) {
         self.now = self.now.max(now);
+        self.judged_at = self.now;
     }
 
     pub fn holds(&self, set: ShardSet) -> bool {

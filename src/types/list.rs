@@ -123,7 +123,7 @@ pub fn push(home: &mut dyn Home, end: End, values: &[&[u8]], limit: Limit) -> Re
         End::Right => values.iter().for_each(&mut encode),
     }
     let elements = List::new(home.view()).elements;
-    let spot = elements.by_rank(if end == End::Left { 0 } else { u64::MAX });
+    let spot = if end == End::Left { elements.by_rank(0) } else { elements.last() };
     let at = if end == End::Left { 0 } else { elements.leaf(&spot).len() };
     sequence::splice::<ByPosition>(home, 0, &spot, at..at, &bytes, values.len() as i64)
 }

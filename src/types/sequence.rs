@@ -99,6 +99,14 @@ impl<'a> Sequence<'a> {
         }
     }
 
+    /// The last leaf.
+    pub fn last(&self) -> Spot {
+        match self.shape {
+            Shape::Packed { .. } => Spot::packed(),
+            Shape::Tree(root) => tree::last_leaf(self.heap, root),
+        }
+    }
+
     /// The leaf where elements of this key belong, when the key is all that orders them.
     pub fn by_key(&self, key: u64) -> Spot {
         match self.shape {
@@ -158,7 +166,7 @@ impl<'a> Sequence<'a> {
         if rank >= self.len() {
             return None;
         }
-        let spot = self.by_rank(rank);
+        let spot = if rank + 1 == self.len() { self.last() } else { self.by_rank(rank) };
         let bytes = self.leaf(&spot);
         let at = packed::element_at(bytes, (rank - spot.rank) as usize, self.width);
         let element = packed::elements(bytes, at, self.width).next()?;
@@ -294,6 +302,12 @@ pub fn remove_ranks<O: Order>(home: &mut dyn Home, tree: usize, ranks: Range<u64
         return Ok(());
     }
     let Some(bytes) = sequence.packed() else {
+        if ranks.end - ranks.start == 1
+            && let Some((spot, element)) = sequence.get(ranks.start)
+        {
+            let range = element.range();
+            return splice::<O>(home, tree, &spot, range, &[], -1);
+        }
         let old = Root::read(view.value, tree).ok_or(ArenaFull)?;
         let mut root = old;
         let result = tree::remove_ranks::<O>(home.heap_mut(), &mut root, ranks);

@@ -147,6 +147,18 @@ pub fn leaf_by_rank(heap: &ShardHeap, root: Root, rank: u64) -> Spot {
     })
 }
 
+/// The last leaf. Costs less than the way there by rank.
+pub fn last_leaf(heap: &ShardHeap, root: Root) -> Spot {
+    let mut spot = Spot { path: SmallVec::new(), leaf: root.node, rank: 0 };
+    while spot.path.len() < DEPTH_MAX {
+        let Some(last) = node::fan(heap, spot.leaf).checked_sub(1) else { break };
+        spot.path.push((spot.leaf, last));
+        spot.leaf = node::child(heap, spot.leaf, last).map_or(Offset::NULL, |child| child.at);
+    }
+    spot.rank = root.len.saturating_sub(leaf_len(heap, spot.leaf) as u64);
+    spot
+}
+
 /// The leaf in which an element belongs, where `reaches(key, child)` says whether it comes at or after
 /// the first element below a child, which has that key or a greater one.
 pub fn leaf_by(heap: &ShardHeap, root: Root, mut reaches: impl FnMut(u64, Offset) -> bool) -> Spot {

@@ -26,10 +26,8 @@ fn pop(cx: &mut Context<'_>, args: &Args<'_>, end: End) -> CommandResult {
     let (keys, timeout) = (&args[1..args.len() - 1], args[args.len() - 1]);
     let deadline = deadline_in_seconds(timeout, cx.now)?;
     for key in keys {
-        if is_there(cx, key)? {
-            cx.reply.array(2);
-            cx.reply.bulk(key);
-            return pop_one(cx, key, end);
+        if pop_one(cx, key, end, true)? {
+            return Ok(());
         }
     }
     if !cx.wait(args, keys, LIST, deadline) {

@@ -14,7 +14,7 @@ use crate::{
         spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Spec},
     },
     config::KeyspaceEvents,
-    keyspace::Type,
+    keyspace::{Cell, Type},
     types::{
         home::Home,
         list::{self, End, Limit, List},
@@ -320,20 +320,31 @@ fn pop_event(end: End) -> &'static str {
 fn remove(cx: &mut Context<'_>, key: &[u8], ranks: &[Range<u64>], event: &str) -> CommandResult {
     let limit = limit(cx);
     let mut db = cx.keys.db(cx.client.db);
-    let Some(mut cell) = db.cell(key, Type::List)? else { return Ok(()) };
-    let removed: u64 = ranks.iter().map(|ranks| ranks.end - ranks.start).sum();
-    let is_empty = removed == List::new(cell.view()).len();
+    let Some(cell) = db.cell(key, Type::List)? else { return Ok(()) };
+    let is_empty = remove_from(cell, ranks, limit)?;
     if is_empty {
         db.remove(key);
-    } else {
-        for ranks in ranks {
-            list::remove(&mut cell, ranks.clone())?;
-        }
-        list::shrink(&mut cell, limit)?;
     }
+    notify_removal(cx, key, event, is_empty);
+    Ok(())
+}
+
+/// Removes ranks unless those are all; answers whether they are, and the key is to go.
+fn remove_from(mut cell: Cell<'_>, ranks: &[Range<u64>], limit: Limit) -> Result<bool, Error> {
+    let removed: u64 = ranks.iter().map(|ranks| ranks.end - ranks.start).sum();
+    if removed == List::new(cell.view()).len() {
+        return Ok(true);
+    }
+    for ranks in ranks {
+        list::remove(&mut cell, ranks.clone())?;
+    }
+    list::shrink(&mut cell, limit)?;
+    Ok(false)
+}
+
+fn notify_removal(cx: &mut Context<'_>, key: &[u8], event: &str, is_empty: bool) {
     cx.notify(KeyspaceEvents::LIST, event, key);
     if is_empty {
         cx.notify_generic("del", key);
     }
-    Ok(())
 }

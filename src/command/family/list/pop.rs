@@ -1,6 +1,6 @@
 //! LPOP, RPOP, LMPOP.
 
-use super::{bulk, end, pop_event, remove};
+use super::{bulk, end, limit, notify_removal, pop_event, remove, remove_from};
 use crate::{
     command::{
         Args, CommandResult, Context, Error,
@@ -33,19 +33,20 @@ fn pop(cx: &mut Context<'_>, args: &Args<'_>, end: End) -> CommandResult {
         ),
         _ => return Err(Error::wrong_arity(&cx.command.full_name)),
     };
+    let Some(count) = count else {
+        if !pop_one(cx, key, end, false)? {
+            cx.reply.null();
+        }
+        return Ok(());
+    };
     let is_there = is_there(cx, key)?;
     match count {
-        None if is_there => pop_one(cx, key, end),
-        Some(0) if is_there => {
+        0 if is_there => {
             cx.reply.array(0);
             Ok(())
         }
-        Some(count) if is_there => pop_some(cx, key, end, count),
-        None => {
-            cx.reply.null();
-            Ok(())
-        }
-        Some(_) => {
+        _ if is_there => pop_some(cx, key, end, count),
+        _ => {
             cx.reply.null_array();
             Ok(())
         }
@@ -57,17 +58,25 @@ pub(super) fn is_there(cx: &mut Context<'_>, key: &[u8]) -> Result<bool, Error> 
     Ok(cx.keys.db(cx.client.db).cell(key, Type::List)?.is_some())
 }
 
-/// Pops one element of a list that is there.
-pub(super) fn pop_one(cx: &mut Context<'_>, key: &[u8], end: End) -> CommandResult {
+/// Pops one element and answers it, in an array behind the key if `with_key`; false if there is none.
+pub(super) fn pop_one(cx: &mut Context<'_>, key: &[u8], end: End, with_key: bool) -> Result<bool, Error> {
+    let limit = limit(cx);
     let mut db = cx.keys.db(cx.client.db);
-    let Some(cell) = db.cell(key, Type::List)? else { return Ok(()) };
+    let Some(cell) = db.cell(key, Type::List)? else { return Ok(false) };
     let list = List::new(cell.view());
     let ranks = list.ranks_at(end, 1);
-    match list.get(ranks.start) {
-        Some(value) => bulk(cx.reply, &value),
-        None => cx.reply.null(),
+    let Some(value) = list.get(ranks.start) else { return Ok(false) };
+    if with_key {
+        cx.reply.array(2);
+        cx.reply.bulk(key);
     }
-    remove(cx, key, &[ranks], pop_event(end))
+    bulk(cx.reply, &value);
+    let is_empty = remove_from(cell, &[ranks], limit)?;
+    if is_empty {
+        db.remove(key);
+    }
+    notify_removal(cx, key, pop_event(end), is_empty);
+    Ok(true)
 }
 
 /// Pops up to `count` elements of a list that is there, in the order in which they come from that end.
