@@ -6,6 +6,9 @@ pub fn text(value: f64) -> Text {
     Text::new(value)
 }
 
+/// Whole numbers up to here have all their digits.
+const WHOLE_MAX: f64 = (1u64 << 62) as f64;
+
 /// See [`text`].
 pub struct Text {
     text: [u8; 48],
@@ -21,7 +24,7 @@ impl Text {
             double.add(if value > 0.0 { b"inf" } else { b"-inf" });
         } else if value == 0.0 {
             double.add(if value.is_sign_negative() { b"-0" } else { b"0" });
-        } else if value.fract() == 0.0 && value.abs() < (1u64 << 52) as f64 {
+        } else if value.fract() == 0.0 && value.abs() <= WHOLE_MAX {
             double.add(itoa::Buffer::new().format(value as i64).as_bytes());
         } else {
             double.shortest(value);
@@ -114,6 +117,9 @@ mod tests {
             (0.1, "0.1"),
             (2.14159, "2.14159"),
             (100000000.0, "100000000"),
+            (123456789012345678.0, "123456789012345680"),
+            (-4611686018427387904.0, "-4611686018427387904"),
+            (1e19, "1e+19"),
             (1e20, "1e+20"),
             (1e21, "1e+21"),
             (1.7976931348623157e308, "1.7976931348623157e+308"),
