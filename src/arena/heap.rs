@@ -288,6 +288,7 @@ impl ShardHeap {
         unsafe {
             self.arena.mapping.release(page.start().byte(), (blocks as usize * BLOCK).min(pages as usize * PAGE))
         };
+        self.arena.not_huge(page, pages);
         self.arena.uncount_blocks(blocks);
         self.arena.pool.lock().give(page.0, pages);
     }

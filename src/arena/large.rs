@@ -51,6 +51,7 @@ impl ShardHeap {
             // SAFETY: the blocks are this shard's and beyond the chunk's new end; `&mut self`
             // means that no slice into them is lent.
             unsafe { self.arena.mapping.release(at.byte() + blocks * BLOCK, (old - new) as usize * BLOCK) };
+            self.arena.not_huge(page, meta.run());
             self.arena.uncount_blocks(old - new);
             self.large_blocks.set(self.large_blocks.get() - u64::from(old - new));
         } else {

@@ -111,6 +111,30 @@ impl Mapping {
         }
     }
 
+    /// Bytes before the first address that a huge page can begin at.
+    pub fn lead(&self) -> usize {
+        self.raw.as_mut_ptr().align_offset(super::huge::REGION)
+    }
+
+    /// Makes region number `region`, counted from the first that is aligned, one huge page.
+    #[cfg(all(target_os = "linux", not(miri)))]
+    pub fn collapse(&self, region: usize) -> io::Result<()> {
+        use super::huge::REGION;
+        let start = self.lead() + region * REGION;
+        if start + REGION > self.raw.len() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        // SAFETY: the range is within the mapping. MADV_COLLAPSE changes how it is mapped, never its
+        // bytes, and may run beside any access.
+        let done = unsafe { libc::madvise(self.raw.as_mut_ptr().add(start).cast(), REGION, libc::MADV_COLLAPSE) };
+        if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    pub fn collapse(&self, _: usize) -> io::Result<()> {
+        Err(io::ErrorKind::InvalidInput.into())
+    }
+
     /// Hints the processor to fetch the line at `at`.
     #[inline]
     pub fn prefetch(&self, at: usize) {

@@ -24,6 +24,7 @@
 mod class;
 mod cut;
 mod heap;
+mod huge;
 mod large;
 mod mapping;
 mod offset;
@@ -86,6 +87,10 @@ pub struct Arena {
     loading: AtomicBool,
     source: RwLock<Option<Arc<dyn PageSource>>>,
     damaged_pages: AtomicU64,
+    /// Per region of 2 MiB, whether it was made a huge page (see [`huge`]).
+    huge: Table<AtomicU32>,
+    next_region: AtomicU32,
+    no_huge_pages: AtomicBool,
 }
 
 impl Arena {
@@ -117,6 +122,9 @@ impl Arena {
             loading: AtomicBool::new(false),
             source: RwLock::new(None),
             damaged_pages: AtomicU64::new(0),
+            huge: Table::reserve(pages * PAGE / huge::REGION + 1)?,
+            next_region: AtomicU32::new(0),
+            no_huge_pages: AtomicBool::new(false),
         })
     }
 

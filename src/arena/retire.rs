@@ -38,6 +38,7 @@ impl Arena {
                 // SAFETY: the pages are nobody's (retired by their owner under `&mut`) and not in the pool, so no slice
                 // into them is lent and none can be.
                 unsafe { self.mapping.release(start.start().byte(), pages * PAGE) };
+                self.not_huge(start, pages as u32);
                 self.uncount_blocks(blocks);
             }
             self.pool.lock().give(start.0, pages as u32);

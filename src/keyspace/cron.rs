@@ -11,6 +11,8 @@ const SEGMENTS: usize = 64;
 const KEYS: usize = 256;
 /// Retired pages that are given back in one step.
 const PAGES: usize = 64;
+/// Regions made huge pages in one run: each copies 2 MiB.
+const REGIONS: usize = 4;
 /// A shard moves chunks to give pages back when so much of its slab memory is free chunks (in
 /// percent), and then only from pages filled to at most so much: the more is free, the more
 /// moving is worth.
@@ -75,6 +77,9 @@ impl Keyspace {
                 self.next_shard.fetch_add(step as u64, Relaxed);
                 break;
             }
+        }
+        if go_on() {
+            self.arena.collapse_full_regions(REGIONS);
         }
         report
     }

@@ -29,6 +29,7 @@ pub use waiters::{Ready, Want};
 use crate::{
     arena::{Arena, Offset, PageId},
     config::Policy,
+    index::Index,
     types::tree::Heaps,
     util::clock::UnixMillis,
 };
@@ -85,7 +86,12 @@ impl ShardSet {
     }
 
     pub fn iter(self) -> impl Iterator<Item = usize> {
-        (0..64).filter(move |shard| self.contains(*shard))
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let shard = (rest != 0).then(|| rest.trailing_zeros() as usize)?;
+            rest &= rest - 1;
+            Some(shard)
+        })
     }
 
     pub fn union(self, other: ShardSet) -> ShardSet {
@@ -318,26 +324,26 @@ impl Keyspace {
     /// Asks the processor to fetch what the commands on these keys will touch: buckets first, then
     /// items. Shards that somebody else holds are left out.
     pub fn prefetch(&self, db: usize, keys: &[&[u8]]) {
-        let mut hashes: SmallVec<[u64; 32]> = SmallVec::new();
-        for key in keys {
-            let hash = self.hash(key);
-            hashes.push(hash);
-            if let Some(shard) = self.shards[self.shard_of(hash)].0.try_lock()
-                && let Some(index) = shard.indexes.get(db)
-            {
-                self.arena.prefetch(index.bucket_of(&shard.heap, hash));
+        let hashes: SmallVec<[u64; 32]> = keys.iter().map(|key| self.hash(key)).collect();
+        let set = ShardSet(hashes.iter().fold(0, |set, hash| set | 1 << self.shard_of(*hash)));
+        // Each shard is locked once for all its keys, in either pass.
+        let each = |act: &dyn Fn(&Shard, &Index, u64)| {
+            for number in set.iter() {
+                if let Some(shard) = self.shards[number].0.try_lock()
+                    && let Some(index) = shard.indexes.get(db)
+                {
+                    hashes.iter().filter(|hash| self.shard_of(**hash) == number).for_each(|hash| act(&shard, index, *hash));
+                }
             }
-        }
-        for hash in hashes {
-            if let Some(shard) = self.shards[self.shard_of(hash)].0.try_lock()
-                && let Some(index) = shard.indexes.get(db)
-                && let Some(at) = index.candidate(&shard.heap, hash)
-            {
+        };
+        each(&|shard, index, hash| self.arena.prefetch(index.bucket_of(&shard.heap, hash)));
+        each(&|shard, index, hash| {
+            if let Some(at) = index.candidate(&shard.heap, hash) {
                 self.arena.prefetch(at);
                 // Many items reach into a second line.
                 self.arena.prefetch(Offset::from_bytes(at.bytes() + 64));
             }
-        }
+        });
     }
 
     /// Bytes resident in the arena: what `maxmemory` bounds and INFO's used_memory reports.
