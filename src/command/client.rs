@@ -10,7 +10,7 @@ use super::{
 use crate::{
     config::Settings,
     keyspace::{Locked, ShardSet},
-    util::clock::UnixMillis,
+    util::clock::{Moment, UnixMillis},
 };
 use smallvec::SmallVec;
 use std::{
@@ -19,7 +19,6 @@ use std::{
         Arc,
         atomic::Ordering::{Relaxed, SeqCst},
     },
-    time::Instant,
 };
 
 pub struct Client {
@@ -59,7 +58,7 @@ pub struct Client {
     /// Arguments of the running command that MONITOR and SLOWLOG must not show.
     pub(super) redacted: SmallVec<[usize; 2]>,
     /// When the running command began: when the one before it in the pipeline ended.
-    started: Option<Instant>,
+    started: Option<Moment>,
 }
 
 /// What a client has subscribed to.
@@ -235,12 +234,12 @@ impl Client {
     }
 
     /// The connection has new commands, which begin now.
-    pub fn begin(&mut self, now: Instant) {
+    pub fn begin(&mut self, now: Moment) {
         self.started = Some(now);
     }
 
     /// When the last command ended: a time at hand that costs no reading of the clock.
-    pub fn lapped(&self) -> Option<Instant> {
+    pub fn lapped(&self) -> Option<Moment> {
         self.started
     }
 
@@ -254,15 +253,15 @@ impl Client {
     }
 
     /// When the running command began.
-    pub(super) fn started(&mut self) -> Instant {
-        *self.started.get_or_insert_with(Instant::now)
+    pub(super) fn started(&mut self) -> Moment {
+        *self.started.get_or_insert_with(Moment::now)
     }
 
     /// Ends the running command and begins the next; answers how long it took, in nanoseconds.
-    pub(super) fn lap(&mut self, since: Instant) -> u64 {
-        let end = Instant::now();
+    pub(super) fn lap(&mut self, since: Moment) -> u64 {
+        let end = Moment::now();
         self.started = Some(end);
-        u64::try_from(end.duration_since(since).as_nanos()).unwrap_or(u64::MAX)
+        end.since(since)
     }
 
     /// Serves those who wait for what its command has changed.
@@ -272,7 +271,7 @@ impl Client {
         keys.advance_to(self.shared.clock.now());
         blocking::serve(&self.shared, self.worker, keys);
         // The time it took is not the next command's.
-        self.started = self.started.map(|_| Instant::now());
+        self.started = self.started.map(|_| Moment::now());
     }
 
     /// Forgets the watched keys, whose shards are locked.

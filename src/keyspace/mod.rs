@@ -332,7 +332,10 @@ impl Keyspace {
                 if let Some(shard) = self.shards[number].0.try_lock()
                     && let Some(index) = shard.indexes.get(db)
                 {
-                    hashes.iter().filter(|hash| self.shard_of(**hash) == number).for_each(|hash| act(&shard, index, *hash));
+                    hashes
+                        .iter()
+                        .filter(|hash| self.shard_of(**hash) == number)
+                        .for_each(|hash| act(&shard, index, *hash));
                 }
             }
         };
