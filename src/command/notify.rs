@@ -8,11 +8,13 @@ use crate::{
 };
 
 /// What each effect is called, and the class it belongs to.
-const EFFECTS: [(EffectKind, KeyspaceEvents, &str); 4] = [
+const EFFECTS: [(EffectKind, KeyspaceEvents, &str); 6] = [
     (EffectKind::Expired, KeyspaceEvents::EXPIRED, "expired"),
     (EffectKind::Evicted, KeyspaceEvents::EVICTED, "evicted"),
     (EffectKind::New, KeyspaceEvents::NEW, "new"),
     (EffectKind::Missed, KeyspaceEvents::KEY_MISS, "keymiss"),
+    (EffectKind::FieldsExpired, KeyspaceEvents::HASH, "hexpired"),
+    (EffectKind::Emptied, KeyspaceEvents::GENERIC, "del"),
 ];
 
 /// Whether anything at all is published for events of this class.

@@ -1,13 +1,17 @@
 //! A collection of a key, lent for reading or for changes, while its shard is locked.
 
 use super::{
-    Db, Encoding, OutOfMemory, Type,
+    Db, EffectKind, Encoding, OutOfMemory, Type,
     item::Header,
     shard::{Found, Shard},
 };
 use crate::{
     arena::{ArenaFull, Offset, ShardHeap},
-    types::home::{Home, View},
+    index::expiry_code,
+    types::{
+        hash::{Hash, expiry},
+        home::{Home, View},
+    },
     util::clock::UnixMillis,
 };
 use ahash::RandomState;
@@ -57,6 +61,11 @@ impl<'k> Db<'_, 'k> {
             Some(found) if found != kind => Err(WrongType),
             Some(_) => Ok(self.view_any(key)),
         }
+    }
+
+    /// Whether readers are to leave alone what has expired.
+    pub fn holds_removals(&self) -> bool {
+        self.locked.keyspace.holds_removals(self.locked.now)
     }
 
     /// Whatever is stored at the key, without a trace.
@@ -211,6 +220,15 @@ impl Home for Cell<'_> {
         Ok(())
     }
 
+    fn wake(&mut self) {
+        let code = self.shard.code_of(&self.header, &self.view(), self.now);
+        let slot = self.found.slot.with_expiry(code);
+        if slot != self.found.slot {
+            self.shard.indexes[self.db].replace(&mut self.shard.heap, self.found.place, slot);
+            self.found.slot = slot;
+        }
+    }
+
     fn set_encoding(&mut self, encoding: Encoding) {
         self.mark();
         self.header.encoding = encoding;
@@ -222,6 +240,29 @@ impl Home for Cell<'_> {
 }
 
 impl Shard {
+    /// The fields of a hash whose time has passed go, and the hash with the last one. Answers whether there were any.
+    pub(super) fn expire_fields(&mut self, db: usize, hash: u64, found: Found, now: UnixMillis) -> bool {
+        let Some(header) = Header::read(self.heap.chunk(found.at())) else { return false };
+        let mut cell = Cell { shard: self, db, hash, found, header, now, marked: false };
+        let removed = expiry::remove_expired(&mut cell, now).unwrap_or(0);
+        let (is_empty, found) = (Hash::new(cell.view()).is_empty(), cell.found);
+        self.counters.expired_fields += removed;
+        if removed > 0 {
+            self.note_effect(EffectKind::FieldsExpired, db, &found);
+        }
+        if is_empty {
+            self.note_effect(EffectKind::Emptied, db, &found);
+            self.remove(db, hash, found);
+        }
+        removed > 0
+    }
+
+    /// The code in the slot of an item: of the first time at which it, or a part of it, expires.
+    pub(super) fn code_of(&self, header: &Header, view: &View<'_>, now: UnixMillis) -> u8 {
+        let fields = expiry::due(header.kind, view);
+        header.expiry.into_iter().chain(fields).min().map_or(0, |at| expiry_code(at, now))
+    }
+
     pub(super) fn view(&self, found: &Found) -> Option<View<'_>> {
         self.view_at(found.at())
     }

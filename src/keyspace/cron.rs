@@ -1,7 +1,13 @@
 //! What happens without a command: active expiry, and giving sparse pages back.
 
-use super::{Keyspace, item::Header, shard::Shard};
-use crate::{index::expiry_code, util::clock::UnixMillis};
+use super::{Keyspace, Type, item::Header, shard::Shard};
+use crate::{
+    arena::{Offset, ShardHeap},
+    index::{Slot, expiry_code},
+    types::{hash::expiry, home::View},
+    util::clock::UnixMillis,
+};
+use ahash::RandomState;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Segments looked at under one hold of a shard's lock.
@@ -85,25 +91,38 @@ impl Keyspace {
     }
 }
 
+/// When an item expires, or the first part of it.
+fn first_expiry(heap: &ShardHeap, hasher: &RandomState, at: Offset) -> Option<UnixMillis> {
+    let chunk = heap.chunk(at);
+    let Header { kind, encoding, expiry, value_at, end, .. } = Header::read(chunk)?;
+    let fields = match kind {
+        Type::Hash => expiry::due(kind, &View { heap, hasher, kind, encoding, value: chunk.get(value_at..end)? }),
+        _ => None,
+    };
+    expiry.into_iter().chain(fields).min()
+}
+
 impl Shard {
     /// Removes due keys of some segments; answers how many, and whether the sweep is complete.
     fn expire_due(&mut self, db: usize, now: UnixMillis) -> (u64, bool) {
         let mut due = Vec::new();
-        let mut visit =
-            |heap: &crate::arena::ShardHeap, slot: crate::index::Slot| match Header::read(heap.chunk(slot.location()))
-                .and_then(|header| header.expiry)
-            {
-                Some(expiry) if expiry > now => Some(expiry_code(expiry, now)),
-                _ => None,
-            };
+        let hasher = self.hasher().clone();
+        let mut visit = |heap: &ShardHeap, slot: Slot| {
+            let first = first_expiry(heap, &hasher, slot.location());
+            first.filter(|first| *first > now).map(|first| expiry_code(first, now))
+        };
         let complete =
             self.wheels[db].sweep(&self.indexes[db], &mut self.heap, now, (SEGMENTS, KEYS), &mut visit, &mut due);
         let mut expired = 0;
         for (_, slot) in due {
             // A slot moves when another of its bucket goes: found again by its location.
             if let Some((hash, found)) = self.find_at(db, slot.location()) {
-                self.expire(db, hash, found, true);
-                expired += 1;
+                if self.has_expired(found.at(), now) {
+                    self.expire(db, hash, found, true);
+                    expired += 1;
+                } else {
+                    self.expire_fields(db, hash, found, now);
+                }
             }
         }
         (expired, complete)

@@ -13,6 +13,10 @@ pub enum EffectKind {
     New = 1 << 2,
     /// A read did not find the key.
     Missed = 1 << 3,
+    /// Fields of a hash have expired.
+    FieldsExpired = 1 << 4,
+    /// Nothing was left of a hash when its fields had expired.
+    Emptied = 1 << 5,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

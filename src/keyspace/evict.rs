@@ -121,7 +121,9 @@ impl Shard {
         loop {
             group.clear();
             let next = self.indexes[db].walk(&self.heap, self.evictor.hands[db], GROUP, |place, slot| {
-                if !policy.is_volatile() || slot.has_expiry() {
+                // A hash of which only fields expire has a code too.
+                let expires = || Header::read(self.heap.chunk(slot.location())).is_some_and(|it| it.expiry.is_some());
+                if !policy.is_volatile() || slot.has_expiry() && expires() {
                     group.push((place, slot));
                 }
             });

@@ -116,6 +116,8 @@ pub struct KeyspaceStats {
     pub expired: u64,
     /// Keys that active expiry removed (the rest of `expired` was found by a lookup).
     pub expired_active: u64,
+    /// Fields of hashes that the cron removed.
+    pub expired_fields: u64,
     pub evicted: u64,
     /// Changes since the start; INFO shows the difference to the last save.
     pub dirty: u64,
@@ -383,6 +385,10 @@ impl Keyspace {
 
     /// `import-mode`: nothing expires or is evicted on its own; the server that is imported from
     /// says what goes.
+    pub fn holds_removals(&self, now: UnixMillis) -> bool {
+        self.held_until.load(Relaxed) > now
+    }
+
     pub fn set_importing(&self, on: bool) {
         self.importing.store(on, Relaxed);
         self.settle_hold();
@@ -512,6 +518,11 @@ impl<'k> Locked<'k> {
     /// CLIENT NO-TOUCH: reads leave no trace.
     pub fn set_no_touch(&mut self, no_touch: bool) {
         self.no_touch = no_touch;
+    }
+
+    /// The time by which keys, and fields of hashes, are judged to have expired.
+    pub fn judged_at(&self) -> UnixMillis {
+        self.judged_at
     }
 
     /// CLIENT IMPORT-SOURCE: keys that have expired are there as if they had not.

@@ -40,6 +40,7 @@ pub(super) struct Counters {
     pub misses: u64,
     pub expired: u64,
     pub expired_active: u64,
+    pub expired_fields: u64,
     pub evicted: u64,
     pub dirty: u64,
 }
@@ -227,6 +228,13 @@ impl Shard {
                 tree::set_owner(&mut self.heap, root, hash);
             }
         }
+        if kind == Type::Hash
+            && let Some(found) = self.find_any(db, hash, key)
+            && let Some(view) = self.view(&found)
+        {
+            let slot = found.slot.with_expiry(self.code_of(&header, &view, now));
+            self.indexes[db].replace(&mut self.heap, found.place, slot);
+        }
         Ok(())
     }
 
@@ -413,7 +421,7 @@ impl Shard {
     ) -> Result<(), OutOfMemory> {
         let old = Header::read(self.heap.chunk(found.at())).ok_or(OutOfMemory)?;
         let header = Header::plan(old.kind, old.encoding, expiry, key.len(), old.end - old.value_at);
-        let code = expiry.map_or(0, |at| expiry_code(at, now));
+        let code = self.view(&found).map_or(0, |view| self.code_of(&header, &view, now));
         self.changed(db, key);
         let from = found.at();
         let to = if header.same_shape(&old) { from } else { self.alloc_item(header.end)? };

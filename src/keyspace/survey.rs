@@ -14,6 +14,7 @@ impl Locked<'_> {
             sum.misses += counters.misses;
             sum.expired += counters.expired;
             sum.expired_active += counters.expired_active;
+            sum.expired_fields += counters.expired_fields;
             sum.evicted += counters.evicted;
             sum.dirty += counters.dirty;
         });

@@ -31,4 +31,6 @@ pub trait Home {
     fn replace(&mut self, encoding: Encoding, value: &[u8]) -> Result<(), ArenaFull>;
     /// Changes the encoding alone.
     fn set_encoding(&mut self, encoding: Encoding);
+    /// Has the collection looked at when the next of its elements expires, which has changed.
+    fn wake(&mut self) {}
 }

@@ -4,7 +4,7 @@ use flagstone::{
     config::Policy,
     keyspace::{Db, Keyspace, Options},
     types::{
-        hash::{self, Hash},
+        hash::{self, FieldTtl, Hash},
         home::Home,
         list::{self, End, Limit, List},
         packed::Element,
@@ -87,7 +87,7 @@ proptest! {
                 let (field, value) = (word(n), word(value));
                 let mut cell = db.cell_or(b"k", hash::EMPTY).expect("a hash");
                 if what < 3 {
-                    let is_new = hash::set(&mut cell, &field, &value, HASH).unwrap();
+                    let is_new = hash::set(&mut cell, &field, &value, FieldTtl::Clear, HASH).unwrap();
                     prop_assert_eq!(is_new, model.insert(field, value).is_none());
                 } else {
                     prop_assert_eq!(hash::remove(&mut cell, &field).unwrap(), model.remove(&field).is_some());
@@ -101,6 +101,57 @@ proptest! {
             }
             let all: BTreeMap<_, _> = hash.iter().map(|element| (first(element), element.second().to_vec())).collect();
             prop_assert_eq!(all, model);
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn fields_expire_when_they_should(
+        steps in prop::collection::vec((0u16..120, 0u8..8, 1i64..400), 1..400),
+        entries in prop_oneof![Just(0u64), Just(20)],
+    ) {
+        let limits = hash::Limits { entries, value: 64 };
+        with_db(|db| {
+            let mut model: BTreeMap<Vec<u8>, i64> = BTreeMap::new();
+            let mut now = 0;
+            for (n, what, time) in steps {
+                let field = word(n);
+                let mut cell = db.cell_or(b"k", hash::EMPTY).expect("a hash");
+                match what {
+                    0..4 => {
+                        let (ttl, at) = if what < 3 { (FieldTtl::At(now + time), now + time) } else { (FieldTtl::Clear, i64::MAX) };
+                        hash::set(&mut cell, &field, b"v", ttl, limits).unwrap();
+                        model.insert(field, at);
+                    }
+                    // The caller has seen that the field is there.
+                    4 | 5 if Hash::at(cell.view(), now).element(&field).is_none() => {}
+                    4 => {
+                        hash::set_expiry(&mut cell, &field, Some(now + time)).unwrap();
+                        model.entry(field).and_modify(|at| *at = now + time);
+                    }
+                    5 => {
+                        hash::set_expiry(&mut cell, &field, None).unwrap();
+                        model.entry(field).and_modify(|at| *at = i64::MAX);
+                    }
+                    _ => {
+                        now += time / 8;
+                        hash::expiry::remove_expired(&mut cell, now).unwrap();
+                        model.retain(|_, at| *at > now);
+                        prop_assert_eq!(Hash::new(cell.view()).len(), model.len() as u64);
+                        let next = hash::expiry::next(&cell.view()).unwrap_or(i64::MAX);
+                        prop_assert!(next <= model.values().copied().min().unwrap_or(i64::MAX));
+                    }
+                }
+                now += 1;
+                model.retain(|_, at| *at > now);
+                let hash = Hash::at(cell.view(), now);
+                prop_assert_eq!(hash.live(), model.len() as u64);
+                let all: BTreeMap<Vec<u8>, i64> = hash
+                    .iter()
+                    .map(|element| (first(element), element.note.map_or(i64::MAX, |at| at as i64)))
+                    .collect();
+                prop_assert_eq!(&all, &model);
+            }
             Ok(())
         })?;
     }

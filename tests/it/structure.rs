@@ -301,8 +301,8 @@ fn a_command_is_named_in_its_family_alone() {
     let rows = || FAMILIES.iter().flat_map(|family| family.iter());
     let names: Vec<&str> = rows().map(|spec| spec.name).collect();
     // A group may have a command's name (`pubsub`), and so may a class of clients or an option (CLIENT LIST TYPE).
-    // and an event of the latency monitor.
-    const OPTIONS: [&str; 2] = ["type", "command"];
+    // and an event of the latency monitor or of the keyspace.
+    const OPTIONS: [&str; 3] = ["type", "command", "del"];
     let groups: Vec<&str> = rows().map(|spec| spec.group).collect();
     let mut faults = Vec::new();
     for source in sources("src") {

@@ -275,6 +275,7 @@ fn stats(view: &View<'_>, out: &mut String) {
     line(out, "expired_stale_perc", "0.00");
     line(out, "expired_time_cap_reached_count", 0);
     line(out, "expired_keys_active", view.keyspace.expired_active);
+    line(out, "expired_subkeys", view.keyspace.expired_fields);
     line(out, "evicted_keys", view.keyspace.evicted);
     line(out, "evicted_clients", 0);
     line(out, "total_eviction_exceeded_time", 0);

@@ -11,6 +11,7 @@ mod dump;
 mod expire;
 mod geo;
 mod hash;
+mod hash_expire;
 mod hyperloglog;
 mod keys;
 mod list;

@@ -1,5 +1,8 @@
 //! Hashes.
 
+mod expire;
+mod extended;
+mod fields;
 mod random;
 mod read;
 mod write;
@@ -9,6 +12,7 @@ use crate::command::spec::{Acl, Flags, KeyFlags, KeySpec, Spec};
 const READ: Flags = Flags::READONLY;
 const FAST_READ: Flags = Flags::READONLY.union(Flags::FAST);
 const CHANGE: Flags = Flags::WRITE.union(Flags::DENYOOM).union(Flags::FAST);
+const FAST_WRITE: Flags = Flags::WRITE.union(Flags::FAST);
 const READ_KEY: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RO.union(KeyFlags::ACCESS))];
 const LOOK_KEY: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RO)];
 const UPDATE_KEY: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::UPDATE))];
@@ -136,5 +140,91 @@ pub static COMMANDS: &[Spec] = &[
         tips: RANDOM,
         handler: random::hrandfield,
         ..row("hrandfield", -2, READ, "6.2.0", "Answers fields chosen at random.")
+    },
+    Spec {
+        keys: UPDATE_KEY,
+        syntax: "key seconds [NX | XX | GT | LT] FIELDS numfields field [field ...]",
+        complexity: "O(N) for N fields",
+        handler: expire::hexpire,
+        ..row("hexpire", -6, FAST_WRITE, "7.4.0", "Gives fields a time to live in seconds.")
+    },
+    Spec {
+        keys: UPDATE_KEY,
+        syntax: "key milliseconds [NX | XX | GT | LT] FIELDS numfields field [field ...]",
+        complexity: "O(N) for N fields",
+        handler: expire::hpexpire,
+        ..row("hpexpire", -6, FAST_WRITE, "7.4.0", "Gives fields a time to live in milliseconds.")
+    },
+    Spec {
+        keys: UPDATE_KEY,
+        syntax: "key unix-time-seconds [NX | XX | GT | LT] FIELDS numfields field [field ...]",
+        complexity: "O(N) for N fields",
+        handler: expire::hexpireat,
+        ..row("hexpireat", -6, FAST_WRITE, "7.4.0", "Sets when fields expire, in Unix seconds.")
+    },
+    Spec {
+        keys: UPDATE_KEY,
+        syntax: "key unix-time-milliseconds [NX | XX | GT | LT] FIELDS numfields field [field ...]",
+        complexity: "O(N) for N fields",
+        handler: expire::hpexpireat,
+        ..row("hpexpireat", -6, FAST_WRITE, "7.4.0", "Sets when fields expire, in Unix milliseconds.")
+    },
+    Spec {
+        keys: READ_KEY,
+        syntax: "key FIELDS numfields field [field ...]",
+        complexity: "O(N) for N fields",
+        tips: RANDOM,
+        handler: expire::httl,
+        ..row("httl", -5, FAST_READ, "7.4.0", "Answers the seconds that fields have to live.")
+    },
+    Spec {
+        keys: READ_KEY,
+        syntax: "key FIELDS numfields field [field ...]",
+        complexity: "O(N) for N fields",
+        tips: RANDOM,
+        handler: expire::hpttl,
+        ..row("hpttl", -5, FAST_READ, "7.4.0", "Answers the milliseconds that fields have to live.")
+    },
+    Spec {
+        keys: READ_KEY,
+        syntax: "key FIELDS numfields field [field ...]",
+        complexity: "O(N) for N fields",
+        handler: expire::hexpiretime,
+        ..row("hexpiretime", -5, FAST_READ, "7.4.0", "Answers when fields expire, in Unix seconds.")
+    },
+    Spec {
+        keys: READ_KEY,
+        syntax: "key FIELDS numfields field [field ...]",
+        complexity: "O(N) for N fields",
+        handler: expire::hpexpiretime,
+        ..row("hpexpiretime", -5, FAST_READ, "7.4.0", "Answers when fields expire, in Unix milliseconds.")
+    },
+    Spec {
+        keys: UPDATE_KEY,
+        syntax: "key FIELDS numfields field [field ...]",
+        complexity: "O(N) for N fields",
+        handler: expire::hpersist,
+        ..row("hpersist", -5, FAST_WRITE, "7.4.0", "Lets fields live for ever.")
+    },
+    Spec {
+        keys: &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE))],
+        syntax: "key FIELDS numfields field [field ...]",
+        complexity: "O(N) for N fields",
+        handler: extended::hgetdel,
+        ..row("hgetdel", -5, FAST_WRITE, "8.0.0", "Answers the values of fields and removes them.")
+    },
+    Spec {
+        keys: INCREMENT_KEY,
+        syntax: "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST] FIELDS numfields field [field ...]",
+        complexity: "O(N) for N fields",
+        handler: extended::hgetex,
+        ..row("hgetex", -5, FAST_WRITE, "8.0.0", "Answers the values of fields and sets when they expire.")
+    },
+    Spec {
+        keys: UPDATE_KEY,
+        syntax: "key [FNX | FXX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL] FIELDS numfields field value [field value ...]",
+        complexity: "O(N) for N fields",
+        handler: extended::hsetex,
+        ..row("hsetex", -6, CHANGE, "8.0.0", "Sets fields and when they expire.")
     },
 ];

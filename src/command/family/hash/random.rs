@@ -16,10 +16,18 @@ pub fn hrandfield(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         [count, word] if args::is_word(word, "withvalues") => (Some(random_count(count)?), true),
         _ => return Err(Error::SYNTAX),
     };
+    let now = cx.keys.judged_at();
     let mut db = cx.keys.db(cx.client.db);
-    let hash = db.view(args[1], Type::Hash)?.map(Hash::new);
-    let (Some(hash), Some(count)) = (hash, count) else {
-        match (hash.and_then(|hash| hash.nth(fastrand::u64(..hash.len().max(1)))), count) {
+    let hash = db.view(args[1], Type::Hash)?.map(|view| Hash::at(view, now)).filter(|hash| hash.live() > 0);
+    let ranks = hash.and_then(|hash| hash.live_ranks());
+    let len = hash.map_or(0, |hash| hash.live());
+    // The rank of a field that is there, by its rank among those.
+    let stored = |rank: u64| match &ranks {
+        Some(ranks) => ranks.get(rank as usize).copied().unwrap_or(0),
+        None => rank,
+    };
+    let (Some(_), Some(count)) = (hash, count) else {
+        match (hash.and_then(|hash| hash.nth(stored(fastrand::u64(..len.max(1))))), count) {
             (Some(element), _) => bulk(cx.reply, &element.first()),
             (None, Some(_)) => cx.reply.array(0),
             (None, None) => cx.reply.null(),
@@ -44,14 +52,13 @@ pub fn hrandfield(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         }
         Ok(())
     };
-    let len = hash.len();
     if count < 0 {
         let times = count.unsigned_abs();
-        return answer(cx, times, &mut (0..times).map(|_| fastrand::u64(..len)));
+        return answer(cx, times, &mut (0..times).map(|_| stored(fastrand::u64(..len))));
     }
-    let mut ranks = sample(len, count.unsigned_abs());
-    if (ranks.len() as u64) < len {
-        fastrand::shuffle(&mut ranks);
+    let mut chosen = sample(len, count.unsigned_abs());
+    if (chosen.len() as u64) < len {
+        fastrand::shuffle(&mut chosen);
     }
-    answer(cx, ranks.len() as u64, &mut ranks.into_iter())
+    answer(cx, chosen.len() as u64, &mut chosen.into_iter().map(stored))
 }

@@ -1,31 +1,57 @@
 //! Commands that look at fields.
 
+use super::fields::Change;
 use crate::{
     command::{
         Args, CommandResult, Context, Error,
         family::collection::{ScanOptions, bulk},
     },
     keyspace::Type,
-    types::{hash::Hash, packed::Element},
+    types::{
+        hash::{Hash, expiry},
+        packed::Element,
+    },
 };
 
 /// Runs `read` on the hash at a key, if there is one.
 fn with<R>(cx: &mut Context<'_>, key: &[u8], read: impl FnOnce(Hash<'_>) -> R) -> Result<Option<R>, Error> {
-    Ok(cx.keys.db(cx.client.db).view(key, Type::Hash)?.map(|view| read(Hash::new(view))))
+    let now = cx.keys.judged_at();
+    Ok(cx.keys.db(cx.client.db).view(key, Type::Hash)?.map(|view| read(Hash::at(view, now))))
 }
 
-pub fn hget(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+/// Removes those of the fields that were asked for whose time has passed.
+fn forget(cx: &mut Context<'_>, key: &[u8], names: &[&[u8]]) -> CommandResult {
+    let now = cx.keys.judged_at();
     let mut db = cx.keys.db(cx.client.db);
-    match db.view(args[1], Type::Hash)?.and_then(|view| Hash::new(view).get(args[2])) {
-        Some(value) => bulk(cx.reply, &value),
-        None => cx.reply.null(),
+    if db.holds_removals() {
+        return Ok(());
+    }
+    let Some(mut cell) = db.cell(key, Type::Hash)? else { return Ok(()) };
+    let mut change = Change::default();
+    for name in names {
+        change.expired += u64::from(expiry::remove_one(&mut cell, name, now)?);
+    }
+    if change.expired > 0 {
+        change.tell(cx, key, "");
     }
     Ok(())
 }
 
-pub fn hmget(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+pub fn hget(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let now = cx.keys.judged_at();
     let mut db = cx.keys.db(cx.client.db);
-    let hash = db.view(args[1], Type::Hash)?.map(Hash::new);
+    let hash = db.view(args[1], Type::Hash)?.map(|view| Hash::at(view, now));
+    match hash.and_then(|hash| hash.get(args[2])) {
+        Some(value) => bulk(cx.reply, &value),
+        None => cx.reply.null(),
+    }
+    if hash.is_some_and(|hash| hash.some_expired()) { forget(cx, args[1], &args[2..]) } else { Ok(()) }
+}
+
+pub fn hmget(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let now = cx.keys.judged_at();
+    let mut db = cx.keys.db(cx.client.db);
+    let hash = db.view(args[1], Type::Hash)?.map(|view| Hash::at(view, now));
     cx.reply.array(args.len() - 2);
     for field in &args[2..] {
         match hash.and_then(|hash| hash.get(field)) {
@@ -33,19 +59,19 @@ pub fn hmget(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
             None => cx.reply.null(),
         }
     }
-    Ok(())
+    if hash.is_some_and(|hash| hash.some_expired()) { forget(cx, args[1], &args[2..]) } else { Ok(()) }
 }
 
 pub fn hexists(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let found = with(cx, args[1], |hash| hash.get(args[2]).is_some())?.unwrap_or(false);
     cx.reply.integer(found.into());
-    Ok(())
+    if found { Ok(()) } else { forget(cx, args[1], &args[2..]) }
 }
 
 pub fn hstrlen(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let len = with(cx, args[1], |hash| hash.get(args[2]).map_or(0, |value| value.text_len()))?;
     cx.reply.integer(len.unwrap_or(0) as i64);
-    Ok(())
+    if len == Some(0) { forget(cx, args[1], &args[2..]) } else { Ok(()) }
 }
 
 pub fn hlen(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
@@ -55,12 +81,13 @@ pub fn hlen(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 pub fn hgetall(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let now = cx.keys.judged_at();
     let mut db = cx.keys.db(cx.client.db);
-    let Some(hash) = db.view(args[1], Type::Hash)?.map(Hash::new) else {
+    let Some(hash) = db.view(args[1], Type::Hash)?.map(|view| Hash::at(view, now)) else {
         cx.reply.map(0);
         return Ok(());
     };
-    cx.reply.map(hash.len() as usize);
+    cx.reply.map(hash.live() as usize);
     for element in hash.iter() {
         bulk(cx.reply, &element.first());
         bulk(cx.reply, &element.second());
@@ -70,9 +97,10 @@ pub fn hgetall(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 
 /// Answers one entry of each element.
 fn list(cx: &mut Context<'_>, key: &[u8], entry: usize) -> CommandResult {
+    let now = cx.keys.judged_at();
     let mut db = cx.keys.db(cx.client.db);
-    let hash = db.view(key, Type::Hash)?.map(Hash::new);
-    cx.reply.array(hash.map_or(0, |hash| hash.len() as usize));
+    let hash = db.view(key, Type::Hash)?.map(|view| Hash::at(view, now));
+    cx.reply.array(hash.map_or(0, |hash| hash.live() as usize));
     hash.iter().flat_map(Hash::iter).for_each(|element| bulk(cx.reply, &element.nth(entry)));
     Ok(())
 }
@@ -87,8 +115,9 @@ pub fn hvals(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 
 pub fn hscan(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let options = ScanOptions::parse(args, 2, "novalues")?;
+    let now = cx.keys.judged_at();
     let mut db = cx.keys.db(cx.client.db);
-    let hash = db.view(args[1], Type::Hash)?.map(Hash::new);
+    let hash = db.view(args[1], Type::Hash)?.map(|view| Hash::at(view, now));
     let mut found: Vec<Element<'_>> = Vec::new();
     let next = hash.map_or(0, |hash| {
         hash.scan(options.cursor, options.count, &mut |element| {

@@ -5,14 +5,14 @@ use crate::{
     config::KeyspaceEvents,
     keyspace::Type,
     types::{
-        hash::{self, Hash, Limits},
+        hash::{self, FieldTtl, Hash, Limits, expiry},
         home::Home,
         packed::Entry,
     },
     util::{long_double::LongDouble, number},
 };
 
-fn limits(cx: &Context<'_>) -> Limits {
+pub(super) fn limits(cx: &Context<'_>) -> Limits {
     let settings = &cx.client.settings;
     let value = usize::try_from(settings.hash_max_listpack_value).unwrap_or(usize::MAX);
     Limits { entries: settings.hash_max_listpack_entries, value }
@@ -28,7 +28,7 @@ fn set(cx: &mut Context<'_>, args: &Args<'_>) -> Result<i64, Error> {
     let mut cell = db.cell_or(args[1], hash::EMPTY)?;
     let mut added = 0;
     for pair in args[2..].chunks_exact(2) {
-        added += i64::from(hash::set(&mut cell, pair[0], pair[1], limits)?);
+        added += i64::from(hash::set(&mut cell, pair[0], pair[1], FieldTtl::Clear, limits)?);
     }
     cx.notify(KeyspaceEvents::HASH, "hset", args[1]);
     Ok(added)
@@ -47,8 +47,9 @@ pub fn hmset(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 pub fn hsetnx(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let now = cx.keys.judged_at();
     let found = match cx.keys.db(cx.client.db).view(args[1], Type::Hash)? {
-        Some(view) => Hash::new(view).get(args[2]).is_some(),
+        Some(view) => Hash::at(view, now).get(args[2]).is_some(),
         None => false,
     };
     if !found {
@@ -89,8 +90,9 @@ fn value<T>(
     read: impl FnOnce(Entry<'_>) -> Option<T>,
     otherwise: &'static str,
 ) -> Result<Option<T>, Error> {
+    let now = cx.keys.judged_at();
     let mut db = cx.keys.db(cx.client.db);
-    match db.view(key, Type::Hash)?.and_then(|view| Hash::new(view).get(field)) {
+    match db.view(key, Type::Hash)?.and_then(|view| Hash::at(view, now).get(field)) {
         Some(entry) => read(entry).map(Some).ok_or(Error::new(otherwise)),
         None => Ok(None),
     }
@@ -98,10 +100,15 @@ fn value<T>(
 
 /// Stores what an increment gave.
 fn store(cx: &mut Context<'_>, args: &Args<'_>, value: &[u8], event: &str) -> CommandResult {
-    let limits = limits(cx);
+    let (limits, now) = (limits(cx), cx.keys.judged_at());
     let mut db = cx.keys.db(cx.client.db);
     let mut cell = db.cell_or(args[1], hash::EMPTY)?;
-    hash::set(&mut cell, args[2], value, limits)?;
+    // The field keeps its expiry, unless that has passed.
+    let expired = expiry::remove_one(&mut cell, args[2], now)?;
+    hash::set(&mut cell, args[2], value, FieldTtl::Keep, limits)?;
+    if expired {
+        cx.notify(KeyspaceEvents::HASH, "hexpired", args[1]);
+    }
     cx.notify(KeyspaceEvents::HASH, event, args[1]);
     Ok(())
 }

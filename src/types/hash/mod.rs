@@ -1,0 +1,207 @@
+//! Hashes: fields and their values, packed or in a tree by the hash of the field.
+//!
+//! The expiry of a field is the note before its element. A field whose time has passed is not there
+//! for a reader; [`expiry`] tells when the next one is to be removed, and removes it.
+
+pub mod expiry;
+
+use super::{
+    home::{Home, View},
+    kind::{Encoding, Type},
+    packed::{self, Element, Encoded, Entry},
+    sequence::{self, Sequence},
+    tree::{Order, Spot},
+};
+use crate::{arena::ArenaFull, util::clock::UnixMillis};
+use ahash::RandomState;
+
+/// A tree of fields with their values by the hash of each field.
+pub struct ByField;
+
+impl Order for ByField {
+    const LEAF: usize = 1000;
+    const WIDTH: usize = 2;
+    const LOOSE: bool = true;
+
+    fn key(hasher: &RandomState, element: &Element<'_>) -> u64 {
+        hasher.hash_one(element.first().text(&mut itoa::Buffer::new()))
+    }
+}
+
+/// When a packed hash becomes a tree: `hash-max-listpack-entries` and `-value`.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub entries: u64,
+    pub value: usize,
+}
+
+/// A new hash without fields.
+pub const EMPTY: (Type, Encoding, &[u8]) = (Type::Hash, Encoding::Listpack, &[0, 0]);
+
+/// What becomes of a field's expiry when its value is set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FieldTtl {
+    Clear,
+    Keep,
+    At(UnixMillis),
+}
+
+/// A hash to be read at a moment.
+#[derive(Clone, Copy)]
+pub struct Hash<'a> {
+    view: View<'a>,
+    fields: Sequence<'a>,
+    now: UnixMillis,
+    /// Whether there may be fields whose time has passed.
+    some_expired: bool,
+}
+
+/// Whether a field is there at `now`.
+#[inline]
+fn lives(element: &Element<'_>, now: UnixMillis) -> bool {
+    element.note.is_none_or(|at| at as i64 > now)
+}
+
+impl<'a> Hash<'a> {
+    /// The hash with all its fields, whether their time has passed or not.
+    pub fn new(view: View<'a>) -> Hash<'a> {
+        Hash { view, fields: view.sequence(0, ByField::WIDTH), now: UnixMillis::MIN, some_expired: false }
+    }
+
+    /// The hash as it is at `now`.
+    pub fn at(view: View<'a>, now: UnixMillis) -> Hash<'a> {
+        let some_expired = expiry::next(&view).is_some_and(|next| next <= now);
+        Hash { now, some_expired, ..Hash::new(view) }
+    }
+
+    /// Whether there may be fields whose time has passed.
+    pub fn some_expired(&self) -> bool {
+        self.some_expired
+    }
+
+    /// Fields, with those not yet removed whose time has passed.
+    pub fn len(&self) -> u64 {
+        self.fields.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// Fields that are there.
+    pub fn live(&self) -> u64 {
+        if self.some_expired { self.iter().count() as u64 } else { self.len() }
+    }
+
+    /// All fields with their values.
+    pub fn iter(&self) -> impl Iterator<Item = Element<'a>> + use<'a> {
+        let now = self.now;
+        self.fields.iter(0).filter(move |element| lives(element, now))
+    }
+
+    pub fn get(&self, field: &[u8]) -> Option<Entry<'a>> {
+        self.element(field).map(|element| element.second())
+    }
+
+    /// A field with its value and expiry.
+    pub fn element(&self, field: &[u8]) -> Option<Element<'a>> {
+        self.find(field).1.filter(|element| lives(element, self.now))
+    }
+
+    /// Whether the field is stored but its time has passed.
+    pub fn has_expired(&self, field: &[u8]) -> bool {
+        self.some_expired && self.find(field).1.is_some_and(|element| !lives(&element, self.now))
+    }
+
+    /// The field of this rank with its value, in the hash's own order.
+    pub fn nth(&self, rank: u64) -> Option<Element<'a>> {
+        self.fields.get(rank).map(|(_, element)| element)
+    }
+
+    /// The ranks of the fields that are there, when others are stored as well.
+    pub fn live_ranks(&self) -> Option<Vec<u64>> {
+        let ranks = || (0..).zip(self.fields.iter(0)).filter(|(_, element)| lives(element, self.now));
+        self.some_expired.then(|| ranks().map(|(rank, _)| rank).collect())
+    }
+
+    /// One step of HSCAN; see [`sequence::scan`].
+    pub fn scan(&self, cursor: u64, count: u64, visit: &mut dyn FnMut(Element<'a>)) -> u64 {
+        let now = self.now;
+        sequence::scan::<ByField>(&self.fields, self.view.hasher, cursor, count, &mut |element| {
+            if lives(&element, now) {
+                visit(element);
+            }
+        })
+    }
+
+    /// The leaf where a field belongs, and its element if it is there.
+    fn find(&self, field: &[u8]) -> (Spot, Option<Element<'a>>) {
+        let spot = match self.fields.packed() {
+            Some(_) => self.fields.by_rank(0),
+            None => self.fields.by_key(self.view.hasher.hash_one(field)),
+        };
+        let found = packed::find(self.fields.leaf(&spot), &packed::encoded(field), ByField::WIDTH);
+        (spot, found)
+    }
+}
+
+/// Sets a field; answers whether it is new. `ttl` must not name a time that has passed.
+pub fn set(home: &mut dyn Home, field: &[u8], value: &[u8], ttl: FieldTtl, limits: Limits) -> Result<bool, ArenaFull> {
+    let view = home.view();
+    let hash = Hash::new(view);
+    if hash.fields.packed().is_some() && field.len().max(value.len()) > limits.value {
+        expiry::plant(home)?;
+        return set(home, field, value, ttl, limits);
+    }
+    let (spot, found) = hash.find(field);
+    let note = match ttl {
+        FieldTtl::Clear => None,
+        FieldTtl::Keep => found.and_then(|element| element.note),
+        FieldTtl::At(at) => Some(at as u64),
+    };
+    let is_new = found.is_none();
+    if let Some(element) = found
+        && element.note == note
+    {
+        let range = element.nth_range(1);
+        sequence::splice::<ByField>(home, 0, &spot, range, &packed::encoded(value), 0)?;
+        return Ok(false);
+    }
+    if is_new && hash.fields.packed().is_some() && hash.len() >= limits.entries {
+        expiry::plant(home)?;
+        return set(home, field, value, ttl, limits);
+    }
+    let end = hash.fields.leaf(&spot).len();
+    let range = found.map_or(end..end, |element| element.range());
+    let mut bytes = Encoded::new();
+    if let Some(note) = note {
+        packed::encode_note(note, &mut bytes);
+    }
+    bytes.extend(packed::element(&[field, value]));
+    sequence::splice::<ByField>(home, 0, &spot, range, &bytes, is_new.into())?;
+    if let Some(note) = note {
+        expiry::expect(home, note as i64)?;
+    }
+    Ok(is_new)
+}
+
+/// Removes a field; answers whether it was there.
+pub fn remove(home: &mut dyn Home, field: &[u8]) -> Result<bool, ArenaFull> {
+    let (spot, found) = Hash::new(home.view()).find(field);
+    let Some(range) = found.map(|element| element.range()) else { return Ok(false) };
+    sequence::splice::<ByField>(home, 0, &spot, range, &[], -1)?;
+    Ok(true)
+}
+
+/// Gives a field that is there an expiry, or takes it away.
+pub fn set_expiry(home: &mut dyn Home, field: &[u8], at: Option<UnixMillis>) -> Result<(), ArenaFull> {
+    let (spot, found) = Hash::new(home.view()).find(field);
+    let Some(element) = found else { return Ok(()) };
+    let old = element.at..element.end() - element.encoded().len();
+    let mut note = Encoded::new();
+    if let Some(at) = at {
+        packed::encode_note(at as u64, &mut note);
+    }
+    sequence::splice::<ByField>(home, 0, &spot, old, &note, 0)?;
+    at.map_or(Ok(()), |at| expiry::expect(home, at))
+}
