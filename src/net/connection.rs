@@ -114,7 +114,7 @@ impl Connection {
     }
 
     /// Serves the client until the connection ends.
-    pub async fn serve(mut self) {
+    pub async fn serve(&mut self) {
         let end = poll_fn(|cx| self.poll(cx)).await;
         let (id, stats) = (self.client.handle.id, &self.shared.stats);
         match end {

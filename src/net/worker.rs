@@ -97,10 +97,11 @@ impl Worker {
             runtime.block_on(async {
                 while let Some(accepted) = receiver.recv().await {
                     let guard = Load(Arc::clone(&own_load));
-                    if let Some(connection) = connect(&shared, accepted, index) {
+                    if let Some(mut connection) = connect(&shared, accepted, index) {
                         tokio::spawn(async move {
-                            let _guard = guard;
                             connection.serve().await;
+                            // Who sees in CLIENT LIST that a client has gone finds its place free.
+                            drop(guard);
                         });
                     }
                 }
