@@ -103,12 +103,18 @@ impl<'k> Db<'_, 'k> {
     /// A collection to be changed; made of `(kind, encoding, value)` when there is no such key.
     pub fn cell_or(&mut self, key: &[u8], empty: (Type, Encoding, &[u8])) -> Result<Cell<'_>, Refusal> {
         let (kind, encoding, value) = empty;
-        let is_new = self.cell(key, kind)?.is_none();
-        if is_new {
-            self.put_value(key, kind, encoding, value, None)?;
+        let (db, now, judged_at) = (self.db, self.locked.now, self.locked.judged_at);
+        let (shard, hash) = self.shard(key);
+        let old = shard.find(db, hash, key, judged_at);
+        if old.is_none() {
+            shard.put_value(db, hash, key, (kind, encoding), value, None, None, now)?;
         }
-        let cell = self.cell(key, kind)?.ok_or(OutOfMemory)?;
-        Ok(Cell { marked: is_new, ..cell })
+        let found = old.or_else(|| shard.find_any(db, hash, key)).ok_or(OutOfMemory)?;
+        let header = Header::read(shard.heap.chunk(found.at())).ok_or(OutOfMemory)?;
+        if header.kind != kind {
+            return Err(Refusal::WrongType);
+        }
+        Ok(Cell { shard, db, hash, found, header, now, marked: old.is_none() })
     }
 
     /// Stores a collection whole, over whatever was there. The value must refer to no trees but

@@ -164,7 +164,7 @@ impl<'k> Db<'_, 'k> {
         if limit != 0 && keyspace.used_memory() + more as u64 > limit + taken { Err(OutOfMemory) } else { Ok(()) }
     }
 
-    /// The last change of the key was part of another key's, which counts for both.
+    /// The last change of the key was part of another change, which counts for both.
     pub fn count_one_less(&mut self, key: &[u8]) {
         let (shard, _) = self.shard(key);
         shard.counters.dirty = shard.counters.dirty.saturating_sub(1);

@@ -13,6 +13,7 @@ use crate::{
     index::{HashOf, Index, Place, Slot, Wheel, expiry_code},
     types::{
         self,
+        hash::expiry,
         tree::{self, Moved},
     },
     util::clock::UnixMillis,
@@ -229,10 +230,11 @@ impl Shard {
             }
         }
         if kind == Type::Hash
+            && let Some(view) = self.view_at(at).filter(|view| expiry::due(kind, view).is_some())
+            && let code = self.code_of(&header, &view, now)
             && let Some(found) = self.find_any(db, hash, key)
-            && let Some(view) = self.view(&found)
         {
-            let slot = found.slot.with_expiry(self.code_of(&header, &view, now));
+            let slot = found.slot.with_expiry(code);
             self.indexes[db].replace(&mut self.heap, found.place, slot);
         }
         Ok(())

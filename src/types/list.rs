@@ -15,8 +15,9 @@ use std::ops::Range;
 pub struct ByPosition;
 
 impl Order for ByPosition {
-    /// A full leaf with its header is one chunk of 4 KiB.
-    const LEAF: usize = 4080;
+    /// A full leaf with its header is one chunk of 2 KiB: half of what a node may be, since the last
+    /// element of a leaf is found by a walk over all of it, and the first is removed by moving the rest.
+    const LEAF: usize = 2032;
     const WIDTH: usize = 1;
 
     fn key(_: &RandomState, _: &Element<'_>) -> u64 {
@@ -144,6 +145,15 @@ pub fn set(home: &mut dyn Home, rank: u64, value: &[u8], limit: Limit) -> Result
     let Some((spot, range)) = found else { return Ok(false) };
     sequence::splice::<ByPosition>(home, 0, &spot, range, &packed::encoded(value), 0)?;
     Ok(true)
+}
+
+/// Removes the element at one end; `take` is shown it before.
+pub fn pop(home: &mut dyn Home, end: End, take: &mut dyn FnMut(Entry<'_>)) -> Result<(), ArenaFull> {
+    let list = List::new(home.view());
+    let Some((spot, element)) = list.elements.get(list.ranks_at(end, 1).start) else { return Ok(()) };
+    take(element.first());
+    let range = element.range();
+    sequence::splice::<ByPosition>(home, 0, &spot, range, &[], -1)
 }
 
 /// Removes the elements of these ranks.

@@ -125,9 +125,10 @@ fn go_down(heap: &ShardHeap, spot: &mut Spot, choose: &mut impl FnMut(Offset, us
             return;
         }
         let index = choose(at, fan).min(fan - 1);
-        spot.rank += node::children(heap, at).take(index).map(|child| child.count).sum::<u64>();
+        let entries = payload(heap, at);
+        spot.rank += node::count_before(entries, index);
         spot.path.push((at, index));
-        spot.leaf = node::child(heap, at, index).map_or(Offset::NULL, |child| child.at);
+        spot.leaf = node::child_of(entries, index).map_or(Offset::NULL, |child| child.at);
     }
 }
 
@@ -163,10 +164,11 @@ pub fn last_leaf(heap: &ShardHeap, root: Root) -> Spot {
 /// the first element below a child, which has that key or a greater one.
 pub fn leaf_by(heap: &ShardHeap, root: Root, mut reaches: impl FnMut(u64, Offset) -> bool) -> Spot {
     descend(heap, root, |at, fan| {
+        let entries = payload(heap, at);
         let (mut low, mut high) = (1, fan);
         while low < high {
             let middle = (low + high) / 2;
-            let reached = node::child(heap, at, middle).is_some_and(|child| reaches(child.key, child.at));
+            let reached = node::child_of(entries, middle).is_some_and(|child| reaches(child.key, child.at));
             if reached { low = middle + 1 } else { high = middle }
         }
         low - 1

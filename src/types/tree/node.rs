@@ -89,6 +89,7 @@ impl Child {
         bytes
     }
 
+    #[inline]
     fn from_bytes(bytes: &[u8]) -> Option<Child> {
         let word = |at: usize| Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
         Some(Child { key: word(0)?, at: Offset::from_bytes(word(8)?), count: word(16)? })
@@ -107,7 +108,20 @@ pub fn payload(heap: &ShardHeap, at: Offset) -> &[u8] {
 /// Child number `index` of an inner node.
 #[inline]
 pub fn child(heap: &ShardHeap, at: Offset, index: usize) -> Option<Child> {
-    Child::from_bytes(payload(heap, at).get(index * ENTRY..(index + 1) * ENTRY)?)
+    child_of(payload(heap, at), index)
+}
+
+/// Child number `index` among the entries of an inner node.
+#[inline]
+pub fn child_of(entries: &[u8], index: usize) -> Option<Child> {
+    Child::from_bytes(entries.get(index * ENTRY..(index + 1) * ENTRY)?)
+}
+
+/// Elements below the children before number `index`.
+#[inline]
+pub fn count_before(entries: &[u8], index: usize) -> u64 {
+    let counts = entries.chunks_exact(ENTRY).take(index).filter_map(|entry| entry.last_chunk());
+    counts.map(|count| u64::from_le_bytes(*count)).fold(0, u64::wrapping_add)
 }
 
 /// All children of an inner node.

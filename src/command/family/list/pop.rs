@@ -1,6 +1,6 @@
 //! LPOP, RPOP, LMPOP.
 
-use super::{bulk, end, limit, notify_removal, pop_event, remove, remove_from};
+use super::{bulk, end, limit, notify_removal, pop_event, remove};
 use crate::{
     command::{
         Args, CommandResult, Context, Error,
@@ -9,7 +9,7 @@ use crate::{
     keyspace::Type,
     types::{
         home::Home,
-        list::{End, List},
+        list::{self, End, List},
     },
 };
 
@@ -62,18 +62,18 @@ pub(super) fn is_there(cx: &mut Context<'_>, key: &[u8]) -> Result<bool, Error> 
 pub(super) fn pop_one(cx: &mut Context<'_>, key: &[u8], end: End, with_key: bool) -> Result<bool, Error> {
     let limit = limit(cx);
     let mut db = cx.keys.db(cx.client.db);
-    let Some(cell) = db.cell(key, Type::List)? else { return Ok(false) };
-    let list = List::new(cell.view());
-    let ranks = list.ranks_at(end, 1);
-    let Some(value) = list.get(ranks.start) else { return Ok(false) };
+    let Some(mut cell) = db.cell(key, Type::List)? else { return Ok(false) };
     if with_key {
         cx.reply.array(2);
         cx.reply.bulk(key);
     }
-    bulk(cx.reply, &value);
-    let is_empty = remove_from(cell, &[ranks], limit)?;
+    list::pop(&mut cell, end, &mut |value| bulk(cx.reply, &value))?;
+    let is_empty = List::new(cell.view()).is_empty();
     if is_empty {
         db.remove(key);
+        db.count_one_less(key);
+    } else {
+        list::shrink(&mut cell, limit)?;
     }
     notify_removal(cx, key, pop_event(end), is_empty);
     Ok(true)
