@@ -123,10 +123,11 @@ fn a_scan_meets_every_key_that_stays() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "the directory doubles up to its cap: too many bytes to interpret")]
 fn colliding_hashes_are_chained_and_bounded() {
     let mut bed = Bed::new();
     // All positions share their top 40 bits: no split can part them soon.
-    let count = if cfg!(miri) { 300 } else { 5000 };
+    let count = 5000;
     for i in 0..count {
         bed.add(0x01_2345_6789 << 22 | i);
     }

@@ -86,6 +86,8 @@ pub struct Connection {
     error: Option<ProtocolError>,
     /// Send what there is and end.
     closing: bool,
+    /// The replies have been put off once.
+    put_off: bool,
     timer: Option<Timer>,
     /// Whether the handle knows how to wake this task.
     attached: bool,
@@ -108,6 +110,7 @@ impl Connection {
             blocked: None,
             error: None,
             closing: false,
+            put_off: false,
             timer: None,
             attached: false,
         }
@@ -167,6 +170,9 @@ impl Connection {
             if turn.is_over() && self.input.waiting() > 0 && self.blocked.is_none() && self.output.is_light() {
                 return Ok(Next::Yield);
             }
+            if self.puts_off_writing() {
+                return Ok(Next::Yield);
+            }
             self.flush(cx, turn.now)?;
             if self.closing {
                 return if self.output.pending() == 0 { Err(End::Closed) } else { Ok(Next::Wait) };
@@ -186,6 +192,15 @@ impl Connection {
             turn.look_at_clock(&self.shared, &mut self.client);
             self.client.handle.last_interaction.store(turn.now, Relaxed);
         }
+    }
+
+    /// Whether the replies wait until the other connections that have input have had it read. Replies
+    /// that are written in a row find their reader, which is often one process, awake already: to
+    /// wake it up for each costs more than the write.
+    fn puts_off_writing(&mut self) -> bool {
+        let waits = !self.put_off && !self.closing && self.output.pending() > 0 && self.output.is_light();
+        self.put_off = waits;
+        waits
     }
 
     /// Runs the commands that have arrived, until they are used up, one of them blocks, the output

@@ -3,7 +3,7 @@
 use super::{
     home::{Home, View},
     kind::{Encoding, Type},
-    packed::{self, Element, Entry},
+    packed::{self, Element, Encoded, Entry},
     sequence::{self, Backward, Forward, Sequence},
     tree::{self, Order, Root},
 };
@@ -117,14 +117,14 @@ impl<'a> List<'a> {
 /// Pushes values at one end, one after the other.
 pub fn push(home: &mut dyn Home, end: End, values: &[&[u8]], limit: Limit) -> Result<(), ArenaFull> {
     grow(home, values, limit)?;
-    let mut bytes = Vec::with_capacity(values.iter().map(|value| value.len() + 5).sum());
+    let mut bytes = Encoded::with_capacity(values.iter().map(|value| value.len() + 5).sum());
     let mut encode = |value: &&[u8]| Entry::of(value).encode(&mut bytes);
     match end {
         End::Left => values.iter().rev().for_each(&mut encode),
         End::Right => values.iter().for_each(&mut encode),
     }
     let elements = List::new(home.view()).elements;
-    let spot = if end == End::Left { elements.by_rank(0) } else { elements.last() };
+    let spot = if end == End::Left { elements.first() } else { elements.last() };
     let at = if end == End::Left { 0 } else { elements.leaf(&spot).len() };
     sequence::splice::<ByPosition>(home, 0, &spot, at..at, &bytes, values.len() as i64)
 }
@@ -134,7 +134,7 @@ pub fn insert(home: &mut dyn Home, rank: u64, value: &[u8], limit: Limit) -> Res
     grow(home, &[value], limit)?;
     let elements = List::new(home.view()).elements;
     let spot = elements.by_rank(rank);
-    let at = packed::element_at(elements.leaf(&spot), (rank - spot.rank) as usize, ByPosition::WIDTH);
+    let at = packed::element_at(elements.leaf(&spot), (rank - elements.rank(&spot)) as usize, ByPosition::WIDTH);
     sequence::splice::<ByPosition>(home, 0, &spot, at..at, &packed::encoded(value), 1)
 }
 
@@ -172,10 +172,11 @@ pub fn remove_equal(home: &mut dyn Home, value: &[u8], from: End, most: u64) -> 
         let elements = List::new(home.view()).elements;
         let spot = elements.by_rank(if from == End::Left { start } else { end - 1 });
         let leaf = elements.leaf(&spot);
-        let ahead = (end - spot.rank).min(elements.leaf_len(&spot) as u64);
+        let rank = elements.rank(&spot);
+        let ahead = (end - rank).min(elements.leaf_len(&spot) as u64);
         let mut equal: Vec<Range<usize>> = packed::elements(leaf, 0, ByPosition::WIDTH)
             .take(ahead as usize)
-            .skip(start.saturating_sub(spot.rank) as usize)
+            .skip(start.saturating_sub(rank) as usize)
             .filter(|element| *element.encoded() == *value)
             .map(|element| element.range())
             .collect();
@@ -186,8 +187,8 @@ pub fn remove_equal(home: &mut dyn Home, value: &[u8], from: End, most: u64) -> 
         }
         let gone = equal.len() as u64;
         match from {
-            End::Left => (start, end) = (spot.rank + ahead - gone, end - gone),
-            End::Right => end = spot.rank,
+            End::Left => (start, end) = (rank + ahead - gone, end - gone),
+            End::Right => end = rank,
         }
         let (Some(first), Some(last)) = (equal.first(), equal.last()) else { continue };
         let range = first.start..last.end;
@@ -227,7 +228,7 @@ fn pack(home: &mut dyn Home, limit: Limit, part: u64) -> Result<(), ArenaFull> {
         return Ok(());
     }
     let mut bytes = Vec::new();
-    let mut spot = elements.by_rank(0);
+    let mut spot = elements.first();
     loop {
         bytes.extend_from_slice(elements.leaf(&spot));
         if !limit.admits(bytes.len() as u64, len, part) {

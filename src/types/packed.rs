@@ -70,34 +70,53 @@ impl<'a> Entry<'a> {
     }
 
     /// Appends the entry's bytes.
-    pub fn encode(&self, into: &mut impl Extend<u8>) {
+    pub fn encode(&self, into: &mut impl Sink) {
         match *self {
-            Entry::Int(n @ 0..=127) => into.extend([n as u8]),
+            Entry::Int(n @ 0..=127) => into.append(&[n as u8]),
             Entry::Int(n) => {
                 // Bits without the sign's repetitions, and one sign bit.
                 let bits = 65 - if n < 0 { (!n).leading_zeros() } else { n.leading_zeros() };
                 let len = bits.div_ceil(8) as usize;
-                into.extend([INT + len as u8]);
-                into.extend(n.to_le_bytes().into_iter().take(len));
+                into.append(&[INT + len as u8]);
+                into.append(&n.to_le_bytes()[..len]);
             }
             Entry::Text(text) => {
                 let len = text.len();
                 if len < 64 {
-                    into.extend([TEXT + len as u8]);
+                    into.append(&[TEXT + len as u8]);
                 } else if len < 4096 {
-                    into.extend([LONG_TEXT + (len >> 8) as u8, len as u8]);
+                    into.append(&[LONG_TEXT + (len >> 8) as u8, len as u8]);
                 } else {
-                    into.extend([HUGE_TEXT]);
-                    into.extend((len as u32).to_le_bytes());
+                    into.append(&[HUGE_TEXT]);
+                    into.append(&(len as u32).to_le_bytes());
                 }
-                into.extend(text.iter().copied());
+                into.append(text);
             }
         }
     }
 }
 
+/// What bytes are encoded into.
+pub trait Sink {
+    fn append(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    #[inline]
+    fn append(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+impl Sink for Encoded {
+    #[inline]
+    fn append(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
 /// A value in the form in which it is stored.
-pub type Encoded = SmallVec<[u8; 64]>;
+pub type Encoded = SmallVec<[u8; 128]>;
 
 /// Encodes one value.
 #[inline]
@@ -115,9 +134,9 @@ pub fn element(values: &[&[u8]]) -> Encoded {
 }
 
 /// Appends a note for the element that follows.
-pub fn encode_note(note: u64, into: &mut impl Extend<u8>) {
-    into.extend([NOTE]);
-    into.extend(note.min(NOTE_MAX).to_le_bytes().into_iter().take(6));
+pub fn encode_note(note: u64, into: &mut impl Sink) {
+    into.append(&[NOTE]);
+    into.append(&note.min(NOTE_MAX).to_le_bytes()[..6]);
 }
 
 /// The note at `at`, if there is one, and where the element's entries begin.
@@ -280,7 +299,11 @@ pub fn find<'a>(bytes: &'a [u8], encoded: &[u8], width: usize) -> Option<Element
         let start = at;
         let (_, entries) = note(bytes, at);
         let first_end = entry_end(bytes, entries)?;
-        if first_end - entries == encoded.len() && bytes[entries..first_end] == *encoded {
+        // Names of one kind tend to have one length and to differ at the end.
+        if first_end - entries == encoded.len()
+            && bytes[first_end - 1] == encoded[encoded.len() - 1]
+            && bytes[entries..first_end] == *encoded
+        {
             return elements(bytes, start, width).next();
         }
         at = first_end;

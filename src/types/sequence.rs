@@ -99,6 +99,14 @@ impl<'a> Sequence<'a> {
         }
     }
 
+    /// The first leaf.
+    pub fn first(&self) -> Spot {
+        match self.shape {
+            Shape::Packed { .. } => Spot::packed(),
+            Shape::Tree(root) => tree::first_leaf(self.heap, root),
+        }
+    }
+
     /// The last leaf.
     pub fn last(&self) -> Spot {
         match self.shape {
@@ -107,11 +115,16 @@ impl<'a> Sequence<'a> {
         }
     }
 
-    /// The leaf where elements of this key belong, when the key is all that orders them.
-    pub fn by_key(&self, key: u64) -> Spot {
+    /// The rank of the first element of the leaf at a spot.
+    pub fn rank(&self, spot: &Spot) -> u64 {
+        spot.rank(self.heap)
+    }
+
+    /// The leaf where elements of this key belong, when the key is a hash and all that orders them.
+    pub fn by_hash(&self, key: u64) -> Spot {
         match self.shape {
             Shape::Packed { .. } => Spot::packed(),
-            Shape::Tree(root) => tree::leaf_by_key(self.heap, root, key),
+            Shape::Tree(root) => tree::leaf_by_hash(self.heap, root, key),
         }
     }
 
@@ -123,7 +136,7 @@ impl<'a> Sequence<'a> {
             Shape::Tree(root) => tree::leaf_by(self.heap, root, |bound, child| {
                 bound < key
                     || bound == key
-                        && packed::elements(tree::payload(self.heap, tree::first_leaf(self.heap, child)), 0, self.width)
+                        && packed::elements(tree::payload(self.heap, tree::leftmost(self.heap, child)), 0, self.width)
                             .next()
                             .is_some_and(&mut follows)
             }),
@@ -136,7 +149,7 @@ impl<'a> Sequence<'a> {
         match self.shape {
             Shape::Packed { .. } => Spot::packed(),
             Shape::Tree(root) => tree::leaf_by(self.heap, root, |_, child| {
-                packed::elements(tree::payload(self.heap, tree::first_leaf(self.heap, child)), 0, self.width)
+                packed::elements(tree::payload(self.heap, tree::leftmost(self.heap, child)), 0, self.width)
                     .next()
                     .is_some_and(&mut precedes)
             }),
@@ -168,7 +181,7 @@ impl<'a> Sequence<'a> {
         }
         let spot = if rank + 1 == self.len() { self.last() } else { self.by_rank(rank) };
         let bytes = self.leaf(&spot);
-        let at = packed::element_at(bytes, (rank - spot.rank) as usize, self.width);
+        let at = packed::element_at(bytes, (rank - self.rank(&spot)) as usize, self.width);
         let element = packed::elements(bytes, at, self.width).next()?;
         Some((spot, element))
     }
@@ -177,7 +190,7 @@ impl<'a> Sequence<'a> {
     pub fn iter(&self, from: u64) -> Forward<'a> {
         let spot = self.by_rank(from);
         let bytes = self.leaf(&spot);
-        let at = packed::element_at(bytes, from.saturating_sub(spot.rank) as usize, self.width);
+        let at = packed::element_at(bytes, from.saturating_sub(self.rank(&spot)) as usize, self.width);
         Forward { elements: packed::elements(bytes, at, self.width), sequence: *self, spot }
     }
 
@@ -189,7 +202,7 @@ impl<'a> Sequence<'a> {
     /// The elements from this rank back to the first.
     pub fn iter_back(&self, from: u64) -> Backward<'a> {
         let spot = self.by_rank(from);
-        let until = from.saturating_sub(spot.rank).saturating_add(1);
+        let until = from.saturating_sub(self.rank(&spot)).saturating_add(1);
         let mut backward = Backward { sequence: *self, ahead: Vec::new(), spot, done: self.is_empty() };
         if !backward.done {
             backward.fill(until);
@@ -369,7 +382,7 @@ pub fn scan<'a, O: Order>(
     }
     // A cursor that no step gave is past the end or somewhere in the middle: either is fine.
     let Some(from) = cursor.checked_mul(1 << CURSOR_SHIFT) else { return 0 };
-    let mut spot = elements.by_key(from);
+    let mut spot = elements.by_hash(from);
     let mut seen = 0;
     loop {
         for element in packed::elements(elements.leaf(&spot), 0, O::WIDTH) {

@@ -83,8 +83,8 @@ impl<'a> Set<'a> {
 
     fn find(&self, member: &[u8], encoded: &Encoded) -> (Spot, Option<Element<'a>>) {
         let spot = match self.members.packed() {
-            Some(_) => self.members.by_rank(0),
-            None => self.members.by_key(self.view.hasher.hash_one(member)),
+            Some(_) => self.members.first(),
+            None => self.members.by_hash(self.view.hasher.hash_one(member)),
         };
         let found = packed::find(self.members.leaf(&spot), encoded, ByMember::WIDTH);
         (spot, found)

@@ -161,7 +161,7 @@ fn step(home: &mut dyn Home, now: UnixMillis) -> Result<u64, ArenaFull> {
     let mut removed = 0;
     for _ in 0..LEAVES {
         let fields = home.view().sequence(0, ByField::WIDTH);
-        let spot = fields.by_key(timer.position);
+        let spot = fields.by_hash(timer.position);
         let bound = fields.next_bound(&spot);
         let later = packed::elements(fields.leaf(&spot), 0, ByField::WIDTH)
             .filter(|element| lives(element, now))

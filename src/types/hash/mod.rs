@@ -137,8 +137,8 @@ impl<'a> Hash<'a> {
     /// The leaf where a field belongs, and its element if it is there.
     fn find(&self, field: &[u8]) -> (Spot, Option<Element<'a>>) {
         let spot = match self.fields.packed() {
-            Some(_) => self.fields.by_rank(0),
-            None => self.fields.by_key(self.view.hasher.hash_one(field)),
+            Some(_) => self.fields.first(),
+            None => self.fields.by_hash(self.view.hasher.hash_one(field)),
         };
         let found = packed::find(self.fields.leaf(&spot), &packed::encoded(field), ByField::WIDTH);
         (spot, found)

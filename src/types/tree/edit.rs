@@ -63,7 +63,7 @@ pub fn build<O: Order>(
 ) -> Result<Root, ArenaFull> {
     let mut root = Root::create(heap, owner)?;
     let count = packed::count(elements, O::WIDTH) as i64;
-    let spot = super::descend(heap, root, |_, _| 0);
+    let spot = super::first_leaf(heap, root);
     splice::<O>(heap, hasher, &mut root, &spot, 0..0, elements, count).inspect_err(|_| heap.free(root.node))?;
     Ok(root)
 }

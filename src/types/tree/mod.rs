@@ -30,7 +30,7 @@ pub use remove::remove_ranks;
 use super::packed::Element;
 use crate::arena::{ArenaFull, Offset, ShardHeap};
 use ahash::RandomState;
-use node::Header;
+use node::{Entries, Header};
 use smallvec::SmallVec;
 
 /// How a tree's elements are made and ordered.
@@ -86,14 +86,25 @@ pub struct Spot {
     /// From the root down: a node, and the number of the child that was taken.
     path: SmallVec<[(Offset, usize); 4]>,
     pub leaf: Offset,
-    /// The rank of the leaf's first element.
-    pub rank: u64,
+    /// The rank of the leaf's first element, where it came up on the way.
+    rank: Option<u64>,
 }
 
 impl Spot {
     /// The only place of a collection that is no tree.
     pub(super) fn packed() -> Spot {
-        Spot { path: SmallVec::new(), leaf: Offset::NULL, rank: 0 }
+        Spot { path: SmallVec::new(), leaf: Offset::NULL, rank: Some(0) }
+    }
+
+    /// The way to a node that has nothing above it.
+    fn at(node: Offset) -> Spot {
+        Spot { path: SmallVec::new(), leaf: node, rank: None }
+    }
+
+    /// The rank of the leaf's first element.
+    pub(super) fn rank(&self, heap: &ShardHeap) -> u64 {
+        let counted = || self.path.iter().map(|(at, child)| node::entries(heap, *at).count_before(*child)).sum();
+        self.rank.unwrap_or_else(counted)
     }
 
     /// Whether no leaf comes before this one.
@@ -112,77 +123,89 @@ impl Spot {
 const DEPTH_MAX: usize = 16;
 
 /// Follows the children that `choose` names, from the root to a leaf.
-fn descend(heap: &ShardHeap, root: Root, mut choose: impl FnMut(Offset, usize) -> usize) -> Spot {
-    let mut spot = Spot { path: SmallVec::new(), leaf: root.node, rank: 0 };
+fn descend(heap: &ShardHeap, root: Root, mut choose: impl FnMut(Entries<'_>) -> usize) -> Spot {
+    let mut spot = Spot::at(root.node);
     go_down(heap, &mut spot, &mut choose);
     spot
 }
 
-fn go_down(heap: &ShardHeap, spot: &mut Spot, choose: &mut impl FnMut(Offset, usize) -> usize) {
+#[inline]
+fn go_down(heap: &ShardHeap, spot: &mut Spot, choose: &mut impl FnMut(Entries<'_>) -> usize) {
     while spot.path.len() < DEPTH_MAX {
-        let (at, fan) = (spot.leaf, node::fan(heap, spot.leaf));
-        if fan == 0 {
+        let (at, entries) = (spot.leaf, node::entries(heap, spot.leaf));
+        if entries.fan() == 0 {
             return;
         }
-        let index = choose(at, fan).min(fan - 1);
-        let entries = payload(heap, at);
-        spot.rank += node::count_before(entries, index);
+        let index = choose(entries).min(entries.fan() - 1);
         spot.path.push((at, index));
-        spot.leaf = node::child_of(entries, index).map_or(Offset::NULL, |child| child.at);
+        spot.leaf = entries.child(index).map_or(Offset::NULL, |child| child.at);
     }
 }
 
 /// The leaf that holds the element of this rank; the last leaf when there are not so many.
 pub fn leaf_by_rank(heap: &ShardHeap, root: Root, rank: u64) -> Spot {
     let mut left = rank;
-    descend(heap, root, |at, fan| {
-        for (index, child) in node::children(heap, at).enumerate() {
-            if left < child.count {
+    let mut spot = descend(heap, root, |entries| {
+        for (index, child) in entries.iter().enumerate() {
+            if left < child.count || index + 1 == entries.fan() {
                 return index;
             }
-            if index + 1 < fan {
-                left -= child.count;
-            }
+            left -= child.count;
         }
-        fan - 1
-    })
+        0
+    });
+    spot.rank = Some(rank - left);
+    spot
 }
 
-/// The last leaf. Costs less than the way there by rank.
+/// The first leaf.
+pub fn first_leaf(heap: &ShardHeap, root: Root) -> Spot {
+    Spot { rank: Some(0), ..descend(heap, root, |_| 0) }
+}
+
+/// The last leaf.
 pub fn last_leaf(heap: &ShardHeap, root: Root) -> Spot {
-    let mut spot = Spot { path: SmallVec::new(), leaf: root.node, rank: 0 };
-    while spot.path.len() < DEPTH_MAX {
-        let Some(last) = node::fan(heap, spot.leaf).checked_sub(1) else { break };
-        spot.path.push((spot.leaf, last));
-        spot.leaf = node::child(heap, spot.leaf, last).map_or(Offset::NULL, |child| child.at);
-    }
-    spot.rank = root.len.saturating_sub(leaf_len(heap, spot.leaf) as u64);
+    let mut spot = descend(heap, root, |entries| entries.fan() - 1);
+    spot.rank = Some(root.len.saturating_sub(leaf_len(heap, spot.leaf) as u64));
     spot
 }
 
 /// The leaf in which an element belongs, where `reaches(key, child)` says whether it comes at or after
 /// the first element below a child, which has that key or a greater one.
 pub fn leaf_by(heap: &ShardHeap, root: Root, mut reaches: impl FnMut(u64, Offset) -> bool) -> Spot {
-    descend(heap, root, |at, fan| {
-        let entries = payload(heap, at);
-        let (mut low, mut high) = (1, fan);
+    descend(heap, root, |entries| {
+        let (mut low, mut high) = (1, entries.fan());
         while low < high {
             let middle = (low + high) / 2;
-            let reached = node::child_of(entries, middle).is_some_and(|child| reaches(child.key, child.at));
+            let reached = entries.child(middle).is_some_and(|child| reaches(child.key, child.at));
             if reached { low = middle + 1 } else { high = middle }
         }
         low - 1
     })
 }
 
-/// The leaf in which elements of this key belong; of trees whose keys are their whole order.
-pub fn leaf_by_key(heap: &ShardHeap, root: Root, key: u64) -> Spot {
-    leaf_by(heap, root, |bound, _| bound <= key)
+/// The leaf in which elements of this key belong; of trees whose keys are hashes and their whole order.
+pub fn leaf_by_hash(heap: &ShardHeap, root: Root, key: u64) -> Spot {
+    descend(heap, root, |entries| {
+        // Hashes are spread evenly, so the place can be told from the bounds of the first and the
+        // last child, and a few steps from there lead to it. (Interpolation search: Peterson, 1957.)
+        let last = entries.fan() - 1;
+        let (low, high) = (entries.key(1.min(last)), entries.key(last));
+        let share = key.saturating_sub(low) as u128 * last as u128 / (high.saturating_sub(low) as u128 + 1);
+        let mut index = (share as usize + 1).min(last);
+        while index < last && entries.key(index + 1) <= key {
+            index += 1;
+        }
+        while index > 0 && entries.key(index) > key {
+            index -= 1;
+        }
+        index
+    })
 }
 
 /// The first leaf below a node.
-pub fn first_leaf(heap: &ShardHeap, node: Offset) -> Offset {
-    descend(heap, Root { node, len: 0 }, |_, _| 0).leaf
+pub fn leftmost(heap: &ShardHeap, node: Offset) -> Offset {
+    descend(heap, Root { node, len: 0 }, |_| 0).leaf
 }
 
 /// The least key that belongs into the leaf after this one; `None` at the last.
@@ -199,29 +222,23 @@ pub fn leaf_len(heap: &ShardHeap, leaf: Offset) -> usize {
 /// Moves on to the next leaf; false at the last.
 pub fn next_leaf(heap: &ShardHeap, spot: &mut Spot) -> bool {
     let Some(level) = spot.path.iter().rposition(|(at, index)| index + 1 < node::fan(heap, *at)) else { return false };
-    let rank = spot.rank + leaf_len(heap, spot.leaf) as u64;
-    turn(heap, spot, level, spot.path[level].1 + 1, &mut |_, _| 0);
-    spot.rank = rank;
+    let len = leaf_len(heap, spot.leaf) as u64;
+    turn(heap, spot, level, spot.path[level].1 + 1, &mut |_| 0);
+    spot.rank = spot.rank.map(|rank| rank + len);
     true
 }
 
 /// Moves back to the leaf before; false at the first.
 pub fn previous_leaf(heap: &ShardHeap, spot: &mut Spot) -> bool {
     let Some(level) = spot.path.iter().rposition(|(_, index)| *index > 0) else { return false };
-    let rank = spot.rank;
-    turn(heap, spot, level, spot.path[level].1 - 1, &mut |_, fan| fan - 1);
-    spot.rank = rank.saturating_sub(leaf_len(heap, spot.leaf) as u64);
+    turn(heap, spot, level, spot.path[level].1 - 1, &mut |entries| entries.fan() - 1);
+    let len = leaf_len(heap, spot.leaf) as u64;
+    spot.rank = spot.rank.map(|rank| rank.saturating_sub(len));
     true
 }
 
 /// Takes another child at one level of the path, and goes down from there.
-fn turn(
-    heap: &ShardHeap,
-    spot: &mut Spot,
-    level: usize,
-    index: usize,
-    choose: &mut impl FnMut(Offset, usize) -> usize,
-) {
+fn turn(heap: &ShardHeap, spot: &mut Spot, level: usize, index: usize, choose: &mut impl FnMut(Entries<'_>) -> usize) {
     let at = spot.path[level].0;
     spot.path.truncate(level);
     spot.path.push((at, index));
@@ -234,7 +251,7 @@ pub fn memory(heap: &ShardHeap, root: Root, most: usize) -> u64 {
     if root.node.is_null() {
         return 0;
     }
-    let mut spot = descend(heap, root, |_, _| 0);
+    let mut spot = first_leaf(heap, root);
     let (mut bytes, mut elements, mut leaves) = (0u64, 0u64, 0);
     loop {
         bytes += heap.span(spot.leaf) as u64;

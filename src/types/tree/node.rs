@@ -35,7 +35,12 @@ pub struct Header {
 impl Header {
     #[inline]
     pub fn read(heap: &ShardHeap, at: Offset) -> Option<Header> {
-        let chunk = heap.chunk(at);
+        Header::of(heap.chunk(at)).map(|(header, _)| header)
+    }
+
+    /// The header in a chunk, and the payload that follows it.
+    #[inline]
+    fn of(chunk: &[u8]) -> Option<(Header, &[u8])> {
         let head = chunk.first_chunk::<HEADER>()?;
         let is_leaf = match head[0] {
             TAG_LEAF => true,
@@ -45,13 +50,8 @@ impl Header {
         let used = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
         let parent = u64::from_le_bytes(*head[8..].first_chunk()?);
         let count = u16::from_le_bytes([head[2], head[3]]) as usize;
-        (HEADER + used <= chunk.len() && (is_leaf || count * ENTRY == used)).then_some(Header {
-            is_leaf,
-            is_root: head[1] & ROOT != 0,
-            count,
-            used,
-            parent,
-        })
+        let payload = chunk.get(HEADER..HEADER + used).filter(|_| is_leaf || count * ENTRY == used)?;
+        Some((Header { is_leaf, is_root: head[1] & ROOT != 0, count, used, parent }, payload))
     }
 
     fn bytes(&self) -> [u8; HEADER] {
@@ -99,45 +99,68 @@ impl Child {
 /// What follows the header: packed elements, or children.
 #[inline]
 pub fn payload(heap: &ShardHeap, at: Offset) -> &[u8] {
-    match Header::read(heap, at) {
-        Some(header) => &heap.chunk(at)[HEADER..HEADER + header.used],
-        None => &[],
+    Header::of(heap.chunk(at)).map_or(&[], |(_, payload)| payload)
+}
+
+/// The entries of an inner node; of a leaf there are none.
+#[inline]
+pub fn entries(heap: &ShardHeap, at: Offset) -> Entries<'_> {
+    match Header::of(heap.chunk(at)) {
+        Some((header, payload)) if !header.is_leaf => Entries(payload),
+        _ => Entries(&[]),
+    }
+}
+
+/// The children of an inner node, as it was read once.
+#[derive(Clone, Copy)]
+pub struct Entries<'a>(&'a [u8]);
+
+impl<'a> Entries<'a> {
+    /// How many there are.
+    #[inline]
+    pub fn fan(&self) -> usize {
+        self.0.len() / ENTRY
+    }
+
+    #[inline]
+    pub fn child(&self, index: usize) -> Option<Child> {
+        Child::from_bytes(self.0.get(index * ENTRY..(index + 1) * ENTRY)?)
+    }
+
+    /// The lower bound of a child's keys.
+    #[inline]
+    pub fn key(&self, index: usize) -> u64 {
+        self.0.get(index * ENTRY..).and_then(|entry| entry.first_chunk()).map_or(0, |key| u64::from_le_bytes(*key))
+    }
+
+    /// Elements below the children before number `index`.
+    #[inline]
+    pub fn count_before(&self, index: usize) -> u64 {
+        let counts = self.0.chunks_exact(ENTRY).take(index).filter_map(|entry| entry.last_chunk());
+        counts.map(|count| u64::from_le_bytes(*count)).fold(0, u64::wrapping_add)
+    }
+
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Child> + ExactSizeIterator + use<'a> {
+        let none = Child { key: 0, at: Offset::NULL, count: 0 };
+        self.0.chunks_exact(ENTRY).map(move |entry| Child::from_bytes(entry).unwrap_or(none))
     }
 }
 
 /// Child number `index` of an inner node.
 #[inline]
 pub fn child(heap: &ShardHeap, at: Offset, index: usize) -> Option<Child> {
-    child_of(payload(heap, at), index)
-}
-
-/// Child number `index` among the entries of an inner node.
-#[inline]
-pub fn child_of(entries: &[u8], index: usize) -> Option<Child> {
-    Child::from_bytes(entries.get(index * ENTRY..(index + 1) * ENTRY)?)
-}
-
-/// Elements below the children before number `index`.
-#[inline]
-pub fn count_before(entries: &[u8], index: usize) -> u64 {
-    let counts = entries.chunks_exact(ENTRY).take(index).filter_map(|entry| entry.last_chunk());
-    counts.map(|count| u64::from_le_bytes(*count)).fold(0, u64::wrapping_add)
+    entries(heap, at).child(index)
 }
 
 /// All children of an inner node.
 pub fn children(heap: &ShardHeap, at: Offset) -> impl DoubleEndedIterator<Item = Child> + ExactSizeIterator + '_ {
-    let bytes = match Header::read(heap, at) {
-        Some(header) if !header.is_leaf => payload(heap, at),
-        _ => &[],
-    };
-    bytes
-        .chunks_exact(ENTRY)
-        .map(|bytes| Child::from_bytes(bytes).unwrap_or(Child { key: 0, at: Offset::NULL, count: 0 }))
+    entries(heap, at).iter()
 }
 
 /// How many children an inner node has; 0 for a leaf.
+#[inline]
 pub fn fan(heap: &ShardHeap, at: Offset) -> usize {
-    Header::read(heap, at).map_or(0, |header| if header.is_leaf { 0 } else { header.count })
+    entries(heap, at).fan()
 }
 
 /// Changes the entry of child `index`.
@@ -151,15 +174,21 @@ pub fn set_child(heap: &mut ShardHeap, at: Offset, index: usize, child: Child) {
 /// Allocates a node with this content.
 pub fn create(heap: &mut ShardHeap, header: Header, payload: &[u8]) -> Result<Offset, ArenaFull> {
     debug_assert_eq!(header.used, payload.len());
-    let at = heap.alloc(room_for(HEADER + payload.len()))?;
+    let at = heap.alloc(room_for(&header))?;
     header.write(heap, at);
     heap.range_mut(at, HEADER..HEADER + payload.len()).copy_from_slice(payload);
     Ok(at)
 }
 
-/// What is asked for a node of so many bytes: a little more, so that not every insertion moves it.
-fn room_for(bytes: usize) -> usize {
-    if (256..4096).contains(&bytes) { (bytes + bytes / 16).min(4096) } else { bytes }
+/// What is asked for a node: a little more than it needs, so that not every insertion moves it. When
+/// an inner node moves, all its children are told: it has room for twice as many.
+fn room_for(header: &Header) -> usize {
+    let bytes = HEADER + header.used;
+    match header.is_leaf {
+        true if (256..4096).contains(&bytes) => (bytes + bytes / 16).min(4096),
+        true => bytes,
+        false => HEADER + ENTRY * header.count.next_power_of_two(),
+    }
 }
 
 /// Replaces `range` of a node's payload by `with`, in place if there is room. Answers where the
@@ -176,12 +205,13 @@ pub fn splice(
     let used = old.used - range.len() + with.len();
     let header = Header { count, used, ..old };
     let (span, needed) = (heap.span(at), HEADER + used);
-    let fits_well = needed <= span && (needed * 2 > span || span <= 64);
+    // Not quite half, so that what a node has just been given is not taken back.
+    let fits_well = needed <= span && (needed * 9 / 4 > span || span <= 64);
     let to = match fits_well {
         true => None,
         // What shrinks never fails: a chunk that is too large serves when there is no other.
         false => {
-            heap.alloc(room_for(needed)).map(Some).or_else(|full| if needed <= span { Ok(None) } else { Err(full) })?
+            heap.alloc(room_for(&header)).map(Some).or_else(|full| if needed <= span { Ok(None) } else { Err(full) })?
         }
     };
     let Some(to) = to else {

@@ -47,7 +47,7 @@ fn checked(heap: &ShardHeap, root: Root) -> Vec<Vec<u8>> {
 
 fn insert_at(heap: &mut ShardHeap, root: &mut Root, rank: u64, value: &[u8]) {
     let spot = leaf_by_rank(heap, *root, rank);
-    let at = packed::element_at(payload(heap, spot.leaf), (rank - spot.rank) as usize, 1);
+    let at = packed::element_at(payload(heap, spot.leaf), (rank - spot.rank(heap)) as usize, 1);
     splice::<Positions>(heap, &hasher(), root, &spot, at..at, &packed::encoded(value), 1).unwrap();
 }
 
@@ -73,7 +73,7 @@ proptest! {
                 5 if rank < model.len() => {
                     let spot = leaf_by_rank(&heap, root, rank as u64);
                     let leaf = payload(&heap, spot.leaf);
-                    let at = packed::element_at(leaf, rank - spot.rank as usize, 1);
+                    let at = packed::element_at(leaf, rank - spot.rank(&heap) as usize, 1);
                     let end = packed::entry_end(leaf, at).unwrap();
                     splice::<Positions>(&mut heap, &hasher(), &mut root, &spot, at..end, &[], -1).unwrap();
                     model.remove(rank);
@@ -101,7 +101,7 @@ proptest! {
         let mut root = Root::create(&mut heap, 5).unwrap();
         for (n, what) in steps {
             let value = format!("member:{n}").into_bytes();
-            let spot = leaf_by_key(&heap, root, hasher.hash_one(&value));
+            let spot = leaf_by_hash(&heap, root, hasher.hash_one(&value));
             let leaf = payload(&heap, spot.leaf);
             let found = packed::find(leaf, &packed::encoded(&value), 1).map(|element| element.range());
             prop_assert_eq!(found.is_some(), model.contains(&value));
@@ -157,13 +157,13 @@ fn many_elements_make_levels_and_every_node_can_move() {
     assert!(checked(&heap, copied) == before);
     // Forward and backward over the leaves.
     let mut spot = leaf_by_rank(&heap, root, 0);
-    let mut ranks = vec![spot.rank];
+    let mut ranks = vec![spot.rank(&heap)];
     while next_leaf(&heap, &mut spot) {
-        ranks.push(spot.rank);
+        ranks.push(spot.rank(&heap));
     }
-    let mut back = vec![spot.rank];
+    let mut back = vec![spot.rank(&heap)];
     while previous_leaf(&heap, &mut spot) {
-        back.push(spot.rank);
+        back.push(spot.rank(&heap));
     }
     back.reverse();
     assert!(ranks == back && ranks.is_sorted());

@@ -72,10 +72,10 @@ fn remove_entries(home: &mut dyn Home, ranks: Range<u64>) -> Result<(), ArenaFul
     let entries = home.view().sequence(0, WIDTH);
     let spot = entries.by_rank(ranks.start);
     let (leaf, count) = (entries.leaf(&spot), ranks.end - ranks.start);
-    if ranks.end > spot.rank + entries.leaf_len(&spot) as u64 {
+    if ranks.end > entries.rank(&spot) + entries.leaf_len(&spot) as u64 {
         return sequence::remove_ranks::<ByScore>(home, 0, ranks);
     }
-    let start = packed::element_at(leaf, (ranks.start - spot.rank) as usize, WIDTH);
+    let start = packed::element_at(leaf, (ranks.start - entries.rank(&spot)) as usize, WIDTH);
     let end = start + packed::element_at(&leaf[start..], count as usize, WIDTH);
     splice::<ByScore>(home, 0, &spot, start..end, &[], -(count as i64))
 }
@@ -85,7 +85,7 @@ fn forget(home: &mut dyn Home, entry: &[u8]) -> Result<(), ArenaFull> {
     let view = home.view();
     let lookup = view.sequence(1, WIDTH);
     let hash = packed::elements(entry, 0, WIDTH).next().map_or(0, |element| ByMember::key(view.hasher, &element));
-    let spot = lookup.by_key(hash);
+    let spot = lookup.by_hash(hash);
     let found = packed::elements(lookup.leaf(&spot), 0, WIDTH).find(|element| element.bytes == entry);
     match found.map(|element| element.range()) {
         Some(range) => splice::<ByMember>(home, 1, &spot, range, &[], -1),
@@ -128,7 +128,7 @@ fn insert(home: &mut dyn Home, member: &[u8], score: f64, limits: Limits) -> Res
     let view = home.view();
     let hash = view.hasher.hash_one(member);
     let lookup = view.sequence(1, WIDTH);
-    let spot = lookup.by_key(hash);
+    let spot = lookup.by_hash(hash);
     let end = lookup.leaf(&spot).len();
     splice::<ByMember>(home, 1, &spot, end..end, &score::element(hash_entry(hash), score), 1)
         .inspect_err(|_| drop_entry(home, member, score))

@@ -160,7 +160,7 @@ impl<'a> ZSet<'a> {
     pub fn rank(&self, member: &[u8]) -> Option<(u64, f64)> {
         let found = self.find(member)?;
         let before = &self.entries.leaf(&found.spot)[..found.range.start];
-        Some((found.spot.rank + packed::count(before, WIDTH) as u64, found.score))
+        Some((self.entries.rank(&found.spot) + packed::count(before, WIDTH) as u64, found.score))
     }
 
     /// How many elements lie before an edge.
@@ -172,7 +172,7 @@ impl<'a> ZSet<'a> {
             Edge::Member { .. } => self.entries.by_first(|first| edge.follows(&first)),
         };
         let leaf = packed::elements(self.entries.leaf(&spot), 0, WIDTH);
-        spot.rank + leaf.take_while(|element| edge.follows(element)).count() as u64
+        self.entries.rank(&spot) + leaf.take_while(|element| edge.follows(element)).count() as u64
     }
 
     /// The ranks between two edges.
@@ -189,11 +189,11 @@ impl<'a> ZSet<'a> {
         if let Some(bytes) = self.entries.packed() {
             let element = packed::find(bytes, &packed::encoded(member), WIDTH)?;
             let (score, range) = (score_of(&element), element.range());
-            return Some(Found { score, spot: self.entries.by_rank(0), range, lookup: None });
+            return Some(Found { score, spot: self.entries.first(), range, lookup: None });
         }
         let hash = self.view.hasher.hash_one(member);
         let lookup = self.lookup();
-        let at = lookup.by_key(hash);
+        let at = lookup.by_hash(hash);
         let mut wanted = packed::Encoded::new();
         hash_entry(hash).encode(&mut wanted);
         let mut alike =

@@ -3,7 +3,7 @@
 //! A score that is a whole number is stored as a packed integer, which is short; any other as the 8
 //! bytes of the double. So every double but NaN is kept exactly, a negative zero too.
 
-use crate::types::packed::{Encoded, Entry};
+use crate::types::packed::{Encoded, Entry, Sink};
 
 /// Whole numbers up to here are stored as integers: those that a double tells apart.
 const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
@@ -17,7 +17,7 @@ pub fn key(score: f64) -> u64 {
 
 /// Appends a score as it is stored.
 #[inline]
-pub fn encode(score: f64, into: &mut impl Extend<u8>) {
+pub fn encode(score: f64, into: &mut impl Sink) {
     if score.fract() == 0.0 && score.abs() <= WHOLE_MAX && !(score == 0.0 && score.is_sign_negative()) {
         Entry::Int(score as i64).encode(into);
     } else {
