@@ -345,11 +345,12 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 256 }, ..ProptestConfig::default() })]
         #[test]
         fn values_read_back(values in prop::collection::vec(prop_oneof![
             any::<i64>().prop_map(|n| n.to_string().into_bytes()),
             prop::collection::vec(any::<u8>(), 0..100),
-            Just(vec![b'x'; 4095]), Just(vec![b'x'; 4096]), Just(vec![b'y'; 70_000]),
+            Just(vec![b'x'; 4095]), Just(vec![b'x'; 4096]), Just(vec![b'y'; if cfg!(miri) { 5000 } else { 70_000 }]),
         ], 0..20)) {
             let mut bytes = Vec::new();
             values.iter().for_each(|value| Entry::of(value).encode(&mut bytes));
