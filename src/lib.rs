@@ -12,6 +12,7 @@ pub mod keyspace;
 pub mod types;
 pub mod index;
 pub mod arena;
+pub mod aof;
 pub mod config;
 pub mod stats;
 pub mod util;

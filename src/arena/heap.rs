@@ -77,6 +77,11 @@ impl ShardHeap {
         self.shard
     }
 
+    /// The epoch of the operation that goes on.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
     pub fn stats(&self) -> HeapStats {
         HeapStats {
             slab_bytes: self.slab_blocks.get() * BLOCK as u64,

@@ -8,7 +8,8 @@ use super::{
     transaction::{Transaction, Watched},
 };
 use crate::{
-    config::Settings,
+    aof::Commands,
+    config::{Settings, VersionCheck},
     keyspace::{Locked, ShardSet},
     util::clock::{Moment, UnixMillis},
 };
@@ -55,6 +56,10 @@ pub struct Client {
     pub in_exec: bool,
     pub(super) watched: Vec<Watched>,
     pub subscriptions: Subscriptions,
+    /// What the running commands have changed, for the log.
+    pub(super) kept: Commands,
+    /// How many commands run within each other: EXEC and what it executes are two.
+    pub(super) depth: usize,
     /// Arguments of the running command that MONITOR and SLOWLOG must not show.
     pub(super) redacted: SmallVec<[usize; 2]>,
     /// When the running command began: when the one before it in the pipeline ended.
@@ -125,6 +130,17 @@ impl Client {
         client
     }
 
+    /// One that is nobody's, to run what the log holds. Nothing waits for it.
+    pub fn of_log(shared: &Arc<Shared>) -> Client {
+        let mut client = Client::of(shared, Arc::new(ClientHandle::new(0)), 0);
+        client.stands_in = true;
+        client.authenticated = true;
+        client.in_exec = true;
+        // What was restored once has been found good.
+        client.settings = Arc::new(Settings { rdb_version_check: VersionCheck::Relaxed, ..(*client.settings).clone() });
+        client
+    }
+
     fn of(shared: &Arc<Shared>, handle: Arc<ClientHandle>, worker: usize) -> Client {
         // The generation is read first: a change in between is then seen by the first command.
         let settings_generation = shared.config.generation();
@@ -150,6 +166,8 @@ impl Client {
             in_exec: false,
             watched: Vec::new(),
             subscriptions: Subscriptions::default(),
+            kept: Commands::default(),
+            depth: 0,
             redacted: SmallVec::new(),
             started: None,
         }

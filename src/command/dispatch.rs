@@ -4,7 +4,7 @@
 //! here allocates for a command on one key.
 
 use super::{
-    Args, Client, Command, Context, Error, Protocol, Reply, Shared, blocking,
+    Args, Client, Command, CommandResult, Context, Error, Protocol, Reply, Shared, blocking,
     client::ReplyMode,
     command_log::{self, LogKind},
     handle::State,
@@ -157,6 +157,10 @@ fn check_server(shared: &Shared, client: &Client, command: &'static Command, fla
              Redis logs for details about the RDB error.",
         ));
     }
+    if flags.intersects(Flags::WRITE.union(Flags::HEALTH_CHECK)) && shared.keyspace.log().is_failing() {
+        let reason = shared.keyspace.log().status().error;
+        return Err(Error::text(format!("MISCONF Errors writing to the AOF file: {reason}")));
+    }
     if flags.contains(Flags::WRITE) && settings.min_replicas_to_write > 0 {
         return Err(Error::new("NOREPLICAS Not enough good replicas to write."));
     }
@@ -298,7 +302,8 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
     let command = context.command;
     let started = context.client.started();
     let written = context.reply.written();
-    let result = (command.spec.handler)(context, args);
+    let result =
+        if context.shared.keyspace.log().is_on() { kept(context, args) } else { (command.spec.handler)(context, args) };
     context.shared.publish_effects();
     let nanos = context.client.lap(started);
     let Context { shared, client, reply, .. } = context;
@@ -327,6 +332,49 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
         shared.monitors.feed(&client.handle, args, &client.redacted, context.now);
     }
     client.redacted.clear();
+}
+
+/// Runs the handler, and has the log keep what it has changed: the command itself, unless it, or those that run within
+/// it, have said what it comes to.
+fn kept(context: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let flags = context.command.spec.flags;
+    let (db, changes) = (context.client.db, context.keys.changes());
+    let before = context.client.kept.len();
+    context.client.depth += 1;
+    let result = (context.command.spec.handler)(context, args);
+    context.client.depth -= 1;
+    let Context { client, keys, .. } = context;
+    if client.kept.len() == before
+        && flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE))
+        && keys.set() != ShardSet::NONE
+        && keys.changes() != changes
+    {
+        client.kept.push(db, args);
+    }
+    if client.depth == 0 && !client.kept.is_empty() {
+        keys.keep(&client.kept);
+        client.kept.clear();
+    }
+    result
+}
+
+/// Runs a command of the log, at its time. Nobody is told, and nothing is kept again.
+///
+/// # Errors
+/// What the command answers, if that is an error.
+pub fn replay(
+    shared: &Shared,
+    client: &mut Client,
+    args: &Args<'_>,
+    reply: &mut dyn Reply,
+    now: UnixMillis,
+) -> Result<(), Error> {
+    let command = table::resolve(args).map_err(|refusal| refusal.error)?;
+    let (set, known) = shards(shared, client, command, args);
+    let mut keys = shared.keyspace.lock(set, now);
+    keys.set_known(known);
+    let mut context = Context { shared, client, reply, keys, now, command, spec: command.spec };
+    (command.spec.handler)(&mut context, args)
 }
 
 /// Keeps the books for a blocking command that ended without being executed.

@@ -23,6 +23,7 @@ pub mod shutdown;
 pub mod command_log;
 pub mod spec;
 pub mod table;
+pub mod replay;
 pub mod transaction;
 
 use crate::{keyspace::Locked, util::clock::UnixMillis};
@@ -59,6 +60,21 @@ impl Context<'_> {
     /// Hides an argument from MONITOR and SLOWLOG: it is a secret.
     pub fn redact(&mut self, argument: usize) {
         self.client.redacted.push(argument);
+    }
+
+    /// What the command has changed is to be kept as another command that does just that: by itself it might do
+    /// something else the next time.
+    pub fn keep(&mut self, words: &Args<'_>) {
+        if self.shared.keyspace.log().is_on() {
+            self.client.kept.push(self.client.db, words);
+        }
+    }
+
+    /// The locks are about to be given back: what has changed is kept now.
+    pub fn keep_at_once(&mut self, words: &Args<'_>) {
+        self.keep(words);
+        self.keys.keep(&self.client.kept);
+        self.client.kept.clear();
     }
 
     /// Whether a time to live that ends then has ended already. In `import-mode` none has: the

@@ -122,7 +122,7 @@ mod tests {
         check("port 1 2", 1, "wrong number of arguments");
         check("port \"1", 1, "Unbalanced quotes in configuration line");
         check("\nsave 1", 2, "Invalid save parameters");
-        check("appendonly yes", 1, "there is no append-only file yet: snapshots ('save') are what survives");
+        check("cluster-enabled yes", 1, "there is no cluster mode yet");
         check("replicaof a 1", 1, "there is no replication yet");
         check("rename-command FLUSHALL ''", 1, "commands can't be renamed");
     }

@@ -77,6 +77,16 @@ pub struct Settings {
     pub shutdown_on_sigterm: ShutdownOn,
     pub shutdown_on_sigint: ShutdownOn,
 
+    // Append-only file
+    pub append_only: bool,
+    pub append_fsync: AppendFsync,
+    pub append_dirname: String,
+    pub append_filename: String,
+    /// 0: never.
+    pub auto_aof_rewrite_percentage: u32,
+    pub auto_aof_rewrite_min_size: u64,
+    pub aof_load_truncated: bool,
+
     // Observing
     pub slowlog_log_slower_than_us: i64,
     pub slowlog_max_len: u64,
@@ -115,6 +125,11 @@ impl Settings {
     /// Where the snapshot is written and looked for.
     pub fn snapshot_path(&self) -> PathBuf {
         self.dir.join(&self.dbfilename)
+    }
+
+    /// Where the append-only files are.
+    pub fn append_directory(&self) -> PathBuf {
+        self.dir.join(&self.append_dirname)
     }
 
     /// The log file; a relative one lies in `dir`. None: standard output.
@@ -208,6 +223,13 @@ fn blank() -> Settings {
         shutdown_timeout_seconds: 0,
         shutdown_on_sigterm: ShutdownOn::empty(),
         shutdown_on_sigint: ShutdownOn::empty(),
+        append_only: false,
+        append_fsync: AppendFsync::Everysec,
+        append_dirname: String::new(),
+        append_filename: String::new(),
+        auto_aof_rewrite_percentage: 0,
+        auto_aof_rewrite_min_size: 0,
+        aof_load_truncated: false,
         slowlog_log_slower_than_us: 0,
         slowlog_max_len: 0,
         slowlog_entry_max_argc: 0,

@@ -207,9 +207,9 @@ mod tests {
             "CONFIG SET failed (possibly related to argument 'MAXMEMORY') - duplicate parameter",
         );
         check(
-            &[("appendonly", "yes")],
-            "CONFIG SET failed (possibly related to argument 'appendonly') - \
-             there is no append-only file yet: snapshots ('save') are what survives",
+            &[("tls-port", "6380")],
+            "CONFIG SET failed (possibly related to argument 'tls-port') - \
+             there is no TLS yet: put a proxy that speaks it in front",
         );
     }
 

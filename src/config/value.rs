@@ -158,6 +158,11 @@ choice! {
 }
 
 choice! {
+    /// When the append-only file goes to the disk.
+    AppendFsync { Everysec = "everysec", Always = "always", No = "no" }
+}
+
+choice! {
     LogFormat {
         /// One readable line per event.
         Text = "text",

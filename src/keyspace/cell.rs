@@ -258,6 +258,7 @@ impl Shard {
         }
         if is_empty {
             self.note_effect(EffectKind::Emptied, db, &found);
+            self.keep_removal(db, &found);
             self.remove(db, hash, found);
         }
         removed > 0

@@ -205,6 +205,7 @@ impl Shard {
 
     fn evict_one(&mut self, db: usize, hash: u64, found: Found) {
         self.note_effect(super::EffectKind::Evicted, db, &found);
+        self.keep_removal(db, &found);
         self.remove(db, hash, found);
         self.counters.evicted += 1;
         self.counters.dirty += 1;

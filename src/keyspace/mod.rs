@@ -27,6 +27,7 @@ pub use effects::{Effect, EffectKind, Effects};
 pub use waiters::{Ready, Want};
 
 use crate::{
+    aof::{Commands, Log},
     arena::{Arena, Offset, PageId},
     config::Policy,
     index::Index,
@@ -178,6 +179,7 @@ pub struct Keyspace {
     paused_until: AtomicI64,
     importing: AtomicBool,
     effects: Arc<Effects>,
+    log: Arc<Log>,
     waits: Arc<waiters::Notes>,
     /// Where the next search for room begins, and the next cron step.
     next_shard: AtomicU64,
@@ -220,6 +222,7 @@ pub struct Locked<'k> {
     keyspace: &'k Keyspace,
     set: ShardSet,
     guards: SmallVec<[Guard<'k>; 1]>,
+    epoch: u32,
     now: UnixMillis,
     /// CLIENT NO-TOUCH: reads leave no trace.
     no_touch: bool,
@@ -237,11 +240,12 @@ impl Keyspace {
         let shard_bits = options.shards.ilog2() as u8;
         let held_until = Arc::new(AtomicI64::new(0));
         let effects = Arc::new(Effects::default());
+        let log = Arc::new(Log::default());
         let waits = Arc::default();
         let shards = (0..1usize << shard_bits)
             .map(|n| {
                 let shard = Shard::new(&arena, n as u8, options.databases, shard_bits, hash.clone());
-                Padded(Mutex::new(shard.with_outside(&held_until, &effects, &waits)))
+                Padded(Mutex::new(shard.with_outside(&held_until, &effects, &log, &waits)))
             })
             .collect();
         Ok(Keyspace {
@@ -258,6 +262,7 @@ impl Keyspace {
             paused_until: AtomicI64::new(0),
             importing: AtomicBool::new(false),
             effects,
+            log,
             waits,
             next_shard: AtomicU64::new(0),
         })
@@ -320,7 +325,7 @@ impl Keyspace {
         // Read after the last lock: so the operation is on one side of any cut.
         let epoch = self.arena.epoch();
         guards.iter_mut().for_each(|shard: &mut Guard<'_>| shard.enter(epoch));
-        Locked { keyspace: self, set, guards, now, no_touch: false, judged_at: now, known: None }
+        Locked { keyspace: self, set, guards, epoch, now, no_touch: false, judged_at: now, known: None }
     }
 
     /// Asks the processor to fetch what the commands on these keys will touch: buckets first, then
@@ -413,6 +418,12 @@ impl Keyspace {
         &self.effects
     }
 
+    /// Where changes are kept until the next image.
+    #[inline]
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub fn set_active_expire(&self, on: bool) {
         self.active_expire.store(on, Relaxed);
@@ -479,6 +490,16 @@ impl<'k> Locked<'k> {
         self.now
     }
 
+    /// Changes that the locked shards have counted: more than before when a command has changed something.
+    pub fn changes(&self) -> u64 {
+        self.guards.iter().map(|shard| shard.counters.dirty).fold(0, u64::wrapping_add)
+    }
+
+    /// Keeps what this operation has changed, as commands that do it again. The locks are still held.
+    pub fn keep(&self, commands: &Commands) {
+        self.keyspace.log.append(self.epoch, self.now, commands);
+    }
+
     /// The shards that are locked.
     pub fn set(&self) -> ShardSet {
         self.set
@@ -491,6 +512,7 @@ impl<'k> Locked<'k> {
             keyspace: self.keyspace,
             set: self.set,
             guards,
+            epoch: self.epoch,
             now: self.now,
             no_touch: false,
             judged_at: self.judged_at,

@@ -9,6 +9,7 @@ use super::{
     watch::Watchers,
 };
 use crate::{
+    aof::{Commands, Log},
     arena::{Arena, Offset, ShardHeap},
     index::{HashOf, Index, Place, Slot, Wheel, expiry_code},
     types::{
@@ -62,6 +63,7 @@ pub(super) struct Shard {
     /// See [`super::Keyspace::hold_removals`].
     held_until: Arc<AtomicI64>,
     effects: Arc<Effects>,
+    log: Arc<Log>,
 }
 
 /// A key that was found.
@@ -100,13 +102,32 @@ impl Shard {
             shard_bits,
             held_until: Arc::default(),
             effects: Arc::default(),
+            log: Arc::default(),
         }
     }
 
     /// Shares with the keyspace what reaches beyond a shard.
-    pub fn with_outside(self, held_until: &Arc<AtomicI64>, effects: &Arc<Effects>, waits: &Arc<Notes>) -> Shard {
-        let waiters = Waiters::new(waits);
-        Shard { held_until: Arc::clone(held_until), effects: Arc::clone(effects), waiters, ..self }
+    pub fn with_outside(
+        self,
+        held_until: &Arc<AtomicI64>,
+        effects: &Arc<Effects>,
+        log: &Arc<Log>,
+        waits: &Arc<Notes>,
+    ) -> Shard {
+        let (held_until, effects, log) = (Arc::clone(held_until), Arc::clone(effects), Arc::clone(log));
+        Shard { held_until, effects, log, waiters: Waiters::new(waits), ..self }
+    }
+
+    /// Keeps that a key has gone without a command.
+    pub fn keep_removal(&self, db: usize, found: &Found) {
+        if self.log.is_on()
+            && let Some(key) = item::key_of(self.heap.chunk(found.at()))
+        {
+            let mut commands = Commands::default();
+            commands.push(db, &[b"del", key]);
+            // At no time, so that nothing else is taken to have expired by then.
+            self.log.append(self.heap.epoch(), UnixMillis::MIN, &commands);
+        }
     }
 
     /// An operation that holds all its locks begins: the first one after a cut keeps the roots.
@@ -457,6 +478,7 @@ impl Shard {
     /// Removes a key whose time has passed.
     pub fn expire(&mut self, db: usize, hash: u64, found: Found, active: bool) {
         self.note_effect(EffectKind::Expired, db, &found);
+        self.keep_removal(db, &found);
         self.remove(db, hash, found);
         self.counters.expired += 1;
         self.counters.expired_active += u64::from(active);

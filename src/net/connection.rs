@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     command::{Block, Client, Flow, Reply, Shared, dispatch},
-    config::OutputLimit,
+    config::{AppendFsync, OutputLimit},
     resp::{Limits, ProtocolError},
     util::clock::UnixMillis,
 };
@@ -323,6 +323,7 @@ impl Connection {
 
     /// Writes what the socket takes.
     fn flush(&mut self, cx: &mut Context<'_>, now: UnixMillis) -> Result<(), End> {
+        self.keep_before_reply()?;
         let count = self.output.flush(cx, &mut self.socket)? as u64;
         if count > 0 {
             let worker = self.shared.stats.worker(self.client.worker);
@@ -332,6 +333,21 @@ impl Connection {
             self.client.handle.last_interaction.store(now, Relaxed);
         }
         self.output.judge(self.output_limit(), now)?;
+        Ok(())
+    }
+
+    /// What the replies acknowledge is in the append-only file before they go, and with `appendfsync always` on the disk.
+    /// The one who comes first writes what all have changed.
+    fn keep_before_reply(&mut self) -> Result<(), End> {
+        let log = self.shared.keyspace.log();
+        if log.is_on() && self.output.pending() > 0 {
+            let always = self.client.settings.append_fsync == AppendFsync::Always;
+            let result = log.commit(always);
+            if always {
+                // What is not safe is not acknowledged.
+                result?;
+            }
+        }
         Ok(())
     }
 

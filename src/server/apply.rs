@@ -1,7 +1,10 @@
 //! What CONFIG SET changes in the keyspace and the saver. Most settings are read where they are used; these
 //! live in another layer.
 
-use crate::{command::Shared, config::Settings};
+use crate::{
+    command::Shared,
+    config::{SetError, Settings},
+};
 use std::sync::Arc;
 
 /// Lets them follow the settings.
@@ -25,6 +28,17 @@ pub fn follow(shared: &Arc<Shared>) {
                      as maxmemory-policy says",
                     after.maxmemory
                 );
+            }
+        }
+        if before.append_only != after.append_only {
+            let log = shared.keyspace.log();
+            let result = if after.append_only { log.open(false, 0) } else { log.close() };
+            if let Err(error) = result {
+                tracing::error!(%error, "appendonly could not be changed");
+                return Err(SetError::failed("appendonly", "Unable to turn on AOF. Check server logs."));
+            }
+            if after.append_only {
+                shared.saver.schedule();
             }
         }
         if before.import_mode != after.import_mode {

@@ -2,41 +2,83 @@
 //! that ask for them.
 
 use crate::{
-    command::Shared,
-    config::Settings,
+    aof,
+    command::{Shared, replay::replay},
+    config::{AppendFsync, Settings},
     keyspace::{Keyspace, Options},
     snapshot::{Image, LoadError},
     util::clock::UnixMillis,
 };
 use std::{
+    error::Error,
     io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread::JoinHandle,
+    time::Instant,
 };
 
 /// How long a failed snapshot of a rule is not tried again.
 const RETRY_MS: i64 = 5000;
 
-/// Makes the keyspace: of the snapshot when there is one, else empty.
-pub fn open_keyspace(settings: &Settings, maxmemory: u64, now: UnixMillis) -> Result<Keyspace, LoadError> {
+/// Makes the keyspace: of the snapshot when there is one, else empty. Answers the number of the append-only file that goes
+/// on from there, too.
+pub fn open_keyspace(settings: &Settings, maxmemory: u64, now: UnixMillis) -> Result<(Keyspace, u64), LoadError> {
     let path = settings.snapshot_path();
     let options = Options::new(settings.databases as usize, settings.threads(), maxmemory, settings.maxmemory_policy);
     match Image::open(&path)? {
         Some(image) => {
-            let (bytes, saved_at_ms) = (image.bytes(), image.saved_at_ms());
+            let (bytes, saved_at_ms, log) = (image.bytes(), image.saved_at_ms(), image.log());
             let keyspace = image.into_keyspace(&options, now)?;
             let keys: u64 = (0..keyspace.databases()).map(|db| keyspace.db_stats(db).keys).sum();
             tracing::info!(path = %path.display(), keys, bytes, saved_at_ms, "snapshot mapped; its pages load in the background");
-            Ok(keyspace)
+            Ok((keyspace, log))
         }
         None => {
             tracing::info!(path = %path.display(), "no snapshot yet; it will be written here");
-            Keyspace::new(&options).map_err(|error| LoadError::Io { path, error })
+            let keyspace = Keyspace::new(&options).map_err(|error| LoadError::Io { path, error })?;
+            Ok((keyspace, 0))
         }
     }
+}
+
+/// Brings what the append-only files hold since the image that names file `first`, and goes on keeping changes. With
+/// `appendonly no` the files are left alone.
+///
+/// # Errors
+/// When the files cannot be used, or none can be written.
+pub fn open_log(shared: &Arc<Shared>, first: u64) -> Result<(), Box<dyn Error>> {
+    let settings = shared.config.current();
+    let (directory, name) = (settings.append_directory(), &settings.append_filename);
+    let log = shared.keyspace.log();
+    if !settings.append_only {
+        let newest = aof::files(&directory, name).ok().and_then(|files| files.last().map(|(number, _)| *number));
+        if newest.is_some_and(|newest| newest >= first) {
+            tracing::warn!(
+                directory = %directory.display(),
+                "there are append-only files with changes since the snapshot, but appendonly is no: they are left out"
+            );
+        }
+        log.place(&directory, name, newest.unwrap_or(0).max(first));
+        return Ok(());
+    }
+    let began = Instant::now();
+    let replayed = replay(shared, &directory, name, first)?;
+    log.place(&directory, name, replayed.newest.max(first));
+    log.open(true, replayed.bytes)
+        .map_err(|error| format!("can't open the append-only file in {}: {error}", directory.display()))?;
+    shared.saver.forget_changes(&shared.keyspace);
+    tracing::info!(
+        directory = %directory.display(),
+        files = replayed.files,
+        commands = replayed.commands,
+        bytes = replayed.bytes,
+        ms = began.elapsed().as_millis(),
+        "append-only file loaded"
+    );
+    Ok(())
 }
 
 /// The threads that write snapshots and bring the pages of the last one; dropping it ends them.
@@ -56,6 +98,10 @@ impl Persistence {
                 write(&writer);
             }
         })?);
+        let keeper = Arc::clone(shared);
+        threads.push(std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+            keeper.keyspace.log().run(&|| keeper.config.current().append_fsync != AppendFsync::No);
+        })?);
         if shared.keyspace.arena().is_loading() {
             let (loader, stop) = (Arc::clone(shared), Arc::clone(&ending));
             threads.push(std::thread::Builder::new().name("loader".to_owned()).spawn(move || {
@@ -74,6 +120,7 @@ impl Drop for Persistence {
     fn drop(&mut self) {
         self.ending.store(true, Relaxed);
         self.shared.saver.stop();
+        self.shared.keyspace.log().stop();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a persistence thread panicked");
@@ -93,14 +140,18 @@ fn write(shared: &Shared) {
     }
 }
 
-/// Asks for a snapshot when one of the `save` rules says so. Called by the cron.
+/// Asks for a snapshot when one of the `save` rules says so, or the append-only file has grown. Called by the cron.
 pub fn apply_save_rules(shared: &Shared, now: UnixMillis) {
     let settings = shared.config.current();
-    if settings.save.is_empty() {
-        return;
-    }
     let status = shared.saver.status();
     if status.in_progress || !status.last_ok && now - status.last_attempt_ms < RETRY_MS {
+        return;
+    }
+    if log_wants_image(shared, &settings, status.last_bytes) && shared.saver.request() {
+        tracing::info!("taking a snapshot, which takes the place of the append-only file");
+        return;
+    }
+    if settings.save.is_empty() {
         return;
     }
     let changes = shared.saver.changes(&shared.keyspace);
@@ -111,4 +162,18 @@ pub fn apply_save_rules(shared: &Shared, now: UnixMillis) {
     {
         tracing::info!("{} changes in {} seconds. Saving...", rule.changes, rule.seconds);
     }
+}
+
+/// Whether the append-only file has outgrown the image, or cannot go on without a new one.
+fn log_wants_image(shared: &Shared, settings: &Settings, image_bytes: u64) -> bool {
+    let log = shared.keyspace.log();
+    if !log.is_on() {
+        return false;
+    }
+    if log.needs_image() {
+        return true;
+    }
+    let percentage = u64::from(settings.auto_aof_rewrite_percentage);
+    let share = (image_bytes / 100).saturating_mul(percentage);
+    percentage != 0 && log.status().size > settings.auto_aof_rewrite_min_size.max(share)
 }

@@ -33,7 +33,7 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     for note in config.notes() {
         tracing::info!("{note}");
     }
-    let keyspace = persistence::open_keyspace(&settings, settings.maxmemory, Clock::Wall.now())?;
+    let (keyspace, log) = persistence::open_keyspace(&settings, settings.maxmemory, Clock::Wall.now())?;
     tracing::info!(
         address_space_bytes = keyspace.arena().capacity(),
         maxmemory_bytes = settings.maxmemory,
@@ -41,6 +41,7 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
         "arena reserved"
     );
     let shared = Arc::new(Shared::new(config, keyspace, Encoder::boxed, Clock::Wall));
+    persistence::open_log(&shared, log)?;
     allow_descriptors(&settings);
     let listeners = net::bind(&settings)?;
     if listeners.is_empty() {
@@ -58,6 +59,9 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     signals.watch(&shared)?;
     shared.lifecycle.wait();
     drop(server);
+    if let Err(error) = shared.keyspace.log().close() {
+        tracing::error!(%error, "the last changes could not be written to the append-only file");
+    }
     tracing::info!("Flagstone is now ready to exit, bye bye...");
     Ok(())
 }

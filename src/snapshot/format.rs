@@ -36,6 +36,8 @@ pub(super) struct Superblock {
     pub blocks: TableAt,
     pub roots: TableAt,
     pub file_len: u64,
+    /// The append-only file that goes on from here; 0 when nothing was said of one.
+    pub log: u64,
 }
 
 /// Identifies the size classes: an image is only read with the ones it was written with.
@@ -95,6 +97,7 @@ impl Superblock {
         for table in [self.pages, self.blocks, self.roots] {
             out.u64(table.offset).u64(table.rows).u32(table.crc).u32(0);
         }
+        out.u64(self.log);
         debug_assert!(out.0.len() <= SUPERBLOCK - 4);
         out.0.resize(SUPERBLOCK - 4, 0);
         let crc = crc32c::crc32c(&out.0);
@@ -144,6 +147,7 @@ impl Superblock {
             table
         };
         let (pages, blocks, roots) = (table(), table(), table());
+        let log = input.u64();
         Ok(Superblock {
             shards,
             databases,
@@ -155,6 +159,7 @@ impl Superblock {
             blocks,
             roots,
             file_len,
+            log,
         })
     }
 }

@@ -133,6 +133,11 @@ impl Image {
         self.superblock.saved_at_ms
     }
 
+    /// The number of the append-only file that goes on from here.
+    pub fn log(&self) -> u64 {
+        self.superblock.log
+    }
+
     /// Bytes of data.
     pub fn bytes(&self) -> u64 {
         (self.data.blocks.len() * BLOCK) as u64

@@ -39,10 +39,11 @@ pub fn save(keyspace: &Keyspace, path: &Path, now: UnixMillis) -> io::Result<Rep
 /// As [`save`]; `linger` is called when all is written and nothing is in its place yet.
 pub fn save_and(keyspace: &Keyspace, path: &Path, now: UnixMillis, linger: &dyn Fn()) -> io::Result<Report> {
     let temporary = temporary_of(path);
-    let result = write_image(keyspace, &temporary, now).and_then(|report| {
+    let result = write_image(keyspace, &temporary, now).and_then(|(report, log)| {
         linger();
         fs::rename(&temporary, path)?;
         sync_directory(path)?;
+        keyspace.log().retire(log);
         Ok(report)
     });
     if result.is_err() {
@@ -114,7 +115,8 @@ impl Writer {
     }
 }
 
-fn write_image(keyspace: &Keyspace, path: &Path, now: UnixMillis) -> io::Result<Report> {
+/// Answers the number of the append-only file that goes on from the image, too.
+fn write_image(keyspace: &Keyspace, path: &Path, now: UnixMillis) -> io::Result<(Report, u64)> {
     let file = Arc::new(OpenOptions::new().write(true).create(true).truncate(true).open(path)?);
     let pool = Arc::new(Pool::new(Arc::clone(&file)));
     let mut writer = Writer {
@@ -126,6 +128,7 @@ fn write_image(keyspace: &Keyspace, path: &Path, now: UnixMillis) -> io::Result<
     };
     let arena = Arc::clone(keyspace.arena());
     let dirty = keyspace.stats().dirty;
+    let log = keyspace.log().rotate(arena.epoch() + 1)?;
     arena.begin_cut(pool.clone());
     let mut pages = Vec::new();
     let mut page = 1;
@@ -157,15 +160,15 @@ fn write_image(keyspace: &Keyspace, path: &Path, now: UnixMillis) -> io::Result<
     blocks.sort_unstable();
     pages.sort_unstable_by_key(|saved| saved.page);
     let bytes = (blocks.len() * BLOCK) as u64;
-    write_tables(keyspace, &file, now, &pages, &blocks, &roots)?;
+    write_tables(keyspace, &file, (now, log), &pages, &blocks, &roots)?;
     file.sync_all()?;
-    Ok(Report { pages: pages.len() as u64, bytes, dirty })
+    Ok((Report { pages: pages.len() as u64, bytes, dirty }, log))
 }
 
 fn write_tables(
     keyspace: &Keyspace,
     file: &File,
-    now: UnixMillis,
+    (now, log): (UnixMillis, u64),
     pages: &[SavedPage],
     blocks: &[(u32, u32)],
     roots: &[[u64; 4]],
@@ -197,6 +200,7 @@ fn write_tables(
         blocks,
         roots,
         file_len: offset,
+        log,
     };
     file.write_all_at(&superblock.encode(), 0)
 }

@@ -32,6 +32,11 @@ pub struct SaverStatus {
 }
 
 impl SaverStatus {
+    /// Whether one will be written as soon as may be.
+    pub fn is_requested(&self) -> bool {
+        self.requested
+    }
+
     /// Changes since the last snapshot that succeeded, of so many since the start.
     pub fn changes_since(&self, dirty: u64) -> u64 {
         dirty.saturating_sub(self.dirty_at_last)

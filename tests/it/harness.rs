@@ -73,7 +73,9 @@ pub fn check(transcript: &str) {
         if transcript.is_for(protocol) {
             if transcript.only.as_deref() != Some("served") {
                 let instance = Instance::new();
+                instance.keep_log();
                 transcript.run(&mut Local::new(&instance, protocol), "in process");
+                instance.check_log();
                 instance.check_restart();
             }
             transcript.run(&mut Served::new(protocol), "over TCP");

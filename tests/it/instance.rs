@@ -7,7 +7,9 @@ use crate::{
     tree::Tree,
 };
 use flagstone::{
-    command::{Block, Client, ClientHandle, Flow, Protocol, ReplyBuffer, Shared, dispatch, handle::State},
+    command::{
+        Block, Client, ClientHandle, Flow, Protocol, ReplyBuffer, Shared, dispatch, handle::State, replay::replay,
+    },
     config::{Config, Guard, Loaded, Policy},
     keyspace::{Keyspace, Options},
     net::{self, Listener},
@@ -26,6 +28,9 @@ use std::{
 };
 use tempfile::TempDir;
 
+/// The name of an instance's append-only files.
+const LOG: &str = "log.aof";
+
 /// When the time of every instance begins: a day in November 2023.
 const START: UnixMillis = 1_700_000_000_000;
 
@@ -38,7 +43,10 @@ pub fn options() -> Options {
 
 /// What commands act on: a server's state around a keyspace, its files in `dir`.
 fn shared(keyspace: Keyspace, clock: Clock, dir: &Path) -> Arc<Shared> {
-    let mut loaded = Loaded::default();
+    shared_with(Loaded::default(), keyspace, clock, dir)
+}
+
+fn shared_with(mut loaded: Loaded, keyspace: Keyspace, clock: Clock, dir: &Path) -> Arc<Shared> {
     loaded.settings.server_threads = 2;
     loaded.settings.enable_debug_command = Guard::Yes;
     loaded.settings.dir = dir.to_path_buf();
@@ -81,14 +89,47 @@ impl Instance {
         self.shared.clock.now()
     }
 
+    /// From now on what changes is kept in an append-only file.
+    pub fn keep_log(&self) {
+        let log = self.shared.keyspace.log();
+        log.place(self.dir.path(), LOG, 0);
+        log.open(true, 0).expect("the log can be written");
+    }
+
+    /// Carries out what the log holds in a new, empty instance.
+    pub fn replayed(&self) -> Instance {
+        self.shared.keyspace.log().commit(false).expect("the log is written");
+        let options = Options { hash_keys: self.shared.keyspace.hash_keys(), ..options() };
+        let loaded = Loaded { settings: (*self.shared.config.current()).clone(), ..Loaded::default() };
+        let (clock, dir) = (Clock::manual(self.now()), folder());
+        let keyspace = Keyspace::new(&options).expect("an arena can be reserved");
+        let shared = shared_with(loaded, keyspace, clock, dir.path());
+        replay(&shared, self.dir.path(), LOG, 0).expect("the log can be carried out");
+        Instance { shared, dir }
+    }
+
+    /// Carries out the log in a new instance, and compares the two key by key.
+    pub fn check_log(&self) {
+        let replayed = self.replayed();
+        self.shared.keyspace.settle(self.now());
+        replayed.shared.keyspace.settle(self.now());
+        // The limits at which a value was encoded are not kept with it.
+        let values = |instance: &Instance| {
+            let mut contents = instance.contents();
+            contents.values_mut().for_each(|shown| drop(shown.remove(0)));
+            contents
+        };
+        assert_eq!(values(&replayed), values(self), "from the log");
+    }
+
     /// Saves, loads in a new instance, and compares the two key by key, through the commands that show all of a key.
     pub fn check_restart(&self) {
         let before = self.contents();
         assert_eq!(self.restarted().contents(), before, "after a restart");
     }
 
-    /// Of every key of every database: its value as DUMP shows it, its encoding, and when it expires.
-    fn contents(&self) -> BTreeMap<(usize, Vec<u8>), [Tree; 3]> {
+    /// Of every key of every database: its whole value, its encoding, and when it expires.
+    fn contents(&self) -> BTreeMap<(usize, Vec<u8>), Vec<Tree>> {
         let mut client = LocalClient::connect(&self.shared, Protocol::Resp2);
         let mut call = |args: &[&[u8]]| {
             client.execute(&self.shared, &args.iter().map(|arg| arg.to_vec()).collect::<Vec<_>>());
@@ -100,8 +141,25 @@ impl Instance {
             let Tree::Array(keys) = call(&[b"KEYS", b"*"]) else { panic!("KEYS answers an array") };
             for key in keys {
                 let Tree::Bulk(key) = key else { panic!("a key is a string") };
-                let shown =
-                    [call(&[b"DUMP", &key]), call(&[b"OBJECT", b"ENCODING", &key]), call(&[b"PEXPIRETIME", &key])];
+                let Tree::Simple(kind) = call(&[b"TYPE", &key]) else { panic!("a type has a name") };
+                let mut shown = vec![call(&[b"OBJECT", b"ENCODING", &key]), call(&[b"PEXPIRETIME", &key])];
+                match kind.as_str() {
+                    "string" => shown.push(call(&[b"DUMP", &key])),
+                    "list" => shown.push(call(&[b"LRANGE", &key, b"0", b"-1"])),
+                    "set" => shown.push(call(&[b"SMEMBERS", &key])),
+                    "zset" => shown.push(call(&[b"ZRANGE", &key, b"0", b"-1", b"WITHSCORES"])),
+                    "hash" => {
+                        let fields = call(&[b"HKEYS", &key]);
+                        let Tree::Array(names) = &fields else { panic!("HKEYS answers an array") };
+                        for name in names {
+                            let Tree::Bulk(name) = name else { panic!("a field is a string") };
+                            shown.push(call(&[b"HGET", &key, name]));
+                            shown.push(call(&[b"HPEXPIRETIME", &key, b"FIELDS", b"1", name]));
+                        }
+                        shown.push(fields);
+                    }
+                    other => panic!("a type that is not compared: {other}"),
+                }
                 contents.insert((db, key), shown);
             }
         }

@@ -1,6 +1,7 @@
 //! The integration tests, in one binary: transcripts of commands, abuse of the protocol, restarts, a model, a peer, and
 //! the structure of the tree itself.
 
+mod append_only;
 mod client;
 mod collections;
 mod command;
@@ -9,6 +10,7 @@ mod harness;
 mod instance;
 mod limits;
 mod model;
+mod process;
 mod protocol;
 mod restart;
 mod structure;

@@ -3,79 +3,15 @@
 use crate::{
     client::Client,
     instance::{Instance, options},
+    process::Process,
     tree::Tree,
 };
 use flagstone::{
-    command::Protocol,
     keyspace::{Keyspace, Ttl, Value},
     snapshot::{self, Image},
 };
-use rustix::process::{Pid, Signal, kill_process};
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    net::TcpListener,
-    path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
-};
-
-/// The program itself, started in a folder of its own.
-struct Process {
-    child: Child,
-    port: u16,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
-}
-
-impl Process {
-    fn start(dir: &Path, options: &[&str]) -> Process {
-        // Another process may take the port in between; then this one says so and ends, and we try another.
-        for _ in 0..20 {
-            if let Some(process) = Process::try_start(dir, options) {
-                return process;
-            }
-        }
-        panic!("the program does not start");
-    }
-
-    fn try_start(dir: &Path, options: &[&str]) -> Option<Process> {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).ok()?.port();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_flagstone"))
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--server-threads", "2", "--dir"])
-            .arg(dir)
-            .args(options)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program can be run");
-        let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
-        if lines.any(|line| line.is_ok_and(|line| line.contains("Ready to accept connections"))) {
-            return Some(Process { child, port, lines });
-        }
-        let _ = child.wait();
-        None
-    }
-
-    fn connect(&self) -> Client {
-        Client::connect_as(([127, 0, 0, 1], self.port).into(), Protocol::Resp2)
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("the program runs");
-    }
-
-    /// Waits for the end; the log lines that came before it.
-    fn wait(mut self) -> (ExitStatus, Vec<String>) {
-        let lines = self.lines.by_ref().map_while(Result::ok).collect();
-        (self.child.wait().expect("the program can be waited for"), lines)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use rustix::process::Signal;
+use std::{fs, path::Path, process::Command};
 
 fn ok() -> Tree {
     Tree::Simple("OK".into())
@@ -195,13 +131,6 @@ fn sigkill_leaves_the_last_snapshot() {
     let mut client = Process::start(dir.path(), &[]).connected();
     assert_eq!(client.1.line("GET saved"), Tree::Bulk(b"yes".to_vec()));
     assert_eq!(client.1.line("GET late"), Tree::Null);
-}
-
-impl Process {
-    fn connected(self) -> (Process, Client) {
-        let client = self.connect();
-        (self, client)
-    }
 }
 
 #[test]

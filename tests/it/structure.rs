@@ -8,8 +8,10 @@ use std::{
 };
 
 /// Each layer imports only from those to its right. `util` stands at the end: everyone may use it.
-const LAYERS: &[&str] =
-    &["server", "net", "resp", "command", "snapshot", "keyspace", "types", "index", "arena", "config", "stats", "util"];
+const LAYERS: &[&str] = &[
+    "server", "net", "resp", "command", "snapshot", "keyspace", "types", "index", "arena", "aof", "config", "stats",
+    "util",
+];
 
 const LINES_MAX: usize = 1000;
 

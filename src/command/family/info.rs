@@ -213,7 +213,7 @@ fn memory(view: &View<'_>, out: &mut String) {
     line(out, "mem_clients_slaves", 0);
     line(out, "mem_clients_normal", buffers);
     line(out, "mem_replication_backlog", 0);
-    line(out, "mem_aof_buffer", 0);
+    line(out, "mem_aof_buffer", view.shared.keyspace.log().status().buffered);
     line(out, "mem_allocator", "flagstone-arena");
     line(out, "active_defrag_running", 0);
     line(out, "lazyfree_pending_objects", 0);
@@ -236,13 +236,25 @@ fn persistence(view: &View<'_>, out: &mut String) {
     line(out, "rdb_last_cow_size", 0);
     line(out, "rdb_last_load_keys_expired", 0);
     line(out, "rdb_last_load_keys_loaded", 0);
-    line(out, "aof_enabled", 0);
-    line(out, "aof_rewrite_in_progress", 0);
+    let log = view.shared.keyspace.log().status();
+    // What a rewrite is elsewhere, a snapshot is here.
+    let last = if log.on && saver.last_duration_ms >= 0 { saver.last_duration_ms / 1000 } else { -1 };
+    let current = if log.on && saver.in_progress { (view.now - saver.started_ms) / 1000 } else { -1 };
+    line(out, "aof_enabled", u8::from(log.on));
+    line(out, "aof_rewrite_in_progress", u8::from(log.on && (saver.in_progress || saver.is_requested())));
     line(out, "aof_rewrite_scheduled", 0);
-    line(out, "aof_last_rewrite_time_sec", -1);
-    line(out, "aof_current_rewrite_time_sec", -1);
-    line(out, "aof_last_bgrewrite_status", "ok");
-    line(out, "aof_last_write_status", "ok");
+    line(out, "aof_last_rewrite_time_sec", last);
+    line(out, "aof_current_rewrite_time_sec", current);
+    line(out, "aof_last_bgrewrite_status", if saver.last_ok { "ok" } else { "err" });
+    line(out, "aof_last_write_status", if log.error.is_empty() { "ok" } else { "err" });
+    if log.on {
+        line(out, "aof_current_size", log.size);
+        line(out, "aof_base_size", saver.last_bytes);
+        line(out, "aof_pending_rewrite", u8::from(saver.is_requested()));
+        line(out, "aof_buffer_length", log.buffered);
+        line(out, "aof_pending_bio_fsync", u8::from(log.unsynced > 0));
+        line(out, "aof_delayed_fsync", 0);
+    }
     line(out, "snapshot_bytes", saver.last_bytes);
     line(out, "snapshot_damaged_pages", view.shared.keyspace.arena().damaged_pages());
 }

@@ -40,8 +40,8 @@ pub static COMMANDS: &[Spec] = &[
         flags: Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::NO_ASYNC_LOADING),
         acl: Acl::ADMIN.union(Acl::SLOW).union(Acl::DANGEROUS),
         group: "server",
-        summary: "Refused: there is no append-only file.",
-        handler: |_, _| Err(Error::new("ERR BGREWRITEAOF is refused: there is no append-only file yet, see BGSAVE")),
+        summary: "Writes a snapshot in the background, which takes the place of the append-only file.",
+        handler: bgrewriteaof,
         ..Spec::DEFAULT
     },
     Spec {
@@ -104,6 +104,16 @@ fn bgsave(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     } else {
         return Err(IN_PROGRESS);
     }
+    Ok(())
+}
+
+fn bgrewriteaof(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
+    if cx.shared.saver.request() {
+        cx.reply.simple("Background append only file rewriting started");
+        return Ok(());
+    }
+    cx.shared.saver.schedule();
+    cx.reply.simple("Background append only file rewriting scheduled");
     Ok(())
 }
 

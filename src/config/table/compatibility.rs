@@ -15,7 +15,7 @@ const BYTES: Kind = Memory(0, i64::MAX as u64);
 
 const REPLICATION: &str = "Of replication, which is not here yet.";
 const CLUSTER: &str = "Of cluster mode, which is not here yet.";
-const LOG_FILE: &str = "Of the append-only file, which is not here yet.";
+const LOG_FILE: &str = "Of the append-only file, which is never rewritten here: a snapshot takes its place.";
 const TLS: &str = "Of TLS, which is not here yet.";
 const ALLOCATOR: &str = "The arena moves and returns its own memory.";
 const THREADS: &str = "See 'server-threads'.";
@@ -142,13 +142,7 @@ pub static INERT: Section = Section {
         inert("repl-rdb-channel", YesNo, "yes", REPLICATION).hidden(),
         inert("dual-channel-replication-enabled", YesNo, "no", REPLICATION),
         inert("replica-full-sync-buffer-limit", BYTES, "0", REPLICATION),
-        inert("appendfilename", Text, "appendonly.aof", LOG_FILE).immutable(),
-        inert("appenddirname", Text, "appendonlydir", LOG_FILE).immutable(),
-        inert("appendfsync", Choice(&["everysec", "always", "no"]), "everysec", LOG_FILE),
         inert("no-appendfsync-on-rewrite", YesNo, "no", LOG_FILE),
-        inert("auto-aof-rewrite-percentage", ANY, "100", LOG_FILE),
-        inert("auto-aof-rewrite-min-size", BYTES, "64mb", LOG_FILE),
-        inert("aof-load-truncated", YesNo, "yes", LOG_FILE),
         inert("aof-use-rdb-preamble", YesNo, "yes", LOG_FILE),
         inert("aof-timestamp-enabled", YesNo, "no", LOG_FILE),
         inert("aof-rewrite-incremental-fsync", YesNo, "yes", LOG_FILE),
@@ -232,7 +226,6 @@ pub static REFUSED: Section = Section {
     title: "Not here yet",
     about: "Anything but the default stops the start, because it would not do what was asked.",
     rows: &[
-        refused("appendonly", YesNo, "no", "there is no append-only file yet: snapshots ('save') are what survives"),
         refused("cluster-enabled", YesNo, "no", "there is no cluster mode yet").immutable(),
         Directive { set: set_replicaof, ..refused("replicaof", Special("<host> <port>"), "", NO_REPLICATION) }
             .alias(&["slaveof"])

@@ -2,6 +2,7 @@
 
 mod compatibility;
 mod core;
+mod log;
 mod memory;
 mod observe;
 
@@ -21,6 +22,7 @@ pub static SECTIONS: &[&Section] = &[
     &memory::MEMORY,
     &memory::LAZY_FREEING,
     &memory::SNAPSHOTS,
+    &log::LOG,
     &core::LOGGING,
     &observe::OBSERVING,
     &memory::ENCODINGS,

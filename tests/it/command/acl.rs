@@ -172,6 +172,15 @@ fn there_are_no_replicas() {
         (error) ERR FAILOVER timeout must be greater than 0
         > WAIT 1 0
         (integer) 0
+        "#,
+    );
+}
+
+#[test]
+fn without_an_append_only_file() {
+    check(
+        r#"
+        ~only served
         > WAITAOF 0 0 0
         1) (integer) 0
         2) (integer) 0

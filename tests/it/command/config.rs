@@ -70,8 +70,8 @@ fn values_are_checked() {
         (error) ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid event class character. Use 'Ag$lshzxeKEtmdn'.
         > CONFIG SET latency-tracking-info-percentiles "101"
         (error) ERR CONFIG SET failed (possibly related to argument 'latency-tracking-info-percentiles') - latency-tracking-info-percentiles parameters should sit between [0.0,100.0]
-        > CONFIG SET appendonly yes
-        (error) ERR CONFIG SET failed (possibly related to argument 'appendonly') - there is no append-only file yet: snapshots ('save') are what survives
+        > CONFIG SET appendonly maybe
+        (error) ERR CONFIG SET failed (possibly related to argument 'appendonly') - argument must be 'yes' or 'no'
         > CONFIG SET appendonly no
         OK
         "#,

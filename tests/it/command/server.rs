@@ -358,7 +358,7 @@ fn saving() {
         > SHUTDOWN ABORT
         (error) ERR No shutdown in progress.
         > BGREWRITEAOF
-        (error) ERR BGREWRITEAOF is refused: there is no append-only file yet, see BGSAVE
+        Background append only file rewriting started
         "#,
     );
 }

@@ -158,18 +158,19 @@ pub fn flushall(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     flush_options(args)?;
     cx.keys.flush(None);
     if !cx.client.settings.save.is_empty() {
-        save_emptiness(cx);
+        save_emptiness(cx, args);
     }
     cx.reply.ok();
     Ok(())
 }
 
 /// Where snapshots are taken, the next start must not bring back what FLUSHALL deleted.
-fn save_emptiness(cx: &mut Context<'_>) {
+fn save_emptiness(cx: &mut Context<'_>, args: &Args<'_>) {
     let saver = &cx.shared.saver;
     if cx.client.in_exec {
         return saver.schedule();
     }
+    cx.keep_at_once(args);
     cx.keys.release();
     let path = cx.client.settings.snapshot_path();
     match saver.try_save(&cx.shared.keyspace, &path, &|| cx.shared.clock.now()) {

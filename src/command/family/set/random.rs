@@ -44,6 +44,9 @@ pub fn spop(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         }
     }
     if !taken.is_empty() {
+        let mut words: Vec<&[u8]> = vec![b"srem", key];
+        words.extend(taken.iter().map(|member| &member[..]));
+        cx.keep(&words);
         cx.notify(KeyspaceEvents::SET, "spop", key);
     }
     if left == 0 {

@@ -1,0 +1,425 @@
+//! The append-only log: every change since the last image, so that a restart finds it.
+//!
+//! ```text
+//! command, its shards locked --> append: a record in the buffer    in the order in which the shards changed
+//! connection, before a reply --> commit: the buffer to the file    one write for all that have waited
+//!            `appendfsync always`         ... and the file to the disk
+//! log thread, every second   --> sync: the file to the disk
+//! snapshot,   before its cut --> rotate: a new file                the image names it
+//! snapshot,   when it stands --> retire: the files before it go
+//! ```
+//!
+//! So nothing is ever rewritten: an image takes the place of all that came before it. A file is named by its
+//! sequence number. What belongs to an image is told by epochs, as for pages: a record carries the epoch of
+//! its operation, and a file says in which epoch the cut was.
+
+mod record;
+
+pub use record::{Commands, Header, Next, Reader, Record};
+
+use crate::util::clock::UnixMillis;
+use parking_lot::{Condvar, Mutex};
+use record::HEADER;
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::*},
+    },
+    time::Duration,
+};
+
+/// The log of a keyspace; off until it is opened.
+#[derive(Default)]
+pub struct Log {
+    on: AtomicBool,
+    inner: Mutex<Inner>,
+    /// Held while the file goes to the disk: those who come meanwhile find it done.
+    syncing: Mutex<()>,
+    /// Bytes of records since the start: made, given to the system, on the disk.
+    appended: AtomicU64,
+    written: AtomicU64,
+    synced: AtomicU64,
+    failing: AtomicBool,
+    stop: Mutex<bool>,
+    stopped: Condvar,
+}
+
+#[derive(Default)]
+struct Inner {
+    directory: PathBuf,
+    name: String,
+    /// The sequence number of the newest file, or of the last there would have been.
+    sequence: u64,
+    file: Option<Arc<File>>,
+    /// Bytes of the file that are whole records.
+    len: u64,
+    /// Bytes of all files since the last image.
+    size: u64,
+    anchored: bool,
+    buffer: Vec<u8>,
+    /// The file refused to go to the disk: what it holds there is not known, and it is not asked again.
+    is_lost: bool,
+    error: String,
+}
+
+/// What INFO tells.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct LogStatus {
+    pub on: bool,
+    /// Bytes of all files since the last image.
+    pub size: u64,
+    /// Bytes that wait to be written.
+    pub buffered: u64,
+    /// Bytes that are written and not yet on the disk.
+    pub unsynced: u64,
+    pub anchored: bool,
+    /// Why the last write or sync failed; empty when it did not.
+    pub error: String,
+}
+
+impl Log {
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.on.load(Relaxed)
+    }
+
+    /// Whether writes are to be refused, because they could not be kept.
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Relaxed)
+    }
+
+    pub fn status(&self) -> LogStatus {
+        let inner = self.inner.lock();
+        LogStatus {
+            on: self.is_on(),
+            size: inner.size + inner.buffer.len() as u64,
+            buffered: inner.buffer.len() as u64,
+            unsynced: self.written.load(Relaxed).saturating_sub(self.synced.load(Relaxed)),
+            anchored: inner.anchored,
+            error: inner.error.clone(),
+        }
+    }
+
+    /// Where files are, and the number of the newest there is or was: without a word of them, nothing is kept.
+    pub fn place(&self, directory: &Path, name: &str, sequence: u64) {
+        let mut inner = self.inner.lock();
+        (inner.directory, inner.name) = (directory.to_owned(), name.to_owned());
+        inner.sequence = inner.sequence.max(sequence);
+    }
+
+    /// Begins a file and keeps what changes from now on. `anchored`: the image and the files before it have all
+    /// that has changed until now; `size`: bytes of those files.
+    ///
+    /// # Errors
+    /// What the file system says; the log is then as it was.
+    pub fn open(&self, anchored: bool, size: u64) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        fs::create_dir_all(&inner.directory)?;
+        let sequence = inner.sequence + 1;
+        inner.begin(Header { sequence, epoch: 0, anchored })?;
+        inner.size += size;
+        self.on.store(true, SeqCst);
+        Ok(())
+    }
+
+    /// Keeps nothing from now on. What was kept is on the disk then.
+    pub fn close(&self) -> io::Result<()> {
+        if !self.on.swap(false, SeqCst) {
+            return Ok(());
+        }
+        let result = self.commit(true);
+        let mut inner = self.inner.lock();
+        (inner.file, inner.is_lost, inner.error) = (None, false, String::new());
+        inner.buffer.clear();
+        self.failing.store(false, Relaxed);
+        result
+    }
+
+    /// Keeps what one operation has changed. Called while its shards are locked, so that the order of records is that
+    /// of the changes to each key.
+    pub fn append(&self, epoch: u32, now: UnixMillis, commands: &Commands) {
+        let mut inner = self.inner.lock();
+        if !self.is_on() {
+            return;
+        }
+        let before = inner.buffer.len();
+        record::encode(&mut inner.buffer, epoch, now, commands);
+        self.appended.fetch_add((inner.buffer.len() - before) as u64, Relaxed);
+    }
+
+    /// Gives what was appended to the system, and with `to_disk` waits until it is on the disk.
+    ///
+    /// # Errors
+    /// The file system's. Nothing is lost: what could not be written is tried again with the next commit.
+    #[inline]
+    pub fn commit(&self, to_disk: bool) -> io::Result<()> {
+        let appended = self.appended.load(Relaxed);
+        if appended == if to_disk { self.synced.load(Relaxed) } else { self.written.load(Relaxed) } {
+            return Ok(());
+        }
+        self.commit_slow(to_disk)
+    }
+
+    #[cold]
+    fn commit_slow(&self, to_disk: bool) -> io::Result<()> {
+        self.write_out()?;
+        if to_disk { self.sync() } else { Ok(()) }
+    }
+
+    fn write_out(&self) -> io::Result<()> {
+        let mut inner = self.inner.lock();
+        let result = inner.write_out();
+        match &result {
+            Ok(count) => {
+                self.written.fetch_add(*count, Relaxed);
+                if !inner.is_lost {
+                    self.failing.store(false, Relaxed);
+                    inner.error.clear();
+                }
+            }
+            Err(error) => self.fail(&mut inner, "write", error),
+        }
+        result.map(drop)
+    }
+
+    fn fail(&self, inner: &mut Inner, what: &str, error: &io::Error) {
+        if !self.failing.swap(true, Relaxed) {
+            tracing::error!(%error, "the append-only file refuses a {what}: commands that change keys are refused");
+        }
+        inner.error = error.to_string();
+    }
+
+    /// Waits until all that was written is on the disk.
+    ///
+    /// # Errors
+    /// The file system's; the file is then given up, since what it has on the disk is not known, and the next image takes
+    /// its place.
+    fn sync(&self) -> io::Result<()> {
+        let _syncing = self.syncing.lock();
+        let (file, written) = {
+            let inner = self.inner.lock();
+            if inner.is_lost {
+                return Err(io::Error::other(inner.error.clone()));
+            }
+            (inner.file.clone(), self.written.load(Relaxed))
+        };
+        if written == self.synced.load(Relaxed) {
+            return Ok(());
+        }
+        if let Some(Err(error)) = file.map(|file| file.sync_data()) {
+            let mut inner = self.inner.lock();
+            inner.is_lost = true;
+            self.fail(&mut inner, "sync", &error);
+            return Err(error);
+        }
+        self.synced.store(written, Relaxed);
+        Ok(())
+    }
+
+    /// The cut of a snapshot is about to be made, in `epoch`: begins the file that goes on from the image. Answers
+    /// its number, which the image keeps.
+    ///
+    /// # Errors
+    /// The file system's; the log goes on as it was.
+    pub fn rotate(&self, epoch: u32) -> io::Result<u64> {
+        if self.is_on() {
+            self.commit(true)?;
+        }
+        let mut inner = self.inner.lock();
+        if !self.is_on() {
+            inner.sequence += 1;
+            return Ok(inner.sequence);
+        }
+        // What came since the commit goes to the old file, whose records the image has.
+        let count = inner.write_out()?;
+        self.written.fetch_add(count, Relaxed);
+        let header = Header { sequence: inner.sequence + 1, epoch, anchored: inner.anchored };
+        inner.begin(header)?;
+        Ok(inner.sequence)
+    }
+
+    /// The image that names file `sequence` is in its place: the files before it have had their day.
+    pub fn retire(&self, sequence: u64) {
+        let mut inner = self.inner.lock();
+        for (number, path) in files(&inner.directory, &inner.name).unwrap_or_default() {
+            if number < sequence
+                && let Err(error) = fs::remove_file(&path)
+            {
+                tracing::warn!(path = %path.display(), %error, "could not remove an old append-only file");
+            }
+        }
+        if self.is_on() {
+            inner.anchored = true;
+            inner.size = inner.len;
+            if inner.is_lost {
+                inner.is_lost = false;
+                inner.error.clear();
+                self.failing.store(false, Relaxed);
+            }
+        }
+    }
+
+    /// Whether the file was lost and an image is needed to go on.
+    pub fn needs_image(&self) -> bool {
+        self.is_on() && {
+            let inner = self.inner.lock();
+            inner.is_lost || !inner.anchored
+        }
+    }
+
+    /// For the log's thread: once a second, until [`Self::stop`]. `always`: nothing is left to be synced.
+    pub fn run(&self, syncs: &dyn Fn() -> bool) {
+        let mut stop = self.stop.lock();
+        while !*stop {
+            self.stopped.wait_for(&mut stop, Duration::from_secs(1));
+            // Errors are kept for INFO and for those who write.
+            let _ = self.commit(false);
+            if syncs() {
+                let _ = self.commit(true);
+            }
+        }
+    }
+
+    pub fn stop(&self) {
+        *self.stop.lock() = true;
+        self.stopped.notify_all();
+    }
+}
+
+impl Inner {
+    /// Begins the file that this header says.
+    fn begin(&mut self, header: Header) -> io::Result<()> {
+        let path = path_of(&self.directory, &self.name, header.sequence);
+        let mut file = OpenOptions::new().append(true).create_new(true).open(&path)?;
+        let result = file.write_all(&header.encode()).and_then(|()| file.sync_data()).and_then(|()| {
+            // The name has to be there as well.
+            File::open(&self.directory)?.sync_all()
+        });
+        if let Err(error) = result {
+            let _ = fs::remove_file(&path);
+            return Err(error);
+        }
+        self.file = Some(Arc::new(file));
+        self.sequence = header.sequence;
+        self.anchored = header.anchored;
+        self.len = HEADER as u64;
+        self.size += HEADER as u64;
+        Ok(())
+    }
+
+    /// Writes the buffer; answers its length. After a failure the file ends where it ended before.
+    fn write_out(&mut self) -> io::Result<u64> {
+        let Some(file) = &self.file else { return Ok(0) };
+        let count = self.buffer.len() as u64;
+        if count == 0 {
+            return Ok(0);
+        }
+        if let Err(error) = (&**file).write_all(&self.buffer) {
+            if let Err(error) = file.set_len(self.len) {
+                tracing::error!(%error, "the append-only file could not be cut back to its last whole record");
+                self.is_lost = true;
+            }
+            return Err(error);
+        }
+        (self.len, self.size) = (self.len + count, self.size + count);
+        self.buffer.clear();
+        self.buffer.shrink_to(1 << 20);
+        Ok(count)
+    }
+}
+
+fn path_of(directory: &Path, name: &str, sequence: u64) -> PathBuf {
+    directory.join(format!("{name}.{sequence}"))
+}
+
+/// The files of a log, in order.
+///
+/// # Errors
+/// The file system's; that there is no such directory is none.
+pub fn files(directory: &Path, name: &str) -> io::Result<Vec<(u64, PathBuf)>> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let file_name = entry.file_name();
+        let rest = file_name.to_str().and_then(|file_name| file_name.strip_prefix(name)?.strip_prefix('.'));
+        if let Some(number) = rest.and_then(|rest| rest.parse().ok()) {
+            files.push((number, entry.path()));
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commands(word: &str) -> Commands {
+        let mut commands = Commands::default();
+        commands.push(0, &[b"set", b"k", word.as_bytes()]);
+        commands
+    }
+
+    /// What the files hold: number, whether anchored, and how many records.
+    fn seen(directory: &Path) -> Vec<(u64, bool, usize)> {
+        files(directory, "log")
+            .unwrap()
+            .into_iter()
+            .map(|(number, path)| {
+                let mut reader = Reader::open(&path).unwrap().unwrap();
+                assert_eq!(reader.header.sequence, number);
+                let mut count = 0;
+                while let Next::Record(_) = reader.read().unwrap() {
+                    count += 1;
+                }
+                (number, reader.header.anchored, count)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn an_image_takes_the_place_of_what_came_before_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = Log::default();
+        log.place(directory.path(), "log", 4);
+        log.append(1, 1, &commands("lost: the log is off"));
+        log.open(true, 0).unwrap();
+        log.append(1, 1, &commands("a"));
+        log.append(1, 1, &commands("b"));
+        assert_eq!(seen(directory.path()), [(5, true, 0)]);
+        log.commit(false).unwrap();
+        assert_eq!(seen(directory.path()), [(5, true, 2)]);
+        log.append(1, 1, &commands("c"));
+        assert_eq!(log.rotate(2).unwrap(), 6);
+        log.append(2, 1, &commands("d"));
+        log.commit(true).unwrap();
+        assert_eq!(seen(directory.path()), [(5, true, 3), (6, true, 1)]);
+        assert_eq!(log.status().unsynced, 0);
+        log.retire(6);
+        assert_eq!(seen(directory.path()), [(6, true, 1)]);
+        log.close().unwrap();
+        assert!(!log.status().on);
+    }
+
+    #[test]
+    fn a_log_that_begins_while_the_server_runs_stands_on_the_next_image() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = Log::default();
+        log.place(directory.path(), "log", 0);
+        log.open(false, 0).unwrap();
+        assert!(log.needs_image());
+        let sequence = log.rotate(2).unwrap();
+        assert_eq!(seen(directory.path()), [(1, false, 0), (2, false, 0)]);
+        log.retire(sequence);
+        assert!(!log.needs_image());
+        log.rotate(3).unwrap();
+        assert_eq!(seen(directory.path()), [(2, false, 0), (3, true, 0)]);
+    }
+}

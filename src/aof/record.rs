@@ -1,0 +1,331 @@
+//! The bytes of an append-only file. docs/format.md has them in full.
+//!
+//! A record is what one operation changed, as the commands that change it again: one command, or all of a
+//! transaction. It is read back as a whole or not at all.
+
+use crate::util::clock::UnixMillis;
+use std::{
+    fs::File,
+    io::{self, BufReader, Read, Seek, SeekFrom},
+    path::Path,
+};
+
+const MAGIC: [u8; 8] = *b"FLAGSLOG";
+const VERSION: u32 = 1;
+/// Bytes of a file's header.
+pub const HEADER: usize = 32;
+/// Bytes before a record's body: its length 8, its checksum 4, the checksum of these twelve 4.
+const FRAME: usize = 16;
+/// Bytes of a body before its commands: epoch 4, time 8.
+const STAMP: usize = 12;
+
+/// What a file begins with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Header {
+    /// The files' order.
+    pub sequence: u64,
+    /// Records of earlier epochs are in the image that names this file.
+    pub epoch: u32,
+    /// Whether it goes on from an image, or from the file before it. One that was begun while the server ran has
+    /// nothing to stand on until the next image.
+    pub anchored: bool,
+}
+
+impl Header {
+    pub fn encode(&self) -> [u8; HEADER] {
+        let mut bytes = [0; HEADER];
+        bytes[..8].copy_from_slice(&MAGIC);
+        bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        bytes[12..16].copy_from_slice(&u32::from(self.anchored).to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.sequence.to_le_bytes());
+        bytes[24..28].copy_from_slice(&self.epoch.to_le_bytes());
+        let sum = crc32c::crc32c(&bytes[..28]);
+        bytes[28..].copy_from_slice(&sum.to_le_bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8; HEADER]) -> Result<Header, String> {
+        let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        if bytes[..8] != MAGIC {
+            return Err("it does not begin as an append-only file of ours".into());
+        }
+        if word(8) != VERSION {
+            return Err(format!("version: found {}, expected {VERSION}", word(8)));
+        }
+        let sum = crc32c::crc32c(&bytes[..28]);
+        if word(28) != sum {
+            return Err(format!("header checksum: found {:08x}, expected {sum:08x}", word(28)));
+        }
+        let sequence = u64::from(word(16)) | u64::from(word(20)) << 32;
+        Ok(Header { sequence, epoch: word(24), anchored: word(12) == 1 })
+    }
+}
+
+/// The commands of one record, while they are gathered.
+#[derive(Default, Debug)]
+pub struct Commands(Vec<u8>);
+
+impl Commands {
+    pub fn push(&mut self, db: usize, words: &[&[u8]]) {
+        self.0.extend((db as u32).to_le_bytes());
+        self.0.extend((words.len() as u32).to_le_bytes());
+        for word in words {
+            self.0.extend((word.len() as u32).to_le_bytes());
+            self.0.extend_from_slice(word);
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn clear(&mut self) {
+        // One large command is no reason to hold on to its memory.
+        if self.0.capacity() > 64 * 1024 {
+            self.0 = Vec::new();
+        }
+        self.0.clear();
+    }
+}
+
+/// Appends a record.
+pub fn encode(into: &mut Vec<u8>, epoch: u32, now: UnixMillis, commands: &Commands) {
+    let start = into.len();
+    into.resize(start + FRAME, 0);
+    into.extend(epoch.to_le_bytes());
+    into.extend(now.to_le_bytes());
+    into.extend_from_slice(&commands.0);
+    let len = (into.len() - start - FRAME) as u64;
+    let sum = crc32c::crc32c(&into[start + FRAME..]);
+    let frame = &mut into[start..start + FRAME];
+    frame[..8].copy_from_slice(&len.to_le_bytes());
+    frame[8..12].copy_from_slice(&sum.to_le_bytes());
+    let sum = crc32c::crc32c(&frame[..12]);
+    frame[12..].copy_from_slice(&sum.to_le_bytes());
+}
+
+/// A record as it was read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    pub epoch: u32,
+    pub now: UnixMillis,
+    commands: Vec<u8>,
+}
+
+impl Record {
+    /// Each command: its database and its words. Ends at whatever does not fit.
+    pub fn for_each(&self, each: &mut dyn FnMut(usize, &[&[u8]])) {
+        let mut rest = &self.commands[..];
+        let mut words = Vec::new();
+        while let (Some(db), Some(count)) = (take_u32(&mut rest), take_u32(&mut rest)) {
+            words.clear();
+            for _ in 0..count {
+                let word = take_u32(&mut rest).and_then(|len| rest.split_at_checked(len as usize));
+                let Some((word, after)) = word else { return };
+                words.push(word);
+                rest = after;
+            }
+            each(db as usize, &words);
+        }
+    }
+}
+
+fn take_u32(rest: &mut &[u8]) -> Option<u32> {
+    let (word, after) = rest.split_first_chunk()?;
+    *rest = after;
+    Some(u32::from_le_bytes(*word))
+}
+
+/// What comes next in a file.
+#[derive(Debug)]
+pub enum Next {
+    Record(Record),
+    End,
+    /// From this offset on there is no whole record: what was being written when the power went.
+    Torn(u64),
+    /// The record at this offset is damaged, and there are whole ones behind it.
+    Damaged(u64),
+}
+
+/// Reads a file from its first record on.
+pub struct Reader {
+    file: BufReader<File>,
+    pub header: Header,
+    at: u64,
+    len: u64,
+}
+
+impl Reader {
+    /// `Ok(None)`: the file ends within its header, so that nothing can have been acknowledged in it.
+    pub fn open(path: &Path) -> io::Result<Option<Reader>> {
+        let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
+        let len = file.get_ref().metadata()?.len();
+        if len < HEADER as u64 {
+            return Ok(None);
+        }
+        let mut bytes = [0; HEADER];
+        file.read_exact(&mut bytes)?;
+        let header = Header::decode(&bytes).map_err(|reason| io::Error::new(io::ErrorKind::InvalidData, reason))?;
+        Ok(Some(Reader { file, header, at: HEADER as u64, len }))
+    }
+
+    /// The offset of the next record.
+    pub fn offset(&self) -> u64 {
+        self.at
+    }
+
+    pub fn read(&mut self) -> io::Result<Next> {
+        let at = self.at;
+        if at >= self.len {
+            return Ok(Next::End);
+        }
+        let Some((len, sum)) = self.frame_at(at)? else {
+            return Ok(if self.is_followed()? { Next::Damaged(at) } else { Next::Torn(at) });
+        };
+        let behind = at + FRAME as u64 + len;
+        if behind > self.len {
+            return Ok(Next::Torn(at));
+        }
+        let mut body = vec![0; len as usize];
+        self.file.read_exact(&mut body)?;
+        if crc32c::crc32c(&body) != sum || len < STAMP as u64 {
+            let ends_here = behind == self.len || self.frame_at(behind)?.is_none();
+            return Ok(if ends_here { Next::Torn(at) } else { Next::Damaged(at) });
+        }
+        self.at = behind;
+        let epoch = u32::from_le_bytes([body[0], body[1], body[2], body[3]]);
+        let now = body[4..].first_chunk().map_or(0, |now| i64::from_le_bytes(*now));
+        Ok(Next::Record(Record { epoch, now, commands: body.split_off(STAMP) }))
+    }
+
+    /// Length and checksum of the body that follows the frame at this offset, if that is one.
+    fn frame_at(&mut self, at: u64) -> io::Result<Option<(u64, u32)>> {
+        if self.len - at < FRAME as u64 {
+            return Ok(None);
+        }
+        // Reading goes straight on: the buffer is kept where it is.
+        let ahead = at as i64 - self.file.stream_position()? as i64;
+        self.file.seek_relative(ahead)?;
+        let mut frame = [0; FRAME];
+        self.file.read_exact(&mut frame)?;
+        Ok(frame_of(&frame))
+    }
+
+    /// Whether the frame of a record stands somewhere behind the one at `at`.
+    fn is_followed(&mut self) -> io::Result<bool> {
+        const STEP: u64 = 1 << 20;
+        let mut from = self.at + 1;
+        while from + ((FRAME + STAMP) as u64) <= self.len {
+            self.file.seek(SeekFrom::Start(from))?;
+            let mut window = vec![0; (STEP + FRAME as u64).min(self.len - from) as usize];
+            self.file.read_exact(&mut window)?;
+            let found = window.windows(FRAME).enumerate().any(|(index, frame)| {
+                let left = self.len - from - index as u64 - FRAME as u64;
+                let frame = frame.first_chunk().and_then(frame_of);
+                frame.is_some_and(|(len, _)| (STAMP as u64..=left).contains(&len))
+            });
+            if found {
+                return Ok(true);
+            }
+            from += STEP;
+        }
+        Ok(false)
+    }
+}
+
+/// Length and checksum of a body, if these bytes are a frame.
+fn frame_of(frame: &[u8; FRAME]) -> Option<(u64, u32)> {
+    let len = u64::from_le_bytes(*frame.first_chunk()?);
+    let word = |at: usize| u32::from_le_bytes([frame[at], frame[at + 1], frame[at + 2], frame[at + 3]]);
+    (word(12) == crc32c::crc32c(&frame[..12])).then_some((len, word(8)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn commands(words: &[&[u8]]) -> Commands {
+        let mut commands = Commands::default();
+        commands.push(3, words);
+        commands
+    }
+
+    fn file(records: usize) -> Vec<u8> {
+        let mut bytes = Header { sequence: 7, epoch: 2, anchored: true }.encode().to_vec();
+        for n in 0..records {
+            encode(&mut bytes, 5, 1000 + n as i64, &commands(&[b"set", b"k", n.to_string().as_bytes()]));
+        }
+        bytes
+    }
+
+    /// How many whole records there are, and how it ends.
+    fn read(bytes: &[u8]) -> (usize, String) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        fs::write(&path, bytes).unwrap();
+        let Some(mut reader) = Reader::open(&path).unwrap() else { return (0, "no header".into()) };
+        let mut count = 0;
+        loop {
+            match reader.read().unwrap() {
+                Next::Record(record) => {
+                    assert_eq!((record.epoch, record.now), (5, 1000 + count as i64));
+                    record.for_each(&mut |db, words| {
+                        assert_eq!((db, words), (3, &[b"set", &b"k"[..], count.to_string().as_bytes()][..]));
+                    });
+                    count += 1;
+                }
+                Next::End => return (count, "end".into()),
+                Next::Torn(at) => return (count, format!("torn at {at}")),
+                Next::Damaged(at) => return (count, format!("damaged at {at}")),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        assert_eq!(read(&file(20)), (20, "end".into()));
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_keeps_the_records_before() {
+        let (whole, one) = (file(3), (file(1).len() - HEADER));
+        for len in 0..whole.len() {
+            let (count, how) = read(&whole[..len]);
+            assert_eq!(count, len.saturating_sub(HEADER) / one, "{len}");
+            let clean = len >= HEADER && (len - HEADER).is_multiple_of(one);
+            assert_eq!(how == "end", clean, "{len}: {how}");
+        }
+    }
+
+    #[test]
+    fn damage_before_whole_records_is_no_torn_tail() {
+        let (whole, one) = (file(4), (file(1).len() - HEADER));
+        for at in HEADER..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x10;
+            let (count, how) = read(&bytes);
+            let record = (at - HEADER) / one;
+            let offset = HEADER + record * one;
+            assert_eq!(count, record, "{at}");
+            let expected = if record == 3 { format!("torn at {offset}") } else { format!("damaged at {offset}") };
+            assert_eq!(how, expected, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_header_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        for at in 0..HEADER {
+            let mut bytes = file(1);
+            bytes[at] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            assert!(Reader::open(&path).is_err(), "{at}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Running what the append-only files hold, at the start.
+
+use super::{Client, Protocol, Shared, dispatch};
+use crate::aof::{self, Next, Reader};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// What the files held.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Replayed {
+    pub files: u64,
+    pub commands: u64,
+    /// Bytes of the files.
+    pub bytes: u64,
+    /// The number of the newest file there is.
+    pub newest: u64,
+}
+
+/// Why the files cannot be used. Names the file.
+#[derive(Debug)]
+pub enum ReplayError {
+    Io(PathBuf, io::Error),
+    /// The record at the offset is damaged, and others follow it.
+    Damaged(PathBuf, u64),
+    /// The record at the offset is torn, and `aof-load-truncated` is no.
+    Torn(PathBuf, u64),
+    /// A file ends early although another goes on from it.
+    Gap(PathBuf, u64),
+    /// There are files that another program wrote.
+    Foreign(PathBuf),
+    /// A command is answered with an error.
+    Refused(PathBuf, u64, String),
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, reason) = match self {
+            ReplayError::Io(path, error) => (path, error.to_string()),
+            ReplayError::Damaged(path, at) => (
+                path,
+                format!(
+                    "the record at offset {at} is damaged, and there are whole ones after it. To start without all that \
+                     came after that record, cut the file off there: truncate -s {at}"
+                ),
+            ),
+            ReplayError::Torn(path, at) => {
+                (path, format!("the last record, at offset {at}, is torn, and aof-load-truncated is no"))
+            }
+            ReplayError::Gap(path, at) => {
+                (path, format!("it ends with a torn record at offset {at}, but there is a file that goes on from it"))
+            }
+            ReplayError::Foreign(path) => (
+                path,
+                "this is the append-only file of a Redis server, which can't be read: bring its data over with a \
+                 dump.rdb, and start with another appenddirname"
+                    .into(),
+            ),
+            ReplayError::Refused(path, at, answer) => {
+                (path, format!("the record before offset {at} can't be carried out: {answer}"))
+            }
+        };
+        write!(f, "the append-only file {} can't be used: {reason}", path.display())
+    }
+}
+
+impl std::error::Error for ReplayError {}
+
+/// Carries out what the files in `directory` hold from number `first` on, which goes on from the image that was loaded.
+/// A torn last record is left out, and cut off.
+///
+/// # Errors
+/// When a file is not what it should be; the keyspace holds what came before.
+pub fn replay(shared: &Arc<Shared>, directory: &Path, name: &str, first: u64) -> Result<Replayed, ReplayError> {
+    let manifest = directory.join(format!("{name}.manifest"));
+    if manifest.exists() {
+        return Err(ReplayError::Foreign(manifest));
+    }
+    let files = aof::files(directory, name).map_err(|error| ReplayError::Io(directory.to_owned(), error))?;
+    let newest = files.last().map_or(0, |(number, _)| *number);
+    let mut replayed = Replayed { newest, ..Replayed::default() };
+    let load_truncated = shared.config.current().aof_load_truncated;
+    let mut torn: Option<(PathBuf, u64)> = None;
+    for (number, path) in files.into_iter().filter(|(number, _)| *number >= first) {
+        let failed = |error| ReplayError::Io(path.clone(), error);
+        let Some(mut reader) = Reader::open(&path).map_err(failed)? else {
+            tracing::warn!(path = %path.display(), "this append-only file ends before its first record");
+            continue;
+        };
+        if !reader.header.anchored && number != first {
+            tracing::warn!(
+                path = %path.display(),
+                "this append-only file was begun while the server ran, and the snapshot it needed was not finished: it is \
+                 left out"
+            );
+            return Ok(replayed);
+        }
+        if let Some((path, at)) = torn.take() {
+            return Err(ReplayError::Gap(path, at));
+        }
+        // The image has what was done before its cut.
+        let epoch = if number == first { reader.header.epoch } else { 0 };
+        torn = run(shared, &mut reader, &path, epoch, &mut replayed)?.map(|at| (path, at));
+        replayed.files += 1;
+    }
+    if let Some((path, at)) = torn {
+        if !load_truncated {
+            return Err(ReplayError::Torn(path, at));
+        }
+        tracing::warn!(path = %path.display(), offset = at, "the last record is torn: it is left out and cut off");
+        let cut = std::fs::OpenOptions::new().write(true).open(&path).and_then(|file| {
+            file.set_len(at)?;
+            file.sync_all()
+        });
+        cut.map_err(|error| ReplayError::Io(path, error))?;
+    }
+    Ok(replayed)
+}
+
+/// Runs one file; answers where a torn record begins.
+fn run(
+    shared: &Arc<Shared>,
+    reader: &mut Reader,
+    path: &Path,
+    epoch: u32,
+    replayed: &mut Replayed,
+) -> Result<Option<u64>, ReplayError> {
+    let mut client = Client::of_log(shared);
+    let mut reply = (shared.encoder)(Protocol::Resp2);
+    loop {
+        let record = match reader.read().map_err(|error| ReplayError::Io(path.to_owned(), error))? {
+            Next::Record(record) => record,
+            Next::End => break,
+            Next::Torn(at) => {
+                replayed.bytes += at;
+                return Ok(Some(at));
+            }
+            Next::Damaged(at) => return Err(ReplayError::Damaged(path.to_owned(), at)),
+        };
+        if record.epoch < epoch {
+            continue;
+        }
+        let mut refused = None;
+        record.for_each(&mut |db, words| {
+            client.db = db;
+            let result = if db < shared.keyspace.databases() {
+                dispatch::replay(shared, &mut client, words, &mut *reply, record.now)
+            } else {
+                Err(super::Error::new("ERR DB index is out of range"))
+            };
+            drop(reply.take());
+            replayed.commands += 1;
+            if let Err(error) = result {
+                refused.get_or_insert_with(|| String::from_utf8_lossy(&error.0).into_owned());
+            }
+        });
+        if let Some(answer) = refused {
+            return Err(ReplayError::Refused(path.to_owned(), reader.offset(), answer));
+        }
+    }
+    replayed.bytes += reader.offset();
+    Ok(None)
+}
