@@ -45,9 +45,12 @@ pub fn splice<O: Order>(
             return split(heap, root, spot, &bytes, &parts);
         }
         // Elements of one key stay together.
-        return rewrite(heap, root, spot, 0..header.used, &bytes, count);
+        return rewrite(heap, root, spot, header, (0..header.used, &bytes), count, 0);
     }
-    rewrite(heap, root, spot, range, with, count)?;
+    // More is likely to come where the last came: room for it at once, instead of a larger chunk each time.
+    let at_end = range.start == header.used && spot.is_last(heap) || range == (0..0) && spot.is_first();
+    let room = if at_end && !O::LOOSE && !spot.path.is_empty() { O::LEAF } else { 0 };
+    rewrite(heap, root, spot, header, (range, with), count, room)?;
     if more < 0 && used < O::LEAF / 4 {
         shrink(heap, root, spot, O::LEAF * 3 / 4);
     }
@@ -114,14 +117,16 @@ fn rewrite(
     heap: &mut ShardHeap,
     root: &mut Root,
     spot: &Spot,
-    range: Range<usize>,
-    with: &[u8],
+    header: Header,
+    change: (Range<usize>, &[u8]),
     count: usize,
+    room: usize,
 ) -> Result<(), ArenaFull> {
-    let before = super::leaf_len(heap, spot.leaf) as u64;
-    let at = node::splice(heap, spot.leaf, range, with, count)?;
-    refer(heap, root, &spot.path, at);
-    recount(heap, root, &spot.path, count as u64, before);
+    let at = node::splice_known(heap, spot.leaf, header, change, count, room)?;
+    if at != spot.leaf {
+        refer(heap, root, &spot.path, at);
+    }
+    recount(heap, root, &spot.path, count as u64, header.count as u64);
     Ok(())
 }
 
@@ -143,10 +148,7 @@ fn recount(heap: &mut ShardHeap, root: &mut Root, path: &[(Offset, usize)], now:
         return;
     }
     for (at, index) in path {
-        if let Some(child) = node::child(heap, *at, *index) {
-            let count = child.count.wrapping_add(now).wrapping_sub(before);
-            node::set_child(heap, *at, *index, Child { count, ..child });
-        }
+        node::add_count(heap, *at, *index, now.wrapping_sub(before));
     }
     root.len = root.len.wrapping_add(now).wrapping_sub(before);
 }
@@ -164,8 +166,8 @@ fn split(heap: &mut ShardHeap, root: &mut Root, spot: &Spot, bytes: &[u8], parts
         let at = node::create(heap, header, &bytes[part.range.clone()])?;
         others.push(Child { key: part.key, at, count: part.count as u64 });
     }
-    let used = node::payload(heap, spot.leaf).len();
-    rewrite(heap, root, spot, 0..used, &bytes[parts[0].range.clone()], parts[0].count)?;
+    let header = Header::read(heap, spot.leaf).ok_or(ArenaFull)?;
+    rewrite(heap, root, spot, header, (0..header.used, &bytes[parts[0].range.clone()]), parts[0].count, 0)?;
     let mut spot = spot.clone();
     if spot.path.is_empty() {
         spot.leaf = root.node;

@@ -171,6 +171,14 @@ pub fn set_child(heap: &mut ShardHeap, at: Offset, index: usize, child: Child) {
     }
 }
 
+/// Adds to the number of elements below child `index`, which there must be.
+pub fn add_count(heap: &mut ShardHeap, at: Offset, index: usize, more: u64) {
+    let end = HEADER + (index + 1) * ENTRY;
+    if let Ok(count) = <&mut [u8; 8]>::try_from(heap.range_mut(at, end - 8..end)) {
+        *count = u64::from_le_bytes(*count).wrapping_add(more).to_le_bytes();
+    }
+}
+
 /// Allocates a node with this content.
 pub fn create(heap: &mut ShardHeap, header: Header, payload: &[u8]) -> Result<Offset, ArenaFull> {
     debug_assert_eq!(header.used, payload.len());
@@ -200,19 +208,32 @@ pub fn splice(
     with: &[u8],
     count: usize,
 ) -> Result<Offset, ArenaFull> {
-    let Some(old) = Header::read(heap, at) else { return Err(ArenaFull) };
+    let old = Header::read(heap, at).ok_or(ArenaFull)?;
+    splice_known(heap, at, old, (range, with), count, 0)
+}
+
+/// As [`splice`], of a node whose header has been read, and with room for a payload of `room` bytes if it moves.
+pub fn splice_known(
+    heap: &mut ShardHeap,
+    at: Offset,
+    old: Header,
+    (range, with): (std::ops::Range<usize>, &[u8]),
+    count: usize,
+    room: usize,
+) -> Result<Offset, ArenaFull> {
     let range = range.start.min(old.used)..range.end.min(old.used).max(range.start.min(old.used));
     let used = old.used - range.len() + with.len();
     let header = Header { count, used, ..old };
     let (span, needed) = (heap.span(at), HEADER + used);
     // Not quite half, so that what a node has just been given is not taken back.
-    let fits_well = needed <= span && (needed * 9 / 4 > span || span <= 64);
+    let fits_well = needed <= span && (room > 0 || needed * 9 / 4 > span || span <= 64);
     let to = match fits_well {
         true => None,
         // What shrinks never fails: a chunk that is too large serves when there is no other.
-        false => {
-            heap.alloc(room_for(&header)).map(Some).or_else(|full| if needed <= span { Ok(None) } else { Err(full) })?
-        }
+        false => heap
+            .alloc(room_for(&header).max(HEADER + room))
+            .map(Some)
+            .or_else(|full| if needed <= span { Ok(None) } else { Err(full) })?,
     };
     let Some(to) = to else {
         let shift = range.start + with.len();
