@@ -264,12 +264,12 @@ fn shards(
 ) -> (ShardSet, Option<KnownHash>) {
     let keyspace = &shared.keyspace;
     let flags = command.spec.flags;
+    if flags.contains(Flags::ALL_SHARDS) {
+        return (keyspace.all_shards(), None);
+    }
     if let Some(key) = keys::only_key(command.spec, args) {
         let known = keyspace.know(key);
         return (keyspace.shard_set_of(known), Some(known));
-    }
-    if flags.contains(Flags::ALL_SHARDS) {
-        return (keyspace.all_shards(), None);
     }
     let mut set = keyspace.shard_set(keys::keys(command.spec, args));
     if flags.intersects(Flags::QUEUED_KEYS.union(Flags::WATCHED_KEYS)) {

@@ -35,6 +35,7 @@ pub static FAMILIES: &[&[Spec]] = &[
     server::COMMANDS,
     set::COMMANDS,
     command_log::COMMANDS,
+    sort::COMMANDS,
     string::COMMANDS,
     transactions::COMMANDS,
     zset::rows::CHANGES,

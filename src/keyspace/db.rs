@@ -36,7 +36,7 @@ impl<'k> Db<'_, 'k> {
     }
 
     /// The time by which keys are judged to have expired.
-    fn judged_at(&self) -> UnixMillis {
+    pub fn judged_at(&self) -> UnixMillis {
         self.locked.judged_at
     }
 

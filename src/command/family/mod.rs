@@ -11,6 +11,7 @@ pub mod modules;
 pub mod replication;
 pub mod server;
 pub mod set;
+pub mod sort;
 pub mod connection;
 pub mod function;
 pub mod geo;

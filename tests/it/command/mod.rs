@@ -18,6 +18,7 @@ mod list;
 mod pubsub;
 mod server;
 mod set;
+mod sort;
 mod string;
 mod transactions;
 mod zset;
