@@ -2,7 +2,7 @@
 
 pub mod bitfield;
 pub mod bits;
-pub mod dump;
+pub mod rdb;
 pub mod geo;
 pub mod hash;
 pub mod home;

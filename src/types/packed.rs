@@ -30,7 +30,7 @@ pub const NOTE_LEN: usize = 7;
 pub const NOTE_MAX: u64 = (1 << 48) - 1;
 
 /// One value as it is stored.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Entry<'a> {
     Int(i64),
     Text(&'a [u8]),

@@ -7,7 +7,7 @@ use super::{
     sequence::{self, Sequence},
     tree::{self, Order, Spot},
 };
-use crate::arena::ArenaFull;
+use crate::{arena::ArenaFull, config::Settings};
 use ahash::RandomState;
 
 /// A tree of members by the hash of each.
@@ -29,6 +29,16 @@ pub struct Limits {
     pub integers: u64,
     pub entries: u64,
     pub value: usize,
+}
+
+impl Limits {
+    pub fn of(settings: &Settings) -> Limits {
+        Limits {
+            integers: settings.set_max_intset_entries,
+            entries: settings.set_max_listpack_entries,
+            value: usize::try_from(settings.set_max_listpack_value).unwrap_or(usize::MAX),
+        }
+    }
 }
 
 /// A new set for members of which this is the first; `hint` is how many there will be at least.

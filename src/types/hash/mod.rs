@@ -12,7 +12,7 @@ use super::{
     sequence::{self, Sequence},
     tree::{Order, Spot},
 };
-use crate::{arena::ArenaFull, util::clock::UnixMillis};
+use crate::{arena::ArenaFull, config::Settings, util::clock::UnixMillis};
 use ahash::RandomState;
 
 /// A tree of fields with their values by the hash of each field.
@@ -33,6 +33,15 @@ impl Order for ByField {
 pub struct Limits {
     pub entries: u64,
     pub value: usize,
+}
+
+impl Limits {
+    pub fn of(settings: &Settings) -> Limits {
+        Limits {
+            entries: settings.hash_max_listpack_entries,
+            value: usize::try_from(settings.hash_max_listpack_value).unwrap_or(usize::MAX),
+        }
+    }
 }
 
 /// A new hash without fields.

@@ -10,7 +10,7 @@
 //! equal hash apart. So an entry can move or change leaves without anything else knowing.
 
 mod edit;
-mod score;
+pub mod score;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +24,7 @@ use super::{
     sequence::{Backward, Forward, Sequence},
     tree::{Order, Spot},
 };
+use crate::config::Settings;
 use ahash::RandomState;
 use std::{cmp::Ordering, ops::Range};
 
@@ -63,6 +64,15 @@ impl Order for ByMember {
 pub struct Limits {
     pub entries: u64,
     pub value: usize,
+}
+
+impl Limits {
+    pub fn of(settings: &Settings) -> Limits {
+        Limits {
+            entries: settings.zset_max_listpack_entries,
+            value: usize::try_from(settings.zset_max_listpack_value).unwrap_or(usize::MAX),
+        }
+    }
 }
 
 /// A new sorted set without members.

@@ -13,9 +13,7 @@ use crate::{
 };
 
 pub(super) fn limits(cx: &Context<'_>) -> Limits {
-    let settings = &cx.client.settings;
-    let value = usize::try_from(settings.hash_max_listpack_value).unwrap_or(usize::MAX);
-    Limits { entries: settings.hash_max_listpack_entries, value }
+    Limits::of(&cx.client.settings)
 }
 
 /// Sets fields; answers how many are new.

@@ -2,22 +2,34 @@
 
 use crate::{
     command::{Args, CommandResult, Context, Error, family::string::text},
-    config::VersionCheck,
-    keyspace::Ttl,
-    types::dump::{DumpError, dump_string, restore_string},
-    util::number::parse_i64,
+    config::{Settings, VersionCheck},
+    keyspace::Db,
+    types::{
+        hash::{self, FieldTtl, Hash},
+        home::Home,
+        list::{self, End, Limit},
+        packed,
+        rdb::{self, DumpError, Restored},
+        set, zset,
+    },
+    util::{clock::UnixMillis, number::parse_i64},
 };
 
 pub fn dump(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let mut buffer = itoa::Buffer::new();
-    match cx.keys.db(cx.client.db).read(args[1]) {
-        Some(item) => {
-            let compress = cx.client.settings.rdb_compression;
-            cx.reply.bulk(&dump_string(text(&item.value, &mut buffer), compress));
-        }
+    let payload = payload(&mut cx.keys.db(cx.client.db), args[1], cx.client.settings.rdb_compression, cx.now);
+    match payload {
+        Some(payload) => cx.reply.bulk(&payload),
         None => cx.reply.null(),
     }
     Ok(())
+}
+
+fn payload(db: &mut Db<'_, '_>, key: &[u8], compress: bool, now: UnixMillis) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut digits = itoa::Buffer::new();
+    let string = db.read(key).map(|item| text(&item.value, &mut digits).to_vec())?;
+    let view = db.view_any(key)?;
+    rdb::put_value(&mut out, &view, &string, compress, now).then(|| rdb::seal(out))
 }
 
 /// RESTORE's options.
@@ -60,7 +72,8 @@ pub fn restore(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let (key, payload) = (args[1], args[3]);
     let options = Options::read(&args[4..])?;
     let now = cx.now;
-    let max = usize::try_from(cx.client.settings.proto_max_bulk_len).unwrap_or(usize::MAX);
+    let settings = &cx.client.settings;
+    let max = usize::try_from(settings.proto_max_bulk_len).unwrap_or(usize::MAX);
     let mut db = cx.keys.db(cx.client.db);
     if !options.replace && db.peek(key).is_some() {
         return Err(Error::new("BUSYKEY Target key name already exists."));
@@ -69,28 +82,99 @@ pub fn restore(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     if ttl < 0 {
         return Err(Error::new("ERR Invalid TTL value, must be >= 0"));
     }
-    let any_version = cx.client.settings.rdb_version_check == VersionCheck::Relaxed;
-    let value = restore_string(payload, max, any_version).map_err(|error| match error {
+    let any_version = settings.rdb_version_check == VersionCheck::Relaxed;
+    let value = rdb::restore(payload, max, any_version).map_err(|error| match error {
         DumpError::VersionOrChecksum => Error::new("ERR DUMP payload version or checksum are wrong"),
         DumpError::Format => Error::new("ERR Bad data format"),
     })?;
-    let at = match ttl {
-        0 => Ttl::Clear,
-        ttl if options.absolute => Ttl::At(ttl),
-        ttl => Ttl::At(ttl.saturating_add(now)),
+    let expiry = match ttl {
+        0 => None,
+        ttl if options.absolute => Some(ttl),
+        ttl => Some(ttl.saturating_add(now)),
     };
-    if matches!(at, Ttl::At(at) if at <= now) {
+    if expiry.is_some_and(|at| at <= now) {
         db.remove(key);
-    } else {
-        db.set(key, &value, at)?;
-        if let Some(seconds) = options.idle_seconds {
-            db.set_idle_seconds(key, seconds);
-        }
-        if let Some(frequency) = options.frequency {
-            db.set_frequency(key, frequency);
-        }
-        cx.notify_generic("restore", key);
+        cx.reply.ok();
+        return Ok(());
     }
+    store(&mut db, key, &value, expiry, settings, now)?;
+    if let Some(seconds) = options.idle_seconds {
+        db.set_idle_seconds(key, seconds);
+    }
+    if let Some(frequency) = options.frequency {
+        db.set_frequency(key, frequency);
+    }
+    cx.notify_generic("restore", key);
     cx.reply.ok();
+    Ok(())
+}
+
+/// Stores a value over whatever is at the key, in the encoding that the settings ask for.
+///
+/// # Errors
+/// When there is no memory for it; then there is nothing at the key.
+pub fn store(
+    db: &mut Db<'_, '_>,
+    key: &[u8],
+    value: &Restored,
+    expiry: Option<UnixMillis>,
+    settings: &Settings,
+    now: UnixMillis,
+) -> Result<(), Error> {
+    db.remove(key);
+    let stored = fill(db, key, value, settings, now);
+    if stored.is_err() {
+        db.remove(key);
+    }
+    stored?;
+    if expiry.is_some() {
+        db.set_expiry(key, expiry)?;
+    }
+    Ok(())
+}
+
+fn fill(db: &mut Db<'_, '_>, key: &[u8], value: &Restored, settings: &Settings, now: UnixMillis) -> Result<(), Error> {
+    /// Elements that are pushed at a time.
+    const BATCH: usize = 256;
+    match value {
+        Restored::String(text) => db.set(key, text, crate::keyspace::Ttl::Clear)?,
+        Restored::List(elements) => {
+            let limit = Limit(settings.list_max_listpack_size);
+            let mut cell = db.cell_or(key, list::EMPTY)?;
+            let mut elements = packed::elements(elements, 0, 1).map(|element| element.first().to_vec());
+            loop {
+                let batch: Vec<Vec<u8>> = elements.by_ref().take(BATCH).collect();
+                if batch.is_empty() {
+                    break;
+                }
+                let batch: Vec<&[u8]> = batch.iter().map(|value| &value[..]).collect();
+                list::push(&mut cell, End::Right, &batch, limit)?;
+            }
+        }
+        Restored::Set(members) => {
+            let limits = set::Limits::of(settings);
+            set::fill(&mut db.cell_or(key, set::empty(b"", 1, limits))?, members, limits)?;
+        }
+        Restored::ZSet(members) => {
+            let limits = zset::Limits::of(settings);
+            zset::fill(&mut db.cell_or(key, zset::EMPTY)?, members, limits)?;
+        }
+        Restored::Hash(fields) => {
+            let limits = hash::Limits::of(settings);
+            let mut cell = db.cell_or(key, hash::EMPTY)?;
+            for element in packed::elements(fields, 0, 2) {
+                let ttl = match element.note.map(|at| at as UnixMillis) {
+                    Some(at) if at <= now => continue,
+                    Some(at) => FieldTtl::At(at),
+                    None => FieldTtl::Clear,
+                };
+                hash::set(&mut cell, &element.first().to_vec(), &element.second().to_vec(), ttl, limits)?;
+            }
+            // All its fields have expired since.
+            if Hash::new(cell.view()).is_empty() {
+                db.remove(key);
+            }
+        }
+    }
     Ok(())
 }

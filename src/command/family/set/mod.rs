@@ -174,12 +174,7 @@ pub static COMMANDS: &[Spec] = &[
 ];
 
 fn limits(cx: &Context<'_>) -> Limits {
-    let settings = &cx.client.settings;
-    Limits {
-        integers: settings.set_max_intset_entries,
-        entries: settings.set_max_listpack_entries,
-        value: usize::try_from(settings.set_max_listpack_value).unwrap_or(usize::MAX),
-    }
+    Limits::of(&cx.client.settings)
 }
 
 fn sadd(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {

@@ -30,8 +30,7 @@ use crate::{
 use std::ops::Range;
 
 pub(super) fn limits(cx: &Context<'_>) -> Limits {
-    let settings = &cx.client.settings;
-    Limits { entries: settings.zset_max_listpack_entries, value: settings.zset_max_listpack_value as usize }
+    Limits::of(&cx.client.settings)
 }
 
 /// The sorted set at a key, to be read on behalf of a client.
