@@ -173,6 +173,11 @@ impl Client {
         }
     }
 
+    /// The server that it is a client of.
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
     /// Whether messages are pushed to it: `client-output-buffer-limit` has a class for such clients.
     pub fn is_subscriber(&self) -> bool {
         !self.subscriptions.is_empty()

@@ -187,11 +187,14 @@ fn damage_before_the_end_stops_the_start_and_names_the_offset() {
 #[test]
 fn it_can_be_turned_on_and_off_while_the_server_runs() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (process, mut client) = Process::start(dir.path(), &["--save", ""]).connected();
+    let debugging = ["--save", "", "--enable-debug-command", "yes"];
+    let (process, mut client) = Process::start(dir.path(), &debugging).connected();
     assert_eq!(client.line("SET before 1"), ok());
     assert_eq!(client.line("CONFIG SET appendonly yes"), ok());
     while field(&mut client, "aof_rewrite_in_progress") == "1" {}
     assert_eq!(client.line("SET after 2"), ok());
+    assert_eq!(client.line("DEBUG LOADAOF"), ok());
+    assert_eq!(client.line("MGET before after"), Tree::Array(vec![bulk("1"), bulk("2")]));
     drop(process);
     let (process, mut client) = Process::start(dir.path(), &ON).connected();
     assert_eq!(client.line("MGET before after"), Tree::Array(vec![bulk("1"), bulk("2")]));

@@ -1,3 +1,5 @@
+//! Payloads: what is written comes back, every packed form is read, and nothing that is wrong is taken.
+
 use super::*;
 use crate::types::packed::{self, Entry};
 use proptest::prelude::*;

@@ -127,3 +127,121 @@ fn restore() {
         "#,
     );
 }
+
+#[test]
+fn collections_are_written_plainly() {
+    check(
+        r#"
+        > RPUSH l a 17 ""
+        (integer) 3
+        > DUMP l
+        "\x01\x03\x01a\xc0\x11\x00\x0b\x00\xd3:\xf1^\x91t:\x92"
+        > SADD s x 3
+        (integer) 2
+        > DUMP s
+        "\x02\x02\x01x\xc0\x03\x0b\x00h\xc7\x06\xf8\xa9'u\xa3"
+        > HSET h f 1 g x
+        (integer) 2
+        > HPEXPIREAT h 4102444800000 FIELDS 1 g
+        1) (integer) 1
+        > DUMP h
+        "\x18\x00\xd8\xc3,\xbb\x03\x00\x00\x02\x00\x01f\xc0\x01\x01\x01g\x01x\x0c\x00\xc3\xf1K1\xe3\xfe3\x98"
+        > RESTORE h2 0 "\x18\x00\xd8\xc3,\xbb\x03\x00\x00\x02\x00\x01f\xc0\x01\x01\x01g\x01x\x0c\x00\xc3\xf1K1\xe3\xfe3\x98"
+        OK
+        > HPEXPIRETIME h2 FIELDS 2 f g
+        1) (integer) -1
+        2) (integer) 4102444800000
+        > HGETALL h2
+        1# "f" => "1"
+        2# "g" => "x"
+        "#,
+    );
+}
+
+/// What a `redis-server` 7.0.15 has dumped.
+#[test]
+fn packed_collections_of_another_server() {
+    check(
+        r#"
+        > RESTORE l 0 "\x12\x01\x02\x0e\x0e\x00\x00\x00\x03\x00\x81a\x02\x11\x01\x80\x01\xff\n\x00U|\xfd\xc3F\xae]\x11"
+        OK
+        > LRANGE l 0 -1
+        1) "a"
+        2) "17"
+        3) ""
+        > OBJECT ENCODING l
+        "listpack"
+        > RESTORE s 0 "\x0b\x0e\x02\x00\x00\x00\x03\x00\x00\x00\x01\x00\x02\x00,\x01\n\x00\xe5\x10\xb2\x8e{\x95)\xaa"
+        OK
+        > OBJECT ENCODING s
+        "intset"
+        > SMISMEMBER s 1 2 300 3
+        1) (integer) 1
+        2) (integer) 1
+        3) (integer) 1
+        4) (integer) 0
+        > RESTORE z 0 "\x11\x1d\x1d\x00\x00\x00\x06\x00\x81b\x02\x84-inf\x05\x81a\x02\x831.5\x04\x81c\x02\a\x01\xff\n\x00Q\x04^\xe1\xe3p\xef\xe5"
+        OK
+        > ZRANGEBYSCORE z -inf 2
+        1) "b"
+        2) "a"
+        > ZCARD z
+        (integer) 3
+        > CONFIG SET hash-max-listpack-entries 1
+        OK
+        > RESTORE h 5000 "\x10\x12\x12\x00\x00\x00\x04\x00\x81f\x02\x01\x01\x81g\x02\x81x\x02\xff\n\x00\xf2\xc5\xd7;[\x9b\xc3Z"
+        OK
+        > OBJECT ENCODING h
+        "hashtable"
+        > HMGET h f g
+        1) "1"
+        2) "x"
+        > PTTL h
+        (integer) 5000
+        > RESTORE h 0 "\x10\x12\x12\x00\x00\x00\x04\x00\x81f\x02\x01\x01\x81g\x02\x81x\x02\xff\n\x00\xf2\xc5\xd7;[\x9b\xc3Z"
+        (error) BUSYKEY Target key name already exists.
+        > RESTORE h 0 "\x10\x13\x12\x00\x00\x00\x04\x00\x81f\x02\x01\x01\x81g\x02\x81x\x02\xff\n\x00\xf2\xc5\xd7;[\x9b\xc3Z" REPLACE
+        (error) ERR DUMP payload version or checksum are wrong
+        > HLEN h
+        (integer) 2
+        "#,
+    );
+}
+
+#[test]
+fn digests_tell_values_apart() {
+    check(
+        r#"
+        ~only served
+        > RPUSH l a b
+        (integer) 2
+        > RPUSH m b a
+        (integer) 2
+        > COPY l n
+        (integer) 1
+        > DEBUG DIGEST-VALUE absent
+        1) 0000000000000000000000000000000000000000
+        > DEBUG STRINGMATCH-LEN 5 a*a
+        (integer) 1
+        > SADD s 1 2
+        (integer) 2
+        > HSET h a 1
+        (integer) 1
+        > ZADD z 1 a
+        (integer) 1
+        > DEBUG RELOAD
+        OK
+        > LRANGE l 0 -1
+        1) "a"
+        2) "b"
+        > SCARD s
+        (integer) 2
+        > DEBUG RELOAD NOSAVE
+        OK
+        > ZCARD z
+        (integer) 1
+        > DEBUG RELOAD SIDEWAYS
+        (error) ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.
+        "#,
+    );
+}

@@ -1,5 +1,8 @@
 //! DEBUG: for tests and for looking inside.
 
+mod digest;
+mod reload;
+
 use crate::{
     command::{
         Args, CommandResult, Context, Error, Protocol,
@@ -7,7 +10,10 @@ use crate::{
     },
     config::system_error,
     keyspace::Ttl,
-    util::number::{parse_f64, parse_i64},
+    util::{
+        glob,
+        number::{parse_f64, parse_i64},
+    },
 };
 
 const ROW: Spec = Spec {
@@ -35,6 +41,23 @@ pub static COMMANDS: &[Spec] = &[Spec {
             ..ROW
         },
         Spec {
+            name: "digest",
+            arity: 2,
+            flags: ROW.flags.union(Flags::ALL_SHARDS),
+            summary: "Answers a checksum of all data.",
+            handler: digest::digest,
+            ..ROW
+        },
+        Spec {
+            name: "digest-value",
+            arity: -2,
+            keys: &[KeySpec::range(2, -1, 1, KeyFlags::RO)],
+            summary: "Answers a checksum of each value.",
+            syntax: "[key ...]",
+            handler: digest::digest_value,
+            ..ROW
+        },
+        Spec {
             name: "error",
             arity: 3,
             summary: "Answers an error.",
@@ -53,6 +76,13 @@ pub static COMMANDS: &[Spec] = &[Spec {
             ..ROW
         },
         Spec { name: "jmap", arity: 2, summary: "Does nothing.", handler: ok, ..ROW },
+        Spec {
+            name: "loadaof",
+            arity: 2,
+            summary: "Loads the snapshot and the append-only file anew.",
+            handler: reload::load_aof,
+            ..ROW
+        },
         Spec {
             name: "log",
             arity: 3,
@@ -109,8 +139,9 @@ pub static COMMANDS: &[Spec] = &[Spec {
         Spec {
             name: "reload",
             arity: -2,
-            summary: "Writes a snapshot and checks that it can be read.",
-            handler: reload,
+            summary: "Writes a snapshot and loads it.",
+            syntax: "[MERGE] [NOFLUSH] [NOSAVE]",
+            handler: reload::reload,
             ..ROW
         },
         Spec {
@@ -119,6 +150,14 @@ pub static COMMANDS: &[Spec] = &[Spec {
             summary: "Switches active expiry on or off.",
             syntax: "value",
             handler: set_active_expire,
+            ..ROW
+        },
+        Spec {
+            name: "stringmatch-len",
+            arity: 4,
+            summary: "Matches a pattern against a text of that many bytes.",
+            syntax: "length pattern",
+            handler: string_match,
             ..ROW
         },
         Spec {
@@ -137,10 +176,16 @@ pub static COMMANDS: &[Spec] = &[Spec {
 const HELP: &[&str] = &[
     "CONFIG-REWRITE-FORCE-ALL",
     "    Like CONFIG REWRITE, but write every directive.",
+    "DIGEST",
+    "    Answer a checksum of all data.",
+    "DIGEST-VALUE [<key> ...]",
+    "    Answer a checksum of each value.",
     "ERROR <message>",
     "    Answer an error.",
     "JMAP",
     "    Do nothing.",
+    "LOADAOF",
+    "    Load the snapshot and the append-only file anew.",
     "LOG <message>",
     "    Write a line to the log.",
     "OBJECT <key>",
@@ -154,12 +199,14 @@ const HELP: &[&str] = &[
     "    attrib, push, verbatim, true or false.",
     "QUICKLIST-PACKED-THRESHOLD <size>",
     "    Do nothing.",
-    "RELOAD",
-    "    Write a snapshot and check that it can be read.",
+    "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+    "    Write a snapshot and load it.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Switch active expiry off or on.",
     "SLEEP <seconds>",
     "    Hold every shard for some seconds.",
+    "STRINGMATCH-LEN <length> <pattern>",
+    "    Match a pattern against a text of that many bytes.",
 ];
 
 fn ok(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
@@ -284,16 +331,11 @@ fn populate(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     ok(cx, args)
 }
 
-fn reload(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    if cx.client.in_exec {
-        return Err(Error::new("ERR DEBUG RELOAD is not allowed inside a transaction"));
+fn string_match(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let len = parse_i64(args[2]).and_then(|len| usize::try_from(len).ok()).ok_or(Error::OUT_OF_RANGE)?;
+    if len as u64 > cx.client.settings.proto_max_bulk_len {
+        return Err(Error::STRING_TOO_LONG);
     }
-    let path = cx.shared.config.current().snapshot_path();
-    let failed = |error: &dyn std::fmt::Display| {
-        tracing::error!(%error, "DEBUG RELOAD failed");
-        Error::new("ERR Error trying to load the RDB dump, check server logs.")
-    };
-    cx.shared.saver.save(&cx.shared.keyspace, &path, &|| cx.shared.clock.now()).map_err(|error| failed(&error))?;
-    crate::snapshot::Image::open(&path).map_err(|error| failed(&error))?;
-    ok(cx, args)
+    cx.reply.integer(glob::matches(args[3], &vec![b'a'; len], false).into());
+    Ok(())
 }
