@@ -183,8 +183,6 @@ pub struct Stats {
     /// Clients that watch a key.
     pub watching_clients: SharedCounter,
     pub protocol_errors: SharedCounter,
-    /// AUTH and HELLO with a wrong password.
-    pub failed_logins: SharedCounter,
     pub query_limit_closes: SharedCounter,
     pub output_limit_closes: SharedCounter,
     /// The most bytes ever seen waiting in one client's query buffer and output.
@@ -207,7 +205,6 @@ impl Stats {
             rejected_connections: SharedCounter::default(),
             blocked_clients: SharedCounter::default(),
             protocol_errors: SharedCounter::default(),
-            failed_logins: SharedCounter::default(),
             subscribers: SharedCounter::default(),
             watching_clients: SharedCounter::default(),
             query_limit_closes: SharedCounter::default(),
@@ -314,7 +311,6 @@ impl Stats {
             &self.connections,
             &self.rejected_connections,
             &self.protocol_errors,
-            &self.failed_logins,
             &self.query_limit_closes,
             &self.output_limit_closes,
             &self.query_bytes_max,

@@ -16,7 +16,9 @@
 //! after the shards' locks; whoever finds it waiting may end it.
 
 use super::{
-    Args, Block, Client, Command, Context, Error, Flow, Protocol, Reply, Shared, dispatch,
+    Args, Block, Client, Command, Context, Error, Flow, Protocol, Reply, Shared,
+    acl::User,
+    dispatch,
     handle::{ClientHandle, State},
     keys,
 };
@@ -40,6 +42,7 @@ pub struct Waiter {
     pub(super) handle: Arc<ClientHandle>,
     command: &'static Command,
     words: Vec<Box<[u8]>>,
+    pub(super) user: Arc<User>,
     pub(super) db: usize,
     pub(super) protocol: Protocol,
     /// The client wants no reply (CLIENT REPLY).
@@ -113,6 +116,7 @@ impl Context<'_> {
             handle: Arc::clone(&client.handle),
             command: self.command,
             words: words.iter().map(|word| (*word).into()).collect(),
+            user: Arc::clone(&client.user),
             db: client.db,
             protocol: client.protocol,
             silent: client.reply_mode.is_silent(),

@@ -1,8 +1,10 @@
 //! A connection's state, as commands see it.
 
 use super::{
-    Block, Error, Protocol, Shared,
+    Args, Block, Error, Protocol, Shared,
+    acl::{DEFAULT_USER, LogContext, LogEntry, Reason, User},
     blocking::{self, Waiter},
+    client_list,
     handle::{ClientHandle, State},
     hub::Name,
     transaction::{Transaction, Watched},
@@ -31,6 +33,10 @@ pub struct Client {
     pub protocol: Protocol,
     /// Whether AUTH has been passed or is not asked for; until then the decoder's limits are tight.
     pub authenticated: bool,
+    /// Who it is, as of its last command.
+    pub user: Arc<User>,
+    /// Its user may do everything, and it has logged in if it must: nothing is to be checked.
+    pub(super) unlimited: bool,
     /// The selected database.
     pub db: usize,
     /// The worker thread whose counters its commands go to.
@@ -52,6 +58,8 @@ pub struct Client {
     paused: bool,
     /// Between MULTI and EXEC.
     pub transaction: Option<Box<Transaction>>,
+    /// A script runs its commands.
+    pub in_script: bool,
     /// Inside EXEC: nothing may block, and every command owes one reply.
     pub in_exec: bool,
     pub(super) watched: Vec<Watched>,
@@ -125,6 +133,8 @@ impl Client {
         let mut client = Client::of(shared, Arc::clone(&waiter.handle), worker);
         client.stands_in = true;
         client.authenticated = true;
+        client.user = Arc::clone(&waiter.user);
+        client.unlimited = client.user.is_unlimited();
         client.protocol = waiter.protocol;
         client.db = waiter.db;
         client
@@ -135,6 +145,7 @@ impl Client {
         let mut client = Client::of(shared, Arc::new(ClientHandle::new(0)), 0);
         client.stands_in = true;
         client.authenticated = true;
+        client.unlimited = true;
         client.in_exec = true;
         // What was restored once has been found good.
         client.settings = Arc::new(Settings { rdb_version_check: VersionCheck::Relaxed, ..(*client.settings).clone() });
@@ -145,10 +156,14 @@ impl Client {
         // The generation is read first: a change in between is then seen by the first command.
         let settings_generation = shared.config.generation();
         let settings = shared.config.current();
+        let user = shared.users.default_user();
+        let open = user.on && user.no_password;
         Client {
             handle,
             shared: Arc::clone(shared),
-            authenticated: settings.requirepass.is_empty(),
+            authenticated: open,
+            unlimited: open && user.is_unlimited(),
+            user,
             settings,
             settings_generation,
             protocol: Protocol::Resp2,
@@ -163,6 +178,7 @@ impl Client {
             stands_in: false,
             paused: false,
             transaction: None,
+            in_script: false,
             in_exec: false,
             watched: Vec::new(),
             subscriptions: Subscriptions::default(),
@@ -193,15 +209,74 @@ impl Client {
         self.handle.set_protocol(protocol);
     }
 
-    /// AUTH: lets the client in if the password is right.
-    pub fn authenticate(&mut self, user: &[u8], password: &[u8]) -> Result<(), Error> {
-        let expected = self.settings.requirepass.as_bytes();
-        if user != b"default" || !(expected.is_empty() || same_secret(expected, password)) {
-            self.shared.stats.failed_logins.add(1);
-            return Err(Error::new("WRONGPASS invalid username-password pair or user is disabled."));
+    /// AUTH: makes the client that user, if the password is right. `args` is the request, of which the log shows the name.
+    pub fn authenticate(
+        &mut self,
+        user: &[u8],
+        password: &[u8],
+        args: &Args<'_>,
+        now: UnixMillis,
+    ) -> Result<(), Error> {
+        match self.shared.users.get(user).filter(|known| known.accepts(password)) {
+            Some(user) => {
+                self.authenticated = true;
+                self.become_user(user);
+                Ok(())
+            }
+            None => {
+                self.log_denial(Reason::Auth, args.first().copied().unwrap_or_default(), Some(user), now);
+                Err(Error::new("WRONGPASS invalid username-password pair or user is disabled."))
+            }
         }
-        self.authenticated = true;
-        Ok(())
+    }
+
+    /// As the connection was at first.
+    pub(super) fn forget_user(&mut self) {
+        let user = self.shared.users.default_user();
+        self.authenticated = user.on && user.no_password;
+        self.become_user(user);
+    }
+
+    fn become_user(&mut self, user: Arc<User>) {
+        self.handle.names.lock().user = user.name.clone();
+        self.user = user;
+        self.judge();
+    }
+
+    /// Finds out whether its commands need to be checked.
+    fn judge(&mut self) {
+        self.unlimited = self.user.is_unlimited() && !self.must_log_in();
+    }
+
+    /// Whether it has to pass AUTH first.
+    pub fn must_log_in(&self) -> bool {
+        !self.authenticated && {
+            let user = self.shared.users.default_user();
+            !(user.on && user.no_password)
+        }
+    }
+
+    /// ACL LOG.
+    pub(super) fn log_denial(&self, reason: Reason, object: &[u8], user: Option<&[u8]>, now: UnixMillis) {
+        let context = match (self.in_script, self.in_exec || self.transaction.is_some()) {
+            (true, _) => LogContext::Script,
+            (_, true) => LogContext::Multi,
+            _ => LogContext::TopLevel,
+        };
+        let mut client = String::new();
+        client_list::describe(&mut client, &self.handle, self.handle.id, now);
+        let entry = LogEntry {
+            id: 0,
+            count: 1,
+            reason,
+            context,
+            object: object.into(),
+            user: user.unwrap_or(&self.user.name).into(),
+            created: now,
+            updated: now,
+            client,
+        };
+        self.shared.users.log.note(entry, self.settings.acllog_max_len);
     }
 
     /// Tells other threads how far the transaction has come.
@@ -272,7 +347,25 @@ impl Client {
         if generation != self.settings_generation {
             self.settings_generation = generation;
             self.settings = self.shared.config.current();
+            self.refresh_user();
         }
+    }
+
+    /// Takes up what has become of its user. One who is no more loses the connection.
+    #[cold]
+    fn refresh_user(&mut self) {
+        if self.handle.id == 0 {
+            return;
+        }
+        match self.shared.users.get(&self.user.name) {
+            Some(user) => self.user = user,
+            None => {
+                self.user = Arc::new(User::new(DEFAULT_USER, false));
+                self.authenticated = false;
+                self.closing = true;
+            }
+        }
+        self.judge();
     }
 
     /// When the running command began.
@@ -347,27 +440,5 @@ impl Drop for Client {
             shared.monitors.remove(self.handle.id);
         }
         self.discard(shared.clock.now());
-    }
-}
-
-/// Compares without telling by its duration how much of the guess was right.
-fn same_secret(expected: &[u8], given: &[u8]) -> bool {
-    let mut difference = u8::from(expected.len() != given.len());
-    for (at, byte) in given.iter().enumerate() {
-        difference |= byte ^ expected[at % expected.len()];
-    }
-    difference == 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_are_compared_whole() {
-        assert!(same_secret(b"secret", b"secret"));
-        for wrong in ["secre", "secrets", "Secret", "", "secretsecret"] {
-            assert!(!same_secret(b"secret", wrong.as_bytes()), "{wrong}");
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Which clients CLIENT LIST and CLIENT KILL mean, and the line CLIENT LIST writes for each.
 
-use super::{Args, ClientHandle, Error, handle::State, table};
+use super::{Args, ClientHandle, Error, acl::Users, handle::State, table};
 use crate::util::{clock::UnixMillis, number::parse_i64};
 use std::{collections::BTreeSet, fmt::Write, sync::atomic::Ordering::Relaxed};
 
@@ -11,6 +11,7 @@ pub struct Filter {
     class: Option<Class>,
     peer: Option<Vec<u8>>,
     local: Option<Vec<u8>>,
+    user: Option<Vec<u8>>,
     age_seconds_min: i64,
     skip_me: bool,
 }
@@ -46,7 +47,7 @@ impl Filter {
     }
 
     /// Parses `[ID id ...] [TYPE type] [ADDR a] [LADDR a] [USER u] [SKIPME yes|no] [MAXAGE s]`.
-    pub fn parse(args: &Args<'_>, skip_me: bool) -> Result<Filter, Error> {
+    pub fn parse(args: &Args<'_>, users: &Users, skip_me: bool) -> Result<Filter, Error> {
         let mut filter = Filter { skip_me, ..Filter::default() };
         let mut rest = args;
         while let [option, after @ ..] = rest {
@@ -82,9 +83,10 @@ impl Filter {
                     rest
                 }
                 (b"user", [user, rest @ ..]) => {
-                    if *user != b"default" {
+                    if users.get(user).is_none() {
                         return Err(Error::quoting("ERR No such user '", user, "'"));
                     }
+                    filter.user = Some(user.to_vec());
                     rest
                 }
                 (b"skipme", [word, rest @ ..]) => {
@@ -106,6 +108,7 @@ impl Filter {
             && self.class.is_none_or(|class| class == Class::of(client))
             && self.peer.as_deref().is_none_or(|address| address == client.peer.as_bytes())
             && self.local.as_deref().is_none_or(|address| address == client.local.as_bytes())
+            && self.user.as_deref().is_none_or(|user| user == &*client.names.lock().user)
             && (self.age_seconds_min == 0 || age_seconds(client, now) >= self.age_seconds_min)
             && !(self.skip_me && client.id == me)
     }
@@ -162,7 +165,12 @@ fn write_line(out: &mut String, client: &ClientHandle, me: u64, now: UnixMillis)
     let (size, blocks) = (capacity.min(FIXED_BUFFER), listed.div_ceil(FIXED_BUFFER));
     write!(out, " rbs={size} rbp={size} obl={fixed} oll={blocks} omem={listed} tot-mem={memory}")?;
     let events = if output > 0 { "rw" } else { "r" };
-    write!(out, " events={events} cmd={command} user=default redir=-1 resp={}", client.protocol() as u8)?;
+    write!(
+        out,
+        " events={events} cmd={command} user={} redir=-1 resp={}",
+        String::from_utf8_lossy(&names.user),
+        client.protocol() as u8
+    )?;
     write!(out, " lib-name={} lib-ver={}", names.library, names.library_version)?;
     write!(
         out,
@@ -212,7 +220,7 @@ mod tests {
             client
         });
         clients[1].set_state(State::SUBSCRIBER, true);
-        match (Filter::parse(&words, false), expected) {
+        match (Filter::parse(&words, &Users::new(""), false), expected) {
             (Ok(filter), Ok(expected)) => {
                 let found: Vec<u64> =
                     clients.iter().filter(|client| filter.matches(client, 1, 60_000)).map(|c| c.id).collect();

@@ -4,7 +4,9 @@
 //! here allocates for a command on one key.
 
 use super::{
-    Args, Client, Command, CommandResult, Context, Error, Protocol, Reply, Shared, blocking,
+    Args, Client, Command, CommandResult, Context, Error, Protocol, Reply, Shared,
+    acl::{self, Denial, Reason},
+    blocking,
     client::ReplyMode,
     command_log::{self, LogKind},
     handle::State,
@@ -85,7 +87,7 @@ fn admit(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn 
     client.handle.last_command.store(command.counts_as as u32 + 1, Relaxed);
     let flags = effective_flags(client, command);
     let (mut set, mut known) = (ShardSet::NONE, None);
-    let admitted = check_client(client, command).and_then(|()| {
+    let admitted = check_client(client, command, args, now).and_then(|()| {
         (set, known) = shards(shared, client, command, args);
         make_room(shared, client, flags, set, args, now)?;
         check_server(shared, client, command, flags)
@@ -107,19 +109,39 @@ fn admit(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn 
 }
 
 /// Whether this client may call the command at all.
-fn check_client(client: &Client, command: &'static Command) -> Result<(), Error> {
+fn check_client(client: &Client, command: &'static Command, args: &Args<'_>, now: UnixMillis) -> Result<(), Error> {
     let own = command.spec.flags;
-    let settings = &client.settings;
     if own.contains(Flags::PROTECTED) {
         check_protected(client, command)?;
     }
-    if !client.authenticated && !own.contains(Flags::NO_AUTH) && !settings.requirepass.is_empty() {
+    if !client.unlimited && !own.contains(Flags::NO_AUTH) && client.must_log_in() {
         return Err(Error::new("NOAUTH Authentication required."));
     }
     if client.transaction.is_some() && own.contains(Flags::NO_MULTI) {
         return Err(Error::new("ERR Command not allowed inside a transaction"));
     }
-    Ok(())
+    if client.unlimited {
+        return Ok(());
+    }
+    check_user(client, command, args, now).map_err(|denial| denial.error(&client.user, command))
+}
+
+/// Whether its user may run the request; a refusal goes to ACL LOG.
+pub(super) fn check_user(
+    client: &Client,
+    command: &'static Command,
+    args: &Args<'_>,
+    now: UnixMillis,
+) -> Result<(), Denial> {
+    acl::may_run(&client.user, command, args).inspect_err(|denial| {
+        let word = |at: usize| args.get(at).copied().unwrap_or_default();
+        let (reason, object) = match *denial {
+            Denial::Command => (Reason::Command, command.full_name.as_bytes()),
+            Denial::Key(at) => (Reason::Key, word(at)),
+            Denial::Channel(at) => (Reason::Channel, word(at)),
+        };
+        client.log_denial(reason, object, None, now);
+    })
 }
 
 /// Evicts to make room for what the arguments bring; no lock is held yet.
@@ -219,6 +241,25 @@ fn queue(client: &mut Client, command: &'static Command, args: &Args<'_>, reply:
     client.publish_transaction();
     reply.simple("QUEUED");
     Flow::Continue
+}
+
+/// Whether the user may still run what was queued: rights may be lost between MULTI and EXEC.
+pub(super) fn still_allowed(cx: &Context<'_>, args: &Args<'_>) -> Result<(), Error> {
+    if cx.client.unlimited {
+        return Ok(());
+    }
+    check_user(cx.client, cx.command, args, cx.now).map_err(|denial| {
+        let reason = match denial {
+            Denial::Command => "no permission to execute the command or subcommand",
+            Denial::Key(_) => "no permission to touch the specified keys",
+            Denial::Channel(_) => "no permission to access one of the channels used as argument to the command",
+        };
+        cx.shared.stats.error("NOPERM");
+        Error::text(format!(
+            "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This \
+             command is no longer allowed for the following reason: {reason}"
+        ))
+    })
 }
 
 /// Locks what the command needs and runs it.

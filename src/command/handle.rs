@@ -1,7 +1,7 @@
 //! The part of a client that other threads may touch: its mailbox, its kill flag, its waker and
 //! the figures CLIENT LIST shows. The rest of a client belongs to its connection alone.
 
-use super::Protocol;
+use super::{Protocol, acl::DEFAULT_USER};
 use crate::util::clock::UnixMillis;
 use parking_lot::Mutex;
 use std::net::SocketAddr;
@@ -29,11 +29,23 @@ bitflags::bitflags! {
 }
 
 /// Names a client gave itself; empty when it gave none.
-#[derive(Default)]
 pub struct Names {
+    /// The user it has logged in as.
+    pub user: Box<[u8]>,
     pub client: String,
     pub library: String,
     pub library_version: String,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Names {
+            user: DEFAULT_USER.into(),
+            client: String::new(),
+            library: String::new(),
+            library_version: String::new(),
+        }
+    }
 }
 
 /// Bytes are waiting in the mailbox.

@@ -81,6 +81,20 @@ impl Hub {
         self.pattern_count.store(patterns.len(), Ordering::Relaxed);
     }
 
+    /// The clients for one of whose channels or patterns this holds.
+    pub fn subscribers_that(&self, holds: &dyn Fn(&ClientHandle, &[u8], bool) -> bool) -> Vec<Arc<ClientHandle>> {
+        let mut found = BTreeMap::new();
+        let mut look = |name: &[u8], subscribers: &Subscribers, is_pattern: bool| {
+            let held = subscribers.values().filter(|client| holds(client, name, is_pattern));
+            found.extend(held.map(|client| (client.id, Arc::clone(client))));
+        };
+        for part in self.channels.parts.iter().chain(&self.shard_channels.parts) {
+            part.lock().iter().for_each(|(name, subscribers)| look(name, subscribers, false));
+        }
+        self.patterns.read().iter().for_each(|(name, subscribers)| look(name, subscribers, true));
+        found.into_values().collect()
+    }
+
     /// Different patterns that someone has subscribed to.
     pub fn patterns(&self) -> usize {
         self.pattern_count.load(Ordering::Relaxed)

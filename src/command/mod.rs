@@ -1,6 +1,7 @@
 //! Commands: parse the arguments, act on the keyspace, reply. A family file holds the rows of its
 //! commands and their handlers; `dispatch` is the one way in.
 
+pub mod acl;
 pub mod args;
 pub mod blocking;
 pub mod client;

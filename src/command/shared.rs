@@ -1,8 +1,9 @@
 //! What all connections share.
 
 use super::{
-    blocking::Blocking, clients::Clients, command_log::CommandLog, handle::State, hub::Hub, latency::LatencyMonitor,
-    lifecycle::Lifecycle, monitors::Monitors, notify, pause::Pause, reply::EncoderFactory, table,
+    acl::Users, blocking::Blocking, clients::Clients, command_log::CommandLog, handle::State, hub::Hub,
+    latency::LatencyMonitor, lifecycle::Lifecycle, monitors::Monitors, notify, pause::Pause, reply::EncoderFactory,
+    table,
 };
 use crate::{
     config::Config,
@@ -23,6 +24,7 @@ pub struct Shared {
     pub clients: Clients,
     pub pubsub: Hub,
     pub monitors: Monitors,
+    pub users: Arc<Users>,
     pub pause: Pause,
     pub blocking: Blocking,
     pub lifecycle: Lifecycle,
@@ -45,8 +47,13 @@ impl Shared {
         notify::want(keyspace.effects(), &config.current());
         keyspace.set_importing(config.current().import_mode);
         let effects = Arc::clone(keyspace.effects());
-        config.on_change(Box::new(move |_, after| {
+        let users = Arc::new(Users::new(&config.current().requirepass));
+        let changing = Arc::clone(&users);
+        config.on_change(Box::new(move |before, after| {
             notify::want(&effects, after);
+            if before.requirepass != after.requirepass {
+                changing.set_default_password(&after.requirepass);
+            }
             Ok(())
         }));
         Shared {
@@ -58,6 +65,7 @@ impl Shared {
             clients: Clients::default(),
             pubsub: Hub::new(encoder),
             monitors: Monitors::default(),
+            users,
             pause: Pause::default(),
             blocking: Blocking::default(),
             lifecycle: Lifecycle::default(),

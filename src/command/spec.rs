@@ -134,6 +134,18 @@ impl KeySpec {
     }
 }
 
+/// The channels among a command's arguments that a user must have access to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ChannelUse {
+    None,
+    /// The first argument.
+    Publish,
+    /// All arguments.
+    Subscribe,
+    /// All arguments are patterns.
+    Patterns,
+}
+
 /// One command or subcommand.
 pub struct Spec {
     /// Lower case; for a subcommand only its own word (`setname`).
@@ -154,6 +166,8 @@ pub struct Spec {
     pub syntax: &'static str,
     /// For keys with `VARIABLE_FLAGS`: what a request really does with them.
     pub vary: fn(&Args<'_>, KeyFlags) -> KeyFlags,
+    /// Which arguments are channels, for what users may do.
+    pub channels: ChannelUse,
     pub tips: &'static [&'static str],
     pub subcommands: &'static [Spec],
     pub handler: Handler,
@@ -189,6 +203,7 @@ impl Spec {
         complexity: "O(1)",
         syntax: "",
         vary: |_, flags| flags,
+        channels: ChannelUse::None,
         tips: &[],
         subcommands: &[],
         handler: |cx, _| {

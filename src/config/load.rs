@@ -30,6 +30,8 @@ pub struct Loaded {
     pub notes: Vec<String>,
     /// The `maxmemory` that a container's limit led to, not the user.
     pub detected_maxmemory: Option<u64>,
+    /// The words of the `user` lines.
+    pub users: Vec<Vec<String>>,
     /// The directives that were written somewhere.
     pub given: BTreeSet<&'static str>,
 }
@@ -72,9 +74,8 @@ pub struct Loader {
 }
 
 /// Lines that are no directives, and why they are refused.
-const REFUSED_LINES: [(&str, &str); 4] = [
+const REFUSED_LINES: [(&str, &str); 3] = [
     ("rename-command", "commands can't be renamed"),
-    ("user", "there are no users yet: 'requirepass' sets one password for all"),
     ("loadmodule", "there are no modules"),
     ("sentinel", "there is no sentinel mode"),
 ];
@@ -83,6 +84,10 @@ impl Loader {
     /// Takes one directive. `place` is asked only when it is wrong.
     pub fn directive(&mut self, name: &str, words: &[String], place: impl Fn() -> Place) -> Result<(), LoadError> {
         let wrong = |reason: Reason| LoadError::Directive { place: place(), reason };
+        if name.eq_ignore_ascii_case("user") && !words.is_empty() {
+            self.loaded.users.push(words.to_vec());
+            return Ok(());
+        }
         let Some(directive) = table::find(name) else {
             let refused = REFUSED_LINES.iter().find(|(line, _)| line.eq_ignore_ascii_case(name));
             let reason = match refused {

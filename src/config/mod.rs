@@ -23,6 +23,7 @@ pub use directive::{Directive, Effect, Flags, Kind, Lines};
 pub use document::document;
 pub use load::{Loaded, Sources, load};
 pub use reason::{LoadError, Place, Reason, system_error};
+pub use rewrite::replace as replace_file;
 pub use settings::Settings;
 pub use shared::{Config, Hook, SetError};
 pub use table::{SECTIONS, Section, all, find};

@@ -23,17 +23,17 @@ pub enum Extent {
     All,
 }
 
-pub fn rewrite(file: &Path, settings: &Settings, extent: Extent) -> io::Result<()> {
+pub fn rewrite(file: &Path, settings: &Settings, users: &[String], extent: Extent) -> io::Result<()> {
     let old = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(error),
     };
-    replace(file, rewritten(&old, settings, extent).as_bytes())
+    replace(file, rewritten(&old, settings, users, extent).as_bytes())
 }
 
 /// Replaces the file as a whole: a crash leaves the old or the new one.
-fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
+pub fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
     let dir = file.parent().unwrap_or(Path::new("."));
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
@@ -54,14 +54,19 @@ fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
     written
 }
 
-fn rewritten(old: &str, settings: &Settings, extent: Extent) -> String {
+fn rewritten(old: &str, settings: &Settings, users: &[String], extent: Extent) -> String {
     let defaults = Settings::default();
     // For each directive the lines that say its value; taken away as they find their place.
     let mut wanted: BTreeMap<&str, Vec<String>> =
         table::all().map(|directive| (directive.name, lines(directive, settings))).collect();
     let mut new: Vec<String> = Vec::new();
     let mut mentioned: BTreeSet<&str> = BTreeSet::new();
+    let mut users = users.iter();
     for line in old.lines() {
+        if is_user(line) {
+            new.extend(users.next().cloned());
+            continue;
+        }
         let Some(directive) = directive_of(line) else {
             new.push(line.to_owned());
             continue;
@@ -92,8 +97,20 @@ fn rewritten(old: &str, settings: &Settings, extent: Extent) -> String {
             new.push(line);
         }
     }
+    for line in users {
+        if !signed {
+            signed = true;
+            new.push(SIGNATURE.to_owned());
+        }
+        new.push(line.clone());
+    }
     new.push(String::new());
     new.join("\n")
+}
+
+/// Whether the line makes a user.
+fn is_user(line: &str) -> bool {
+    line.split_ascii_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("user"))
 }
 
 /// The directive of a line, if it is not a comment or something else.
@@ -179,7 +196,7 @@ mod tests {
             line.0.apply(&mut settings, &words).unwrap();
         }
         change(&mut settings);
-        assert_eq!(rewritten(old, &settings, Extent::Changed), expected);
+        assert_eq!(rewritten(old, &settings, &[], Extent::Changed), expected);
     }
 
     #[test]
@@ -223,7 +240,7 @@ mod tests {
     fn a_file_of_everything_says_the_same() {
         let mut settings = Settings { maxmemory: 1 << 30, requirepass: "a b".to_owned(), ..Settings::default() };
         settings.save.clear();
-        let text = rewritten("", &settings, Extent::All);
+        let text = rewritten("", &settings, &[], Extent::All);
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(&file, text).unwrap();
         let sources = Sources { file: Some(file.path().to_owned()), ..Sources::default() };
@@ -231,6 +248,15 @@ mod tests {
         for directive in table::all() {
             assert_eq!(directive.value(&again), directive.value(&settings), "{}", directive.name);
         }
+    }
+
+    #[test]
+    fn users_keep_their_place() {
+        let users = ["user a on".to_owned(), "user b off".to_owned(), "user c off".to_owned()];
+        let old = "user a off\nport 6379\nuser b off\n";
+        let new = rewritten(old, &Settings::default(), &users, Extent::Changed);
+        assert_eq!(new, format!("user a on\nport 6379\nuser b off\n{SIGNATURE}\nuser c off\n"));
+        assert_eq!(rewritten(old, &Settings::default(), &[], Extent::Changed), "port 6379\n");
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub struct Settings {
     pub enable_protected_configs: Guard,
     pub enable_debug_command: Guard,
     pub acllog_max_len: u64,
+    /// Empty: none.
+    pub acl_file: String,
+    pub acl_pubsub_default: PubsubDefault,
 
     // Logging
     pub loglevel: LogLevel,
@@ -198,6 +201,8 @@ fn blank() -> Settings {
         enable_protected_configs: Guard::No,
         enable_debug_command: Guard::No,
         acllog_max_len: 0,
+        acl_file: String::new(),
+        acl_pubsub_default: PubsubDefault::None,
         loglevel: LogLevel::Notice,
         logfile: String::new(),
         log_format: LogFormat::Text,

@@ -87,6 +87,16 @@ impl Config {
         &self.loaded.notes
     }
 
+    /// The words of the `user` lines that the server was started with.
+    pub fn users(&self) -> &[Vec<String>] {
+        &self.loaded.users
+    }
+
+    /// Something else that is taken up with the settings has changed: the users.
+    pub fn touch(&self) {
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
     /// Registers what has to happen when settings change.
     pub fn on_change(&self, hook: Hook) {
         self.hooks.write().push(hook);
@@ -135,16 +145,17 @@ impl Config {
 
     /// CONFIG REWRITE: writes what differs into the file, keeping its comments and order.
     /// `None`: the server was started without a file.
-    pub fn rewrite(&self) -> Option<io::Result<()>> {
-        self.rewrite_with(rewrite::Extent::Changed)
+    /// `users` are the lines that make the users.
+    pub fn rewrite(&self, users: &[String]) -> Option<io::Result<()>> {
+        self.rewrite_with(users, rewrite::Extent::Changed)
     }
 
     /// As [`Self::rewrite`], but with a line for every directive.
-    pub fn rewrite_all(&self) -> Option<io::Result<()>> {
-        self.rewrite_with(rewrite::Extent::All)
+    pub fn rewrite_all(&self, users: &[String]) -> Option<io::Result<()>> {
+        self.rewrite_with(users, rewrite::Extent::All)
     }
 
-    fn rewrite_with(&self, extent: rewrite::Extent) -> Option<io::Result<()>> {
+    fn rewrite_with(&self, users: &[String], extent: rewrite::Extent) -> Option<io::Result<()>> {
         let _changing = self.changing.lock();
         let file = self.file()?;
         let mut settings = Settings::clone(&self.current());
@@ -152,7 +163,7 @@ impl Config {
             // Another container may have another limit: it is found again at the next start.
             settings.maxmemory = 0;
         }
-        Some(rewrite::rewrite(file, &settings, extent))
+        Some(rewrite::rewrite(file, &settings, users, extent))
     }
 }
 

@@ -171,6 +171,14 @@ choice! {
 }
 
 choice! {
+    /// The channels of new users.
+    PubsubDefault {
+        None = "resetchannels",
+        All = "allchannels",
+    }
+}
+
+choice! {
     /// Who may use a guarded feature.
     Guard {
         No = "no",

@@ -52,7 +52,7 @@ impl Workers {
             accepted.refuse(b"-ERR max number of clients reached\r\n");
             return;
         }
-        if settings.protected_mode && settings.requirepass.is_empty() && !accepted.is_loopback() {
+        if settings.protected_mode && self.shared.users.default_user().no_password && !accepted.is_loopback() {
             accepted.refuse(PROTECTED.as_bytes());
             return;
         }

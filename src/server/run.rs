@@ -3,7 +3,7 @@
 use super::{Server, logging, persistence, supervise};
 use crate::{
     command::{Shared, shutdown::shut_down_on_signal},
-    config::{Config, Loaded, Settings},
+    config::{Config, Loaded, PubsubDefault, Settings},
     net,
     resp::Encoder,
     snapshot,
@@ -41,6 +41,7 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
         "arena reserved"
     );
     let shared = Arc::new(Shared::new(config, keyspace, Encoder::boxed, Clock::Wall));
+    load_users(&shared)?;
     persistence::open_log(&shared, log)?;
     allow_descriptors(&settings);
     let listeners = net::bind(&settings)?;
@@ -64,6 +65,21 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     }
     tracing::info!("Flagstone is now ready to exit, bye bye...");
     Ok(())
+}
+
+/// Takes the users of the configuration or of the file that it names.
+fn load_users(shared: &Shared) -> Result<(), Box<dyn Error>> {
+    let settings = shared.config.current();
+    let all_channels = settings.acl_pubsub_default == PubsubDefault::All;
+    if settings.acl_file.is_empty() {
+        return Ok(shared.users.configure(shared.config.users(), all_channels)?);
+    }
+    if !shared.config.users().is_empty() {
+        return Err("'user' lines and 'aclfile' exclude each other: choose one place for the users".into());
+    }
+    let text = fs::read(settings.resolve(Path::new(&settings.acl_file)))
+        .map_err(|error| format!("Error loading ACLs, opening file '{}': {error}", settings.acl_file))?;
+    Ok(shared.users.load(&settings.acl_file, &text, all_channels)?)
 }
 
 /// Descriptors the server needs besides those of its clients.

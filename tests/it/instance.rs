@@ -343,7 +343,10 @@ fn until(holds: impl Fn() -> bool) {
 
 fn or_closed(reply: io::Result<Tree>) -> Tree {
     match reply {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Tree::Closed,
+        // A connection that is closed with a request unread is reset.
+        Err(error) if [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset].contains(&error.kind()) => {
+            Tree::Closed
+        }
         other => other.expect("a reply"),
     }
 }

@@ -317,7 +317,7 @@ fn list(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     if args.len() == 3 {
         return Err(Error::SYNTAX);
     }
-    let filter = Filter::parse(&args[2..], false)?;
+    let filter = Filter::parse(&args[2..], &cx.shared.users, false)?;
     let mut text = String::new();
     for client in cx.shared.clients.all() {
         if filter.matches(&client, cx.client.handle.id, cx.now) {
@@ -332,7 +332,7 @@ fn list(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 /// CLIENT KILL addr, or CLIENT KILL option value ...
 fn kill(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let by_address = args.len() == 3;
-    let filter = if by_address { Filter::address(args[2]) } else { Filter::parse(&args[2..], true)? };
+    let filter = if by_address { Filter::address(args[2]) } else { Filter::parse(&args[2..], &cx.shared.users, true)? };
     let me = cx.client.handle.id;
     let mut killed = 0;
     for client in cx.shared.clients.all() {

@@ -154,6 +154,7 @@ fn failed(error: &config::SetError) -> Error {
 /// CONFIG RESETSTAT
 fn reset_stat(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
     cx.shared.stats.reset();
+    cx.shared.users.log.reset_counts();
     cx.keys.reset_stats();
     cx.reply.ok();
     Ok(())
@@ -161,7 +162,9 @@ fn reset_stat(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
 
 /// CONFIG REWRITE
 fn rewrite(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
-    match cx.shared.config.rewrite() {
+    let file_of_users = !cx.client.settings.acl_file.is_empty();
+    let users = if file_of_users { Vec::new() } else { super::acl::lines_to_keep(&cx.shared.users) };
+    match cx.shared.config.rewrite(&users) {
         None => Err(Error::new("ERR The server is running without a config file")),
         Some(Err(error)) => {
             tracing::warn!("CONFIG REWRITE failed: {error}");

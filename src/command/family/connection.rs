@@ -137,9 +137,9 @@ fn hello(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         }
     }
     if let Some((user, password)) = login {
-        cx.client.authenticate(user, password)?;
+        cx.client.authenticate(user, password, args, cx.now)?;
     }
-    if !cx.client.authenticated && !cx.client.settings.requirepass.is_empty() {
+    if cx.client.must_log_in() {
         return Err(Error::new(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH \
              <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the \
@@ -187,7 +187,7 @@ fn auth(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     cx.redact(1);
     let (user, password) = match args {
         [_, password] => {
-            if cx.client.settings.requirepass.is_empty() {
+            if cx.shared.users.default_user().no_password {
                 return Err(Error::new(
                     "ERR AUTH <password> called without any password configured for the default user. Are you sure \
                      your configuration is correct?",
@@ -201,7 +201,7 @@ fn auth(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         }
         _ => return Err(Error::SYNTAX),
     };
-    cx.client.authenticate(user, password)?;
+    cx.client.authenticate(user, password, args, cx.now)?;
     cx.reply.ok();
     Ok(())
 }
@@ -225,7 +225,7 @@ fn reset(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
     client.select(0);
     client.set_protocol(Protocol::Resp2);
     cx.reply.set_protocol(Protocol::Resp2);
-    client.authenticated = client.settings.requirepass.is_empty();
+    client.forget_user();
     // The library's name stays: it is still the one that speaks.
     client.handle.names.lock().client.clear();
     client.reply_mode = ReplyMode::On;

@@ -3,6 +3,7 @@
 use crate::{
     command::{
         Args, CommandResult, Context, Shared,
+        acl::Reason,
         pause::Paused,
         spec::{Acl, Flags, Spec},
         table,
@@ -317,10 +318,11 @@ fn stats(view: &View<'_>, out: &mut String) {
     line(out, "instantaneous_eventloop_cycles_per_sec", per_second);
     let nanos = stats.rates.get(Rate::TurnNanos).checked_div(per_second).unwrap_or(0);
     line(out, "instantaneous_eventloop_duration_usec", nanos.div_ceil(1000));
-    line(out, "acl_access_denied_auth", stats.failed_logins.get());
-    line(out, "acl_access_denied_cmd", 0);
-    line(out, "acl_access_denied_key", 0);
-    line(out, "acl_access_denied_channel", 0);
+    let denied = |reason| view.shared.users.log.denied(reason);
+    line(out, "acl_access_denied_auth", denied(Reason::Auth));
+    line(out, "acl_access_denied_cmd", denied(Reason::Command));
+    line(out, "acl_access_denied_key", denied(Reason::Key));
+    line(out, "acl_access_denied_channel", denied(Reason::Channel));
 }
 
 /// What is of interest only to who works on the server itself.

@@ -3,7 +3,7 @@
 use crate::command::{
     Args, Client, CommandResult, Context, Error,
     hub::{Channels, Name},
-    spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Spec},
+    spec::{Acl, BeginSearch, ChannelUse, FindKeys, Flags, KeyFlags, KeySpec, Spec},
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -27,6 +27,7 @@ pub static COMMANDS: &[Spec] = &[
         complexity: "O(N) where N is the number of channels to subscribe to.",
         syntax: "channel [channel ...]",
         handler: |cx, args| subscribe(cx, args, Kind::Channel),
+        channels: ChannelUse::Subscribe,
         ..ROW
     },
     Spec {
@@ -37,6 +38,7 @@ pub static COMMANDS: &[Spec] = &[
         complexity: "O(N) where N is the number of patterns to subscribe to.",
         syntax: "pattern [pattern ...]",
         handler: |cx, args| subscribe(cx, args, Kind::Pattern),
+        channels: ChannelUse::Patterns,
         ..ROW
     },
     Spec {
@@ -49,6 +51,7 @@ pub static COMMANDS: &[Spec] = &[
         complexity: "O(N) where N is the number of shard channels to subscribe to.",
         syntax: "shardchannel [shardchannel ...]",
         handler: |cx, args| subscribe(cx, args, Kind::ShardChannel),
+        channels: ChannelUse::Subscribe,
         ..ROW
     },
     Spec {
@@ -96,6 +99,7 @@ pub static COMMANDS: &[Spec] = &[
             cx.reply.integer(receivers as i64);
             Ok(())
         },
+        channels: ChannelUse::Publish,
         ..ROW
     },
     Spec {
@@ -112,6 +116,7 @@ pub static COMMANDS: &[Spec] = &[
             cx.reply.integer(receivers as i64);
             Ok(())
         },
+        channels: ChannelUse::Publish,
         ..ROW
     },
     Spec {

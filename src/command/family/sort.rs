@@ -175,6 +175,16 @@ enum Weight {
 
 fn sort(cx: &mut Context<'_>, args: &Args<'_>, may_store: bool) -> CommandResult {
     let mut options = Options::parse(args, may_store)?;
+    let denied =
+        |option: &str| Error::text(format!("ERR {option} option of SORT denied due to insufficient ACL permissions."));
+    if options.by.is_some_and(|by| by.contains(&b'*')) && !cx.client.user.may_run_and_read_all(cx.command, args) {
+        return Err(denied("BY"));
+    }
+    if options.get.iter().any(|get| !matches!(get, Pattern::Element))
+        && !cx.client.user.may_run_and_read_all(cx.command, args)
+    {
+        return Err(denied("GET"));
+    }
     let mut by = options.by.map(Pattern::parse);
     let mut sorted = !matches!(by, Some(Pattern::Nothing));
     if matches!(by, Some(Pattern::Element)) {

@@ -101,7 +101,10 @@ fn exec(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
     cx.reply.array(transaction.len());
     transaction.for_each(|queued, args| {
         (cx.command, cx.spec) = (queued, queued.spec);
-        dispatch::call(cx, args);
+        match dispatch::still_allowed(cx, args) {
+            Ok(()) => dispatch::call(cx, args),
+            Err(error) => cx.reply.error(&error.0),
+        }
     });
     cx.client.in_exec = false;
     (cx.command, cx.spec) = (command, spec);

@@ -105,12 +105,6 @@ pub static INERT: Section = Section {
             "iso8601",
             "Times in the log are ISO 8601.",
         ),
-        inert(
-            "acl-pubsub-default",
-            Choice(&["allchannels", "resetchannels"]),
-            "resetchannels",
-            "Of users, which are not here yet.",
-        ),
         inert("propagation-error-behavior", Choice(&["ignore", "panic", "panic-on-replicas"]), "ignore", REPLICATION),
         inert("lua-enable-deprecated-api", YesNo, "no", "Of scripts, which are not here yet.").immutable().hidden(),
         inert("primaryauth", Text, "", REPLICATION).alias(&["masterauth"]).with(Flags::SENSITIVE),
@@ -231,7 +225,6 @@ pub static REFUSED: Section = Section {
             .alias(&["slaveof"])
             .words()
             .immutable(),
-        refused("aclfile", Text, "", "there are no users yet: 'requirepass' sets one password for all").immutable(),
         refused("tls-port", PORT, "0", "there is no TLS yet: put a proxy that speaks it in front"),
         refused("tls-replication", YesNo, "no", "there is no TLS yet"),
         refused("tls-cluster", YesNo, "no", "there is no TLS yet"),

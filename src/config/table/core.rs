@@ -5,7 +5,7 @@ use crate::config::{
     directive::{Directive, Flags, Kind, Lines, directive},
     reason::Reason,
     settings::Settings,
-    value::{Guard, LogFormat, LogLevel, OutputLimits, Supervised, Value},
+    value::{Guard, LogFormat, LogLevel, OutputLimits, PubsubDefault, Supervised, Value},
 };
 use Kind::*;
 
@@ -225,7 +225,22 @@ pub static SECURITY: Section = Section {
             "128",
             "How many refused commands and logins are remembered.",
             field!(acllog_max_len),
-        ).idle(),
+        ),
+        directive(
+            "aclfile",
+            Text,
+            "",
+            "A file of users, in place of 'user' lines here; ACL LOAD and ACL SAVE read and write it.",
+            field!(acl_file),
+        )
+        .immutable(),
+        directive(
+            "acl-pubsub-default",
+            Choice(PubsubDefault::NAMES),
+            "resetchannels",
+            "Which channels a new user may use: none of them, or allchannels.",
+            field!(acl_pubsub_default),
+        ),
     ],
 };
 

@@ -1,4 +1,4 @@
-//! ACL with its one user, and what else a client asks about a server before it begins.
+//! ACL: users and what they may do, and what else a client asks about a server before it begins.
 
 use crate::harness::check;
 
@@ -11,11 +11,12 @@ fn one_user_who_may_do_everything() {
         > ACL USERS
         1) "default"
         > ACL LIST
-        1) "user default on nopass ~* &* +@all"
+        1) "user default on nopass sanitize-payload ~* &* +@all"
         > ACL GETUSER default
         1# "flags" =>
            1~ "on"
            2~ "nopass"
+           3~ "sanitize-payload"
         2# "passwords" => (empty array)
         3# "commands" => "+@all"
         4# "keys" => "~*"
@@ -23,14 +24,12 @@ fn one_user_who_may_do_everything() {
         6# "selectors" => (empty array)
         > ACL GETUSER nobody
         (nil)
-        > ACL SETUSER alice on
-        (error) ERR ACL SETUSER is refused: there are no users yet, 'requirepass' sets the one password
         > ACL DELUSER alice bob
         (integer) 0
         > ACL DELUSER alice default
         (error) ERR The 'default' user cannot be removed
         > ACL LOAD
-        (error) ERR This instance is not configured to use an ACL file: there are no users yet but 'default'
+        (error) ERR This instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a configuration file set) in order to store users in the configuration.
         > ACL NOPE
         (error) ERR unknown subcommand 'NOPE'. Try ACL HELP.
         "#,
@@ -44,10 +43,11 @@ fn a_password_is_shown_as_its_digest() {
         > CONFIG SET requirepass foo
         OK
         > ACL LIST
-        1) "user default on #2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae ~* &* +@all"
+        1) "user default on sanitize-payload #2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae ~* &* +@all"
         > ACL GETUSER default
         1# "flags" =>
            1~ "on"
+           2~ "sanitize-payload"
         2# "passwords" =>
            1) "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
         3# "commands" => "+@all"
@@ -192,6 +192,224 @@ fn without_an_append_only_file() {
         (error) ERR value is out of range, must be positive
         > WAITAOF 0 0 -1
         (error) ERR timeout is negative
+        "#,
+    );
+}
+
+#[test]
+fn users_are_made_of_rules() {
+    check(
+        r#"
+        > ACL SETUSER alice
+        OK
+        > ACL SETUSER alice on >pass ~a* %R~b* &c +@read -get +config|get +select|0 (+set ~k)
+        OK
+        > ACL GETUSER alice
+        1# "flags" =>
+           1~ "on"
+           2~ "sanitize-payload"
+        2# "passwords" =>
+           1) "d74ff0ee8da3b9806b18c877dbf29bbde50b5bd8e4dad7a3a725000feb82e8f1"
+        3# "commands" => "-@all +@read -get +config|get +select|0"
+        4# "keys" => "~a* %R~b*"
+        5# "channels" => "&c"
+        6# "selectors" =>
+           1) 1# "commands" => "-@all +set"
+              2# "keys" => "~k"
+              3# "channels" => ""
+        > ACL USERS
+        1) "alice"
+        2) "default"
+        > ACL SETUSER alice +get
+        OK
+        > ACL LIST
+        1) "user alice on sanitize-payload #d74ff0ee8da3b9806b18c877dbf29bbde50b5bd8e4dad7a3a725000feb82e8f1 ~a* %R~b* resetchannels &c -@all +@read +config|get +select|0 +get (~k resetchannels -@all +set)"
+        2) "user default on nopass sanitize-payload ~* &* +@all"
+        > ACL SETUSER alice +nope
+        (error) ERR Error in ACL SETUSER modifier '+nope': Unknown command or category name in ACL
+        > ACL SETUSER alice -@all +get|
+        (error) ERR Error in ACL SETUSER modifier '+get|': Syntax error
+        > ACL SETUSER alice +config|get|x
+        (error) ERR Error in ACL SETUSER modifier '+config|get|x': Allowing first-arg of a subcommand is not supported
+        > ACL SETUSER alice %X~a
+        (error) ERR Error in ACL SETUSER modifier '%X~a': Syntax error
+        > ACL SETUSER alice <none
+        (error) ERR Error in ACL SETUSER modifier '<none': The password you are trying to remove from the user does not exist
+        > ACL SETUSER alice (+get
+        (error) ERR Unmatched parenthesis in acl selector starting at '(+get'.
+        > ACL SETUSER "a b"
+        (error) ERR Usernames can't contain spaces or null characters
+        > ACL SETUSER alice ~* ~a
+        (error) ERR Error in ACL SETUSER modifier '~a': Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have any effect. Try 'resetkeys' to start with an empty list of patterns
+        > ACL SETUSER alice reset
+        OK
+        > ACL LIST
+        1) "user alice off sanitize-payload resetchannels -@all"
+        2) "user default on nopass sanitize-payload ~* &* +@all"
+        > ACL DELUSER alice
+        (integer) 1
+        "#,
+    );
+}
+
+#[test]
+fn a_user_does_what_he_may() {
+    check(
+        r#"
+        > ACL SETUSER bob on >p +@all -@dangerous -set +select|0 ~a* %R~r* %W~w* &news.*
+        OK
+        > ACL DRYRUN bob get rx
+        OK
+        > ACL DRYRUN bob getset rx 1
+        "User bob has no permissions to access the 'rx' key"
+        > ACL DRYRUN bob copy rx wx
+        OK
+        > ACL DRYRUN bob copy wx rx
+        "User bob has no permissions to access the 'wx' key"
+        > ACL DRYRUN bob publish other x
+        "User bob has no permissions to access the 'other' channel"
+        b> AUTH bob wrong
+        (error) WRONGPASS invalid username-password pair or user is disabled.
+        b> AUTH bob p
+        OK
+        b> ACL WHOAMI
+        "bob"
+        b> GET a1
+        (nil)
+        b> GET x
+        (error) NOPERM No permissions to access a key
+        b> MGET a1 x
+        (error) NOPERM No permissions to access a key
+        b> SET a1 x
+        (error) NOPERM User bob has no permissions to run the 'set' command
+        b> FLUSHALL
+        (error) NOPERM User bob has no permissions to run the 'flushall' command
+        b> CONFIG GET port
+        (error) NOPERM User bob has no permissions to run the 'config|get' command
+        b> PUBLISH news.a x
+        (integer) 0
+        b> PUBLISH olds x
+        (error) NOPERM No permissions to access a channel
+        b> PSUBSCRIBE news.a*
+        (error) NOPERM No permissions to access a channel
+        b> MULTI
+        OK
+        b> INCR a1
+        QUEUED
+        b> GET x
+        (error) NOPERM No permissions to access a key
+        b> EXEC
+        (error) EXECABORT Transaction discarded because of previous errors.
+        b> MULTI
+        OK
+        b> INCR a1
+        QUEUED
+        > ACL SETUSER bob -incr
+        OK
+        b> EXEC
+        1) (error) NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: no permission to execute the command or subcommand
+        > ACL SETUSER bob +set (+get ~second)
+        OK
+        b> SET a1 x
+        OK
+        b> GET second
+        (nil)
+        b> SET second x
+        (error) NOPERM No permissions to access a key
+        b> SORT a1 BY w_*
+        (error) NOPERM User bob has no permissions to run the 'sort' command
+        > ACL DELUSER bob
+        (integer) 1
+        "#,
+    );
+}
+
+#[test]
+fn first_arguments_and_whole_containers() {
+    check(
+        r#"
+        > ACL SETUSER u nopass on +select|0 +client -client|kill +debug|object
+        OK
+        u> AUTH u x
+        OK
+        u> SELECT 0
+        OK
+        u> SELECT 1
+        (error) NOPERM User u has no permissions to run the 'select' command
+        u> CLIENT GETNAME
+        (nil)
+        u> CLIENT KILL 127.0.0.1:1
+        (error) NOPERM User u has no permissions to run the 'client|kill' command
+        > ACL SETUSER u -select +client
+        OK
+        > ACL GETUSER u
+        1# "flags" =>
+           1~ "on"
+           2~ "nopass"
+           3~ "sanitize-payload"
+        2# "passwords" => (empty array)
+        3# "commands" => "-@all +debug|object -select +client"
+        4# "keys" => ""
+        5# "channels" => ""
+        6# "selectors" => (empty array)
+        u> SELECT 0
+        (error) NOPERM User u has no permissions to run the 'select' command
+        u> CLIENT KILL 127.0.0.1:1
+        (error) ERR No such client
+        > ACL DELUSER u
+        (integer) 1
+        "#,
+    );
+}
+
+#[test]
+fn who_loses_a_user_or_a_channel_loses_the_connection() {
+    check(
+        r#"
+        ~only served
+        > ACL SETUSER u on nopass +@all ~* resetchannels &a* &b
+        OK
+        u> AUTH u x
+        OK
+        u> SUBSCRIBE a1
+        1> "subscribe"
+        2> "a1"
+        3> (integer) 1
+        > ACL SETUSER u resetchannels &a1
+        OK
+        > PUBLISH a1 still
+        (integer) 1
+        u<
+        1> "message"
+        2> "a1"
+        3> "still"
+        > ACL SETUSER u resetchannels
+        OK
+        u> PING
+        (closed)
+        v> AUTH u x
+        OK
+        > ACL DELUSER u
+        (integer) 1
+        v> PING
+        (closed)
+        "#,
+    );
+}
+
+#[test]
+fn a_user_may_delete_himself() {
+    check(
+        r#"
+        ~only served
+        > ACL SETUSER u on nopass +@all ~* &*
+        OK
+        u> AUTH u x
+        OK
+        u> ACL DELUSER u
+        (integer) 1
+        u> PING
+        (closed)
         "#,
     );
 }

@@ -231,7 +231,7 @@ fn pause_cron(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 fn config_rewrite_force_all(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    match cx.shared.config.rewrite_all() {
+    match cx.shared.config.rewrite_all(&super::acl::lines_to_keep(&cx.shared.users)) {
         None => Err(Error::new("ERR The server is running without a config file")),
         Some(Err(error)) => Err(Error::text(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {}", system_error(&error)))),
         Some(Ok(())) => ok(cx, args),
