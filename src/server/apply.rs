@@ -37,8 +37,9 @@ pub fn follow(shared: &Arc<Shared>) {
                 tracing::error!(%error, "appendonly could not be changed");
                 return Err(SetError::failed("appendonly", "Unable to turn on AOF. Check server logs."));
             }
-            if after.append_only {
-                shared.saver.schedule();
+            match after.append_only {
+                true => drop(shared.saver.request_rewrite()),
+                false => shared.saver.hurry_rewrite(),
             }
         }
         if before.import_mode != after.import_mode {

@@ -147,7 +147,7 @@ pub fn apply_save_rules(shared: &Shared, now: UnixMillis) {
     if status.in_progress || !status.last_ok && now - status.last_attempt_ms < RETRY_MS {
         return;
     }
-    if log_wants_image(shared, &settings, status.last_bytes) && shared.saver.request() {
+    if log_wants_image(shared, &settings, status.last_bytes) && shared.saver.request_rewrite() {
         tracing::info!("taking a snapshot, which takes the place of the append-only file");
         return;
     }

@@ -28,13 +28,23 @@ pub struct SaverStatus {
     pub last_bytes: u64,
     dirty_at_last: u64,
     requested: bool,
+    /// The one that is requested, and the one that runs, are to take the place of the append-only file (BGREWRITEAOF).
+    rewrite_requested: bool,
+    rewrites: bool,
+    /// Nobody needs the one that runs to take its time.
+    hurries: bool,
     stop: bool,
 }
 
 impl SaverStatus {
-    /// Whether one will be written as soon as may be.
-    pub fn is_requested(&self) -> bool {
-        self.requested
+    /// Whether one is written that takes the place of the append-only file.
+    pub fn is_rewriting(&self) -> bool {
+        self.in_progress && self.rewrites || self.rewrite_requested && !self.in_progress
+    }
+
+    /// Whether such a one waits for another snapshot to end.
+    pub fn is_rewrite_scheduled(&self) -> bool {
+        self.rewrite_requested && self.in_progress
     }
 
     /// Changes since the last snapshot that succeeded, of so many since the start.
@@ -74,6 +84,9 @@ impl Saver {
                 last_bytes: 0,
                 dirty_at_last: 0,
                 requested: false,
+                rewrite_requested: false,
+                rewrites: false,
+                hurries: false,
                 stop: false,
             }),
             changed: Condvar::new(),
@@ -114,6 +127,36 @@ impl Saver {
         true
     }
 
+    /// BGREWRITEAOF: now, or after the snapshot that is being written. False when a rewrite is under way.
+    pub fn request_rewrite(&self) -> bool {
+        let mut status = self.status.lock();
+        if status.is_rewriting() {
+            return false;
+        }
+        (status.requested, status.rewrite_requested) = (true, true);
+        self.changed.notify_all();
+        true
+    }
+
+    /// The append-only file has been closed: a rewrite that is delayed ends, one that is scheduled is not begun.
+    pub fn hurry_rewrite(&self) {
+        let mut status = self.status.lock();
+        if status.is_rewriting() {
+            tracing::info!("Killing AOF child: the append-only file has been turned off");
+            status.hurries = status.in_progress;
+        }
+        if std::mem::take(&mut status.rewrite_requested) {
+            status.requested = false;
+        }
+        self.changed.notify_all();
+    }
+
+    /// Does something while no snapshot is written.
+    pub fn while_idle<R>(&self, act: impl FnOnce() -> R) -> R {
+        let _writing = self.writing.lock();
+        act()
+    }
+
     /// BGSAVE SCHEDULE: after the running one, if one runs.
     pub fn schedule(&self) {
         self.status.lock().requested = true;
@@ -126,7 +169,13 @@ impl Saver {
         while !status.requested && !status.stop {
             self.changed.wait(&mut status);
         }
-        !std::mem::take(&mut status.stop) && std::mem::take(&mut status.requested)
+        if std::mem::take(&mut status.stop) || !std::mem::take(&mut status.requested) {
+            return false;
+        }
+        // From the request on, there is no moment at which nothing seems to be under way.
+        status.in_progress = true;
+        status.rewrites = std::mem::take(&mut status.rewrite_requested);
+        true
     }
 
     /// Ends the snapshot thread.
@@ -185,7 +234,7 @@ impl Saver {
             }
             let keys: u64 = (0..keyspace.databases()).map(|db| keyspace.db_stats(db).keys).sum();
             let mut status = self.status.lock();
-            if status.stop || waited >= Duration::from_micros(us_per_key.saturating_mul(keys)) {
+            if status.stop || status.hurries || waited >= Duration::from_micros(us_per_key.saturating_mul(keys)) {
                 return;
             }
             self.changed.wait_for(&mut status, SLICE);
@@ -202,7 +251,7 @@ impl Saver {
         let result = save::save_and(keyspace, path, started, &|| self.linger(keyspace));
         let ended = clock();
         let mut status = self.status.lock();
-        status.in_progress = false;
+        (status.in_progress, status.rewrites, status.hurries) = (false, false, false);
         status.last_duration_ms = ended - started;
         if let Ok(report) = &result {
             status.last_ok = true;

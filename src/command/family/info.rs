@@ -228,7 +228,7 @@ fn persistence(view: &View<'_>, out: &mut String) {
     line(out, "loading", 0);
     line(out, "async_loading", u8::from(loading));
     line(out, "rdb_changes_since_last_save", saver.changes_since(view.keyspace.dirty));
-    line(out, "rdb_bgsave_in_progress", u8::from(saver.in_progress));
+    line(out, "rdb_bgsave_in_progress", u8::from(saver.in_progress && !saver.is_rewriting()));
     line(out, "rdb_last_save_time", saver.last_save_ms / 1000);
     line(out, "rdb_last_bgsave_status", if saver.last_ok { "ok" } else { "err" });
     line(out, "rdb_last_bgsave_time_sec", if saver.last_duration_ms < 0 { -1 } else { saver.last_duration_ms / 1000 });
@@ -242,8 +242,8 @@ fn persistence(view: &View<'_>, out: &mut String) {
     let last = if log.on && saver.last_duration_ms >= 0 { saver.last_duration_ms / 1000 } else { -1 };
     let current = if log.on && saver.in_progress { (view.now - saver.started_ms) / 1000 } else { -1 };
     line(out, "aof_enabled", u8::from(log.on));
-    line(out, "aof_rewrite_in_progress", u8::from(log.on && (saver.in_progress || saver.is_requested())));
-    line(out, "aof_rewrite_scheduled", 0);
+    line(out, "aof_rewrite_in_progress", u8::from(saver.is_rewriting()));
+    line(out, "aof_rewrite_scheduled", u8::from(saver.is_rewrite_scheduled()));
     line(out, "aof_last_rewrite_time_sec", last);
     line(out, "aof_current_rewrite_time_sec", current);
     line(out, "aof_last_bgrewrite_status", if saver.last_ok { "ok" } else { "err" });
@@ -251,7 +251,7 @@ fn persistence(view: &View<'_>, out: &mut String) {
     if log.on {
         line(out, "aof_current_size", log.size);
         line(out, "aof_base_size", saver.last_bytes);
-        line(out, "aof_pending_rewrite", u8::from(saver.is_requested()));
+        line(out, "aof_pending_rewrite", u8::from(saver.is_rewrite_scheduled()));
         line(out, "aof_buffer_length", log.buffered);
         line(out, "aof_pending_bio_fsync", u8::from(log.unsynced > 0));
         line(out, "aof_delayed_fsync", 0);

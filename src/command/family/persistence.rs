@@ -108,12 +108,14 @@ fn bgsave(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 fn bgrewriteaof(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
-    if cx.shared.saver.request() {
-        cx.reply.simple("Background append only file rewriting started");
-        return Ok(());
+    if !cx.shared.saver.request_rewrite() {
+        return Err(Error::new("ERR Background append only file rewriting already in progress"));
     }
-    cx.shared.saver.schedule();
-    cx.reply.simple("Background append only file rewriting scheduled");
+    let scheduled = cx.shared.saver.status().is_rewrite_scheduled();
+    cx.reply.simple(match scheduled {
+        true => "Background append only file rewriting scheduled",
+        false => "Background append only file rewriting started",
+    });
     Ok(())
 }
 

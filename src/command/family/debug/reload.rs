@@ -45,9 +45,11 @@ pub fn load_aof(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
         save(&shared, &settings)?;
     }
     log.commit(true).map_err(|error| failed(&error))?;
-    let first = load_image(&shared, &settings, true).map_err(|error| failed(&error))?;
-    let replayed = replay(&shared, &settings.append_directory(), &settings.append_filename, first);
-    replayed.map_err(|error| failed(&error))?;
+    shared.saver.while_idle(|| {
+        let first = load_image(&shared, &settings, true).map_err(|error| failed(&error))?;
+        let replayed = replay(&shared, &settings.append_directory(), &settings.append_filename, first);
+        replayed.map(drop).map_err(|error| failed(&error))
+    })?;
     shared.saver.forget_changes(&shared.keyspace);
     tracing::warn!("Append Only File loaded by DEBUG LOADAOF");
     cx.reply.ok();
