@@ -186,18 +186,21 @@ pub(super) fn serve(shared: &Arc<Shared>, worker: usize, mut locked: Locked<'_>)
             reply.set_protocol(waiter.protocol);
             let mut client = Client::stand_in(shared, &waiter, worker);
             let words: SmallVec<[&[u8]; 8]> = waiter.words.iter().map(|word| &word[..]).collect();
-            dispatch::call(
-                &mut Context {
-                    shared,
-                    client: &mut client,
-                    reply: &mut *reply,
-                    keys: locked.lend(),
-                    now,
-                    command: waiter.command,
-                    spec: waiter.command.spec,
-                },
-                &words,
-            );
+            let mut context = Context {
+                shared,
+                client: &mut client,
+                reply: &mut *reply,
+                keys: locked.lend(),
+                now,
+                command: waiter.command,
+                spec: waiter.command.spec,
+            };
+            match dispatch::still_permitted(&context, &words) {
+                Ok(()) => dispatch::call(&mut context, &words),
+                // Its user may have lost the right while it waited.
+                Err(error) => context.reply.error(&error.0),
+            }
+            drop(context);
             let bytes = reply.take();
             if client.block.is_none() {
                 waiter.leave_queues(&mut locked);

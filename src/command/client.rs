@@ -7,6 +7,7 @@ use super::{
     client_list,
     handle::{ClientHandle, State},
     hub::Name,
+    tracking::{Caching, Options},
     transaction::{Transaction, Watched},
 };
 use crate::{
@@ -58,6 +59,9 @@ pub struct Client {
     paused: bool,
     /// Between MULTI and EXEC.
     pub transaction: Option<Box<Transaction>>,
+    /// CLIENT TRACKING.
+    pub tracking: Option<Box<Options>>,
+    pub caching: Caching,
     /// A script runs its commands.
     pub in_script: bool,
     /// Inside EXEC: nothing may block, and every command owes one reply.
@@ -133,7 +137,7 @@ impl Client {
         let mut client = Client::of(shared, Arc::clone(&waiter.handle), worker);
         client.stands_in = true;
         client.authenticated = true;
-        client.user = Arc::clone(&waiter.user);
+        client.user = shared.users.get(&waiter.user.name).unwrap_or_else(|| Arc::clone(&waiter.user));
         client.unlimited = client.user.is_unlimited();
         client.protocol = waiter.protocol;
         client.db = waiter.db;
@@ -178,6 +182,8 @@ impl Client {
             stands_in: false,
             paused: false,
             transaction: None,
+            tracking: None,
+            caching: Caching::default(),
             in_script: false,
             in_exec: false,
             watched: Vec::new(),
@@ -277,6 +283,26 @@ impl Client {
             client,
         };
         self.shared.users.log.note(entry, self.settings.acllog_max_len);
+    }
+
+    /// CLIENT TRACKING ON.
+    pub fn track(&mut self, options: Options) {
+        let handle = &self.handle;
+        handle.set_state(State::TRACKING, true);
+        handle.set_state(State::TRACKING_BROADCAST, options.broadcast);
+        handle.redirect.store(options.redirect.unwrap_or(0), Relaxed);
+        self.shared.tracking.enable(handle, &options, self.shared.keyspace.effects());
+        self.tracking = Some(Box::new(options));
+    }
+
+    /// CLIENT TRACKING OFF.
+    pub fn untrack(&mut self) {
+        if self.tracking.take().is_some() {
+            let all = State::TRACKING | State::TRACKING_BROKEN | State::TRACKING_BROADCAST;
+            self.handle.set_state(all, false);
+            self.shared.tracking.disable(self.handle.id, self.shared.keyspace.effects());
+        }
+        self.caching = Caching::Unsaid;
     }
 
     /// Tells other threads how far the transaction has come.
@@ -439,6 +465,7 @@ impl Drop for Client {
         if self.handle.state().contains(State::MONITOR) {
             shared.monitors.remove(self.handle.id);
         }
+        self.untrack();
         self.discard(shared.clock.now());
     }
 }

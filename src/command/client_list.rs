@@ -164,10 +164,11 @@ fn write_line(out: &mut String, client: &ClientHandle, me: u64, now: UnixMillis)
     let (fixed, listed) = (output.min(FIXED_BUFFER), output.saturating_sub(FIXED_BUFFER));
     let (size, blocks) = (capacity.min(FIXED_BUFFER), listed.div_ceil(FIXED_BUFFER));
     write!(out, " rbs={size} rbp={size} obl={fixed} oll={blocks} omem={listed} tot-mem={memory}")?;
+    let redirect = if state.contains(State::TRACKING) { client.redirect.load(Relaxed) as i64 } else { -1 };
     let events = if output > 0 { "rw" } else { "r" };
     write!(
         out,
-        " events={events} cmd={command} user={} redir=-1 resp={}",
+        " events={events} cmd={command} user={} redir={redirect} resp={}",
         String::from_utf8_lossy(&names.user),
         client.protocol() as u8
     )?;
@@ -192,6 +193,9 @@ fn write_flags(out: &mut String, client: &ClientHandle) {
         (State::NO_EVICT, 'e'),
         (State::NO_TOUCH, 'T'),
         (State::IMPORT_SOURCE, 'I'),
+        (State::TRACKING, 't'),
+        (State::TRACKING_BROKEN, 'R'),
+        (State::TRACKING_BROADCAST, 'B'),
     ];
     let before = out.len();
     let state = client.state();

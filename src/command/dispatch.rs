@@ -79,7 +79,16 @@ fn admit(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn 
             tracing::warn!(%peer, "an HTTP request was sent to this port; someone may be misusing a browser");
             return Flow::Close;
         }
-        Err(refusal) => {
+        Err(mut refusal) => {
+            // Whoever may not run a command learns nothing of its subcommands.
+            if refusal.command.is_none()
+                && !client.unlimited
+                && let Some(command) = args.first().and_then(|name| table::lookup(name))
+                && command.shown_subcommands().is_empty()
+                && let Err(error) = check_client(client, command, args, now)
+            {
+                refusal.error = error;
+            }
             refuse(shared, client, refusal.command, &refusal.error, reply, now);
             return Flow::Continue;
         }
@@ -243,6 +252,14 @@ fn queue(client: &mut Client, command: &'static Command, args: &Args<'_>, reply:
     Flow::Continue
 }
 
+/// Whether the user, as he is now, may run what the client has waited in.
+pub(super) fn still_permitted(cx: &Context<'_>, args: &Args<'_>) -> Result<(), Error> {
+    if cx.client.unlimited {
+        return Ok(());
+    }
+    check_user(cx.client, cx.command, args, cx.now).map_err(|denial| denial.error(&cx.client.user, cx.command))
+}
+
 /// Whether the user may still run what was queued: rights may be lost between MULTI and EXEC.
 pub(super) fn still_allowed(cx: &Context<'_>, args: &Args<'_>) -> Result<(), Error> {
     if cx.client.unlimited {
@@ -281,6 +298,9 @@ fn run(
         keys.show_expired();
     }
     let mut context = Context { shared, client, reply, keys, now, command, spec: command.spec };
+    if shared.tracking.any() {
+        context.tell_earlier_changes();
+    }
     call(&mut context, args);
     let Context { client, keys, .. } = context;
     if shared.keyspace.has_ready() {
@@ -346,6 +366,9 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
     let result =
         if context.shared.keyspace.log().is_on() { kept(context, args) } else { (command.spec.handler)(context, args) };
     context.shared.publish_effects();
+    if context.shared.tracking.any() {
+        context.track(command, args);
+    }
     let nanos = context.client.lap(started);
     let Context { shared, client, reply, .. } = context;
     let counters = shared.stats.worker(client.worker).command(command.counts_as);

@@ -25,6 +25,9 @@ bitflags::bitflags! {
         const NO_EVICT = 1 << 7;
         const NO_TOUCH = 1 << 8;
         const IMPORT_SOURCE = 1 << 9;
+        const TRACKING = 1 << 10;
+        const TRACKING_BROKEN = 1 << 11;
+        const TRACKING_BROADCAST = 1 << 12;
     }
 }
 
@@ -75,6 +78,8 @@ pub struct ClientHandle {
     /// What it waits for in a blocking command; see [`super::blocking`].
     pub ticket: AtomicU64,
     pub db: AtomicU32,
+    /// The client that tracking is redirected to; 0 for none.
+    pub redirect: AtomicU64,
     /// Subscriptions to channels, to patterns and to shard channels.
     pub channels: AtomicU32,
     pub patterns: AtomicU32,

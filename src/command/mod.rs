@@ -25,6 +25,7 @@ pub mod command_log;
 pub mod spec;
 pub mod table;
 pub mod replay;
+pub mod tracking;
 pub mod transaction;
 
 use crate::{keyspace::Locked, util::clock::UnixMillis};
@@ -76,6 +77,7 @@ impl Context<'_> {
         self.keep(words);
         self.keys.keep(&self.client.kept);
         self.client.kept.clear();
+        self.tell_changes();
     }
 
     /// Whether a time to live that ends then has ended already. In `import-mode` none has: the

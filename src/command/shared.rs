@@ -3,7 +3,7 @@
 use super::{
     acl::Users, blocking::Blocking, clients::Clients, command_log::CommandLog, handle::State, hub::Hub,
     latency::LatencyMonitor, lifecycle::Lifecycle, monitors::Monitors, notify, pause::Pause, reply::EncoderFactory,
-    table,
+    table, tracking::Tracking,
 };
 use crate::{
     config::Config,
@@ -25,6 +25,7 @@ pub struct Shared {
     pub pubsub: Hub,
     pub monitors: Monitors,
     pub users: Arc<Users>,
+    pub tracking: Tracking,
     pub pause: Pause,
     pub blocking: Blocking,
     pub lifecycle: Lifecycle,
@@ -66,6 +67,7 @@ impl Shared {
             pubsub: Hub::new(encoder),
             monitors: Monitors::default(),
             users,
+            tracking: Tracking::default(),
             pause: Pause::default(),
             blocking: Blocking::default(),
             lifecycle: Lifecycle::default(),

@@ -40,6 +40,7 @@ pub struct Settings {
     pub requirepass: String,
     pub enable_protected_configs: Guard,
     pub enable_debug_command: Guard,
+    pub tracking_table_max_keys: u64,
     pub acllog_max_len: u64,
     /// Empty: none.
     pub acl_file: String,
@@ -200,6 +201,7 @@ fn blank() -> Settings {
         requirepass: String::new(),
         enable_protected_configs: Guard::No,
         enable_debug_command: Guard::No,
+        tracking_table_max_keys: 0,
         acllog_max_len: 0,
         acl_file: String::new(),
         acl_pubsub_default: PubsubDefault::None,

@@ -30,6 +30,8 @@ pub struct Effect {
 pub struct Effects {
     /// The kinds that someone wants to hear of: none, almost always.
     wanted: AtomicU8,
+    /// Whether changed keys are noted.
+    tracked: AtomicBool,
     pending: AtomicBool,
     queue: Mutex<Vec<Effect>>,
 }
@@ -38,6 +40,16 @@ impl Effects {
     /// From now on keeps the effects of these kinds.
     pub fn want(&self, kinds: &[EffectKind]) {
         self.wanted.store(kinds.iter().fold(0, |set, kind| set | *kind as u8), Relaxed);
+    }
+
+    /// From now on notes, or no longer notes, which keys change.
+    pub fn track(&self, on: bool) {
+        self.tracked.store(on, Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn tracks(&self) -> bool {
+        self.tracked.load(Relaxed)
     }
 
     #[inline]

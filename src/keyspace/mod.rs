@@ -5,6 +5,7 @@
 //! and wholly before or wholly after a snapshot's cut. `now` is an argument everywhere.
 
 mod cell;
+mod changes;
 mod cron;
 mod db;
 mod effects;
@@ -21,6 +22,7 @@ mod watch;
 
 pub use crate::types::kind::{Encoding, Type};
 pub use cell::{Cell, Refusal, WrongType};
+pub use changes::Changes;
 pub use cron::CronReport;
 pub use db::Db;
 pub use effects::{Effect, EffectKind, Effects};
@@ -233,6 +235,17 @@ pub struct Locked<'k> {
 }
 
 impl Keyspace {
+    /// As [`Locked::take_changes`], of one shard after the other.
+    pub fn take_changes(&self, each: &mut dyn FnMut(Changes)) {
+        for shard in &self.shards {
+            let mut shard = shard.0.lock();
+            if !shard.changes.is_empty() {
+                // Under the lock: nobody reads the key in between.
+                each(std::mem::take(&mut shard.changes));
+            }
+        }
+    }
+
     pub fn new(options: &Options) -> io::Result<Keyspace> {
         let arena = Arena::reserve(options.reserve, 1 << 30)?;
         let [a, b, c, d] = options.hash_keys;
@@ -628,6 +641,13 @@ impl<'k> Locked<'k> {
         // A small keyspace's memory is back at once, a large one's with the cron's next beats.
         self.keyspace.arena.release_retired(RELEASED_AT_ONCE);
         keys
+    }
+
+    /// Which keys of the locked shards have changed since this was last asked.
+    pub fn take_changes(&mut self) -> Changes {
+        let mut all = Changes::default();
+        self.guards.iter_mut().for_each(|shard| all.append(&mut shard.changes));
+        all
     }
 
     /// WATCH: `dirty` becomes true when the key changes, expires, or is flushed. A key that has

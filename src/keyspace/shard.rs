@@ -3,6 +3,7 @@
 
 use super::{
     EffectKind, Effects, Encoding, Item, OutOfMemory, Type, Value,
+    changes::Changes,
     item::{self, Header},
     recency::Recency,
     waiters::{Notes, Waiters},
@@ -53,6 +54,7 @@ pub(super) struct Shard {
     pub wheels: Vec<Wheel>,
     pub counters: Counters,
     pub watchers: Watchers,
+    pub changes: Changes,
     pub waiters: Waiters,
     pub recency: Recency,
     pub evictor: super::evict::Evictor,
@@ -94,6 +96,7 @@ impl Shard {
             wheels: vec![Wheel::default(); databases],
             counters: Counters::default(),
             watchers: Watchers::default(),
+            changes: Changes::default(),
             waiters: Waiters::default(),
             recency: Recency::default(),
             evictor: super::evict::Evictor::new(databases),
@@ -514,12 +517,15 @@ impl Shard {
         if self.waiters.any() {
             self.waiters.changed(db, key, removed);
         }
+        if self.effects.tracks() {
+            self.changes.note(key);
+        }
     }
 
     /// As [`Self::tell`], of a key that was found.
     #[inline]
     fn tell_of(&mut self, db: usize, found: &Found, removed: bool) {
-        if (self.watchers.any() || self.waiters.any())
+        if (self.watchers.any() || self.waiters.any() || self.effects.tracks())
             && let Some(key) = item::key_of(self.heap.chunk(found.at())).map(<[u8]>::to_vec)
         {
             self.tell(db, &key, removed);
@@ -572,6 +578,7 @@ impl Shard {
             self.touch_watched(db, &[db]);
             self.waiters.changed_all(db);
         }
+        self.changes.flushed |= self.effects.tracks();
         self.counters.dirty += keys;
         let mut others = self.indexes.iter().enumerate().filter(|(db, _)| !databases.contains(db));
         if others.all(|(_, index)| index.has_no_chunks()) {

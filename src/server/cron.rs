@@ -71,6 +71,7 @@ fn run(shared: &Arc<Shared>, beat: u64) {
     shared.keyspace.cron(now, &mut || began.elapsed() < KEYSPACE_TIME);
     shared.stats.sample_rates(now);
     shared.publish_effects();
+    shared.publish_changes();
     let worker = shared.stats.workers().len() - 1;
     blocking::serve_all(shared, worker, now);
     trim_query_buffers(shared, now);

@@ -146,8 +146,8 @@ impl Selector {
         match (rule, lower) {
             ([b'~', pattern @ ..], _) => self.add_keys(pattern, Access { read: true, write: true }),
             ([b'%', rest @ ..], _) => {
-                let tilde = rest.iter().position(|byte| *byte == b'~').ok_or(RuleError::Syntax)?;
-                let (letters, pattern) = (&rest[..tilde], &rest[tilde + 1..]);
+                let tilde = rest.iter().position(|byte| *byte == b'~').unwrap_or(rest.len());
+                let (letters, pattern) = (&rest[..tilde], rest.get(tilde + 1..).unwrap_or_default());
                 let count = |letter: u8| letters.iter().filter(|byte| byte.eq_ignore_ascii_case(&letter)).count();
                 let (reads, writes) = (count(b'r'), count(b'w'));
                 if letters.is_empty() || reads > 1 || writes > 1 || reads + writes != letters.len() {

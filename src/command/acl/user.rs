@@ -40,6 +40,11 @@ impl User {
         }
     }
 
+    /// From now on `reset` and new selectors begin with these channels.
+    pub fn set_all_channels(&mut self, all_channels: bool) {
+        self.all_channels = all_channels;
+    }
+
     #[inline]
     pub fn is_unlimited(&self) -> bool {
         self.unlimited

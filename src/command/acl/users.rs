@@ -48,6 +48,7 @@ impl Users {
     pub fn set(&self, name: &[u8], rules: &[Vec<u8>], all_channels: bool) -> Result<Arc<User>, (usize, RuleError)> {
         let mut users = self.users.write();
         let mut user = users.get(name).map_or_else(|| User::new(name, all_channels), |user| User::clone(user));
+        user.set_all_channels(all_channels);
         for (at, rule) in rules.iter().enumerate() {
             user.apply(rule).map_err(|error| (at, error))?;
         }

@@ -103,6 +103,10 @@ pub static COMMANDS: &[Spec] = &[
         complexity: "O(1) for each operation",
         syntax: "key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | \
                  INCRBY encoding offset increment> ...]",
+        vary: |request, flags| {
+            let changes = |word: &&[u8]| word.eq_ignore_ascii_case(b"set") || word.eq_ignore_ascii_case(b"incrby");
+            if request.iter().skip(2).any(changes) { flags } else { KeyFlags::RO | KeyFlags::ACCESS }
+        },
         handler: bitfield,
         ..Spec::DEFAULT
     },

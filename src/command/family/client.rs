@@ -1,5 +1,6 @@
 //! CLIENT: connections as objects.
 
+use super::client_tracking;
 use crate::{
     command::{
         Args, CommandResult, Context, Error, ReplyMode,
@@ -32,6 +33,33 @@ pub static COMMANDS: &[Spec] = &[Spec {
 
 const SUBCOMMANDS: &[Spec] = &[
     Spec {
+        name: "caching",
+        arity: 3,
+        since: "6.0.0",
+        summary: "Says whether the keys of the next command are tracked.",
+        syntax: "YES | NO",
+        handler: client_tracking::caching,
+        ..ROW
+    },
+    Spec {
+        name: "tracking",
+        arity: -3,
+        since: "6.0.0",
+        summary: "Has the connection told when keys it has read change.",
+        complexity: "O(1). Some options may introduce additional complexity.",
+        syntax: "ON | OFF [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+        handler: client_tracking::tracking,
+        ..ROW
+    },
+    Spec {
+        name: "trackinginfo",
+        arity: 2,
+        since: "6.2.0",
+        summary: "Says how the connection tracks keys.",
+        handler: client_tracking::tracking_info,
+        ..ROW
+    },
+    Spec {
         name: "capa",
         arity: -3,
         since: "8.0.0",
@@ -57,10 +85,7 @@ const SUBCOMMANDS: &[Spec] = &[
         arity: 2,
         since: "6.0.0",
         summary: "Answers the client that tracking notifications are redirected to.",
-        handler: |cx, _| {
-            cx.reply.integer(-1);
-            Ok(())
-        },
+        handler: client_tracking::getredir,
         ..ROW
     },
     Spec {
@@ -211,6 +236,8 @@ const SUBCOMMANDS: &[Spec] = &[
 ];
 
 const HELP: &[&str] = &[
+    "CACHING (YES|NO)",
+    "    Say whether the keys of the next command are tracked, in mode OPTIN or OPTOUT.",
     "CAPA <option> [<option> ...]",
     "    Say what the client is able to do. Options are:",
     "    * REDIRECT",
@@ -252,6 +279,11 @@ const HELP: &[&str] = &[
     "    * LIB-VER: the library's version.",
     "SETNAME <name>",
     "    Give this connection a name.",
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+    "         [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Choose whether this connection is told when keys it has read change.",
+    "TRACKINGINFO",
+    "    Say how this connection tracks keys.",
     "UNBLOCK <client-id> [TIMEOUT|ERROR]",
     "    End the blocking command that a client waits in.",
     "UNPAUSE",

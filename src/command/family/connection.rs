@@ -222,6 +222,7 @@ fn reset(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
     client.publish_transaction();
     client.unwatch(&mut cx.keys);
     client.unsubscribe_all();
+    client.untrack();
     client.select(0);
     client.set_protocol(Protocol::Resp2);
     cx.reply.set_protocol(Protocol::Resp2);

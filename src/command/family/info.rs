@@ -150,7 +150,7 @@ fn clients(view: &View<'_>, out: &mut String) {
     line(out, "client_recent_max_input_buffer", input);
     line(out, "client_recent_max_output_buffer", output);
     line(out, "blocked_clients", stats.blocked_clients.get());
-    line(out, "tracking_clients", 0);
+    line(out, "tracking_clients", view.shared.tracking.figures().clients);
     line(out, "pubsub_clients", stats.subscribers.get());
     line(out, "watching_clients", stats.watching_clients.get());
     line(out, "clients_in_timeout_table", 0);
@@ -303,7 +303,10 @@ fn stats(view: &View<'_>, out: &mut String) {
     line(out, "migrate_cached_sockets", 0);
     line(out, "slave_expires_tracked_keys", 0);
     line(out, "active_defrag_hits", 0);
-    line(out, "tracking_total_keys", 0);
+    let tracking = view.shared.tracking.figures();
+    line(out, "tracking_total_keys", tracking.keys);
+    line(out, "tracking_total_items", tracking.items);
+    line(out, "tracking_total_prefixes", tracking.prefixes);
     line(out, "unexpected_error_replies", 0);
     line(out, "total_error_replies", stats.error_replies.get());
     line(out, "total_reads_processed", sum(|worker| worker.reads.get()));

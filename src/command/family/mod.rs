@@ -25,6 +25,7 @@ pub mod list;
 pub mod string;
 pub mod persistence;
 pub mod client;
+mod client_tracking;
 pub mod command;
 pub mod monitor;
 pub mod pubsub;

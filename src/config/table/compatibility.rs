@@ -40,7 +40,6 @@ pub static INERT: Section = Section {
         inert("disable-thp", YesNo, "yes", "The arena asks for huge pages where they help.").immutable(),
         inert("dynamic-hz", YesNo, "yes", "See 'hz'."),
         inert("maxmemory-clients", MemoryOrPercent, "0", "Buffers are bounded for each client, see above."),
-        inert("tracking-table-max-keys", Integer(0, i64::MAX), "1000000", "Of client-side caching, not here yet."),
         inert("rdbchecksum", YesNo, "yes", SNAPSHOT_FORMAT).immutable(),
         inert("rdb-del-sync-files", YesNo, "no", SNAPSHOT_FORMAT),
         inert("rdb-save-incremental-fsync", YesNo, "yes", SNAPSHOT_FORMAT),

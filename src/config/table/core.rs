@@ -101,6 +101,13 @@ pub static NETWORK: Section = Section {
         )
         .on(Lines::Keyed(4, OutputLimits::class)),
         directive(
+            "tracking-table-max-keys",
+            Integer(0, i64::MAX),
+            "1000000",
+            "How many keys are remembered for CLIENT TRACKING; 0 is no limit.",
+            field!(tracking_table_max_keys),
+        ),
+        directive(
             "server-threads",
             Integer(0, 256),
             "0",

@@ -20,6 +20,7 @@ mod server;
 mod set;
 mod sort;
 mod string;
+mod tracking;
 mod transactions;
 mod zset;
 mod zset_ranges;

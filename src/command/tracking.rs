@@ -1,0 +1,293 @@
+//! CLIENT TRACKING: who is told that a key he may hold a copy of has changed.
+//!
+//! A read is remembered, and a change told, under the lock of the key's shard: so no change falls between them. What is
+//! remembered is a key's name, in whatever database, as with Redis.
+
+use super::{Args, ClientHandle, Command, Context, Protocol, ReplyBuffer, Shared, handle::State, keys, spec::Flags};
+use crate::keyspace::{Changes, Effects};
+use parking_lot::Mutex;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+/// Where clients of RESP2 listen.
+const CHANNEL: &[u8] = b"__redis__:invalidate";
+
+/// What a client has asked for with CLIENT TRACKING ON.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Options {
+    pub broadcast: bool,
+    pub opt_in: bool,
+    pub opt_out: bool,
+    pub no_loop: bool,
+    /// The client that is told in its place.
+    pub redirect: Option<u64>,
+    pub prefixes: BTreeSet<Box<[u8]>>,
+}
+
+/// What the last CLIENT CACHING is good for.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum Caching {
+    #[default]
+    Unsaid,
+    /// It has just been said.
+    Said,
+    /// This is the command that it was said for.
+    Now,
+}
+
+struct Tracker {
+    handle: Arc<ClientHandle>,
+    options: Options,
+    /// The client it redirects to has gone.
+    broken: bool,
+}
+
+#[derive(Default)]
+pub struct Tracking {
+    /// Clients that track: looked at by every command.
+    count: AtomicUsize,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    trackers: HashMap<u64, Tracker>,
+    /// Who may hold a copy of a key.
+    keys: HashMap<Box<[u8]>, BTreeSet<u64>, ahash::RandomState>,
+    /// Who has asked for all keys that begin so.
+    prefixes: BTreeMap<Box<[u8]>, BTreeSet<u64>>,
+}
+
+/// Figures for INFO.
+pub struct Figures {
+    pub clients: usize,
+    pub keys: usize,
+    pub items: usize,
+    pub prefixes: usize,
+}
+
+impl Tracking {
+    #[inline]
+    pub fn any(&self) -> bool {
+        self.count.load(Relaxed) > 0
+    }
+
+    /// CLIENT TRACKING ON: prefixes add up.
+    pub fn enable(&self, handle: &Arc<ClientHandle>, options: &Options, effects: &Effects) {
+        let mut table = self.table.lock();
+        for prefix in &options.prefixes {
+            table.prefixes.entry(prefix.clone()).or_default().insert(handle.id);
+        }
+        let tracker = Tracker { handle: Arc::clone(handle), options: options.clone(), broken: false };
+        table.trackers.insert(handle.id, tracker);
+        self.count.store(table.trackers.len(), Relaxed);
+        effects.track(true);
+        handle.set_state(State::TRACKING_BROKEN, false);
+    }
+
+    /// What it has read stays in the table until it changes: nobody is told then.
+    pub fn disable(&self, id: u64, effects: &Effects) {
+        let mut table = self.table.lock();
+        if let Some(tracker) = table.trackers.remove(&id) {
+            for prefix in &tracker.options.prefixes {
+                if let Some(clients) = table.prefixes.get_mut(prefix) {
+                    clients.remove(&id);
+                    if clients.is_empty() {
+                        table.prefixes.remove(prefix);
+                    }
+                }
+            }
+        }
+        if table.trackers.is_empty() {
+            *table = Table::default();
+        }
+        self.count.store(table.trackers.len(), Relaxed);
+        effects.track(!table.trackers.is_empty());
+    }
+
+    pub fn is_broken(&self, id: u64) -> bool {
+        self.table.lock().trackers.get(&id).is_some_and(|tracker| tracker.broken)
+    }
+
+    pub fn figures(&self) -> Figures {
+        let table = self.table.lock();
+        Figures {
+            clients: table.trackers.len(),
+            keys: table.keys.len(),
+            items: table.keys.values().map(BTreeSet::len).sum(),
+            prefixes: table.prefixes.len(),
+        }
+    }
+
+    /// A client has read keys. The table stays within `max` keys: others are given up, as if they had changed.
+    fn remember<'a>(&self, shared: &Shared, id: u64, keys: impl Iterator<Item = &'a [u8]>, max: u64) {
+        let mut table = self.table.lock();
+        for key in keys {
+            match table.keys.get_mut(key) {
+                Some(clients) => drop(clients.insert(id)),
+                None => drop(table.keys.insert(key.into(), BTreeSet::from([id]))),
+            }
+        }
+        while max > 0 && table.keys.len() as u64 > max {
+            let Some(key) = table.keys.keys().next().cloned() else { break };
+            table.invalidate(shared, &key, None);
+        }
+    }
+
+    /// Keys have changed, by the hand of a client or by none.
+    fn tell(&self, shared: &Shared, changes: &Changes, by: Option<u64>) {
+        let mut table = self.table.lock();
+        if changes.flushed {
+            table.flushed(shared);
+        }
+        for key in &changes.keys {
+            table.invalidate(shared, key, by);
+        }
+        table.broadcast(shared, &changes.keys, by);
+    }
+}
+
+impl Table {
+    fn invalidate(&mut self, shared: &Shared, key: &[u8], by: Option<u64>) {
+        let Some(clients) = self.keys.remove(key) else { return };
+        for id in clients {
+            if let Some(tracker) = self.trackers.get_mut(&id)
+                && !tracker.options.broadcast
+                && !(tracker.options.no_loop && by == Some(id))
+            {
+                tracker.send(shared, Some(&[key]));
+            }
+        }
+    }
+
+    /// Each prefix's clients get one message with all its keys.
+    fn broadcast(&mut self, shared: &Shared, changed: &[Box<[u8]>], by: Option<u64>) {
+        for (prefix, clients) in &self.prefixes {
+            let keys: BTreeSet<&[u8]> =
+                changed.iter().map(|key| &**key).filter(|key| key.starts_with(prefix)).collect();
+            if keys.is_empty() {
+                continue;
+            }
+            let keys: Vec<&[u8]> = keys.into_iter().collect();
+            for id in clients {
+                if let Some(tracker) = self.trackers.get_mut(id)
+                    && !(tracker.options.no_loop && by == Some(*id))
+                {
+                    tracker.send(shared, Some(&keys));
+                }
+            }
+        }
+    }
+
+    /// Every key may have gone.
+    fn flushed(&mut self, shared: &Shared) {
+        self.keys.clear();
+        self.trackers.values_mut().for_each(|tracker| tracker.send(shared, None));
+    }
+}
+
+impl Tracker {
+    /// Tells of keys, or of all.
+    fn send(&mut self, shared: &Shared, keys: Option<&[&[u8]]>) {
+        let redirected = match self.options.redirect {
+            None => None,
+            Some(id) => match shared.clients.get(id).filter(|client| !client.is_killed()) {
+                Some(client) => Some(client),
+                None => return self.tell_broken(shared, id),
+            },
+        };
+        let target = redirected.as_ref().unwrap_or(&self.handle);
+        let mut message: Box<dyn ReplyBuffer> = (shared.encoder)(target.protocol());
+        if target.protocol() == Protocol::Resp3 {
+            message.push(2);
+            message.bulk(b"invalidate");
+        } else if redirected.is_some() && target.state().contains(State::SUBSCRIBER) {
+            message.array(3);
+            message.bulk(b"message");
+            message.bulk(CHANNEL);
+        } else {
+            // There is no way to tell it.
+            return;
+        }
+        match keys {
+            None => message.null_array(),
+            Some(keys) => {
+                message.array(keys.len());
+                keys.iter().for_each(|key| message.bulk(key));
+            }
+        }
+        target.deliver(&message.take());
+    }
+
+    fn tell_broken(&mut self, shared: &Shared, redirect: u64) {
+        self.broken = true;
+        self.handle.set_state(State::TRACKING_BROKEN, true);
+        if self.handle.protocol() == Protocol::Resp3 {
+            let mut message: Box<dyn ReplyBuffer> = (shared.encoder)(Protocol::Resp3);
+            message.push(2);
+            message.bulk(b"tracking-redir-broken");
+            message.integer(redirect as i64);
+            self.handle.deliver(&message.take());
+        }
+    }
+}
+
+impl Shared {
+    /// Tells of what has happened to keys by nobody's command: they have expired or been evicted.
+    pub fn publish_changes(&self) {
+        if self.tracking.any() {
+            self.keyspace.take_changes(&mut |changes| self.tracking.tell(self, &changes, None));
+        }
+    }
+}
+
+impl Context<'_> {
+    /// What happened to the locked shards' keys before this command is not its doing.
+    #[cold]
+    pub(super) fn tell_earlier_changes(&mut self) {
+        let changes = self.keys.take_changes();
+        if !changes.is_empty() {
+            self.shared.tracking.tell(self.shared, &changes, None);
+        }
+    }
+
+    /// Tells of what the command has changed so far.
+    pub(super) fn tell_changes(&mut self) {
+        if self.shared.tracking.any() {
+            let changes = self.keys.take_changes();
+            if !changes.is_empty() {
+                self.shared.tracking.tell(self.shared, &changes, Some(self.client.handle.id));
+            }
+        }
+    }
+
+    /// Tells of what the command has changed, and remembers what it has read.
+    #[cold]
+    pub(super) fn track(&mut self, command: &'static Command, args: &Args<'_>) {
+        let id = self.client.handle.id;
+        if let Some(options) = &self.client.tracking
+            && !options.broadcast
+            && command.spec.flags.contains(Flags::READONLY)
+        {
+            let said = self.client.caching != Caching::Unsaid;
+            if (!options.opt_in || said) && !(options.opt_out && said) {
+                let max = self.client.settings.tracking_table_max_keys;
+                self.shared.tracking.remember(self.shared, id, keys::keys(command.spec, args), max);
+            }
+        }
+        // A transaction's changes are told together.
+        if !self.client.in_exec {
+            self.tell_changes();
+            self.client.caching = match self.client.caching {
+                Caching::Said => Caching::Now,
+                Caching::Now if self.client.transaction.is_some() => Caching::Now,
+                _ => Caching::Unsaid,
+            };
+        }
+    }
+}
