@@ -36,6 +36,7 @@ pub static FAMILIES: &[&[Spec]] = &[
     set::COMMANDS,
     command_log::COMMANDS,
     sort::COMMANDS,
+    stream::COMMANDS,
     string::COMMANDS,
     transactions::COMMANDS,
     zset::rows::CHANGES,

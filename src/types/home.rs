@@ -34,3 +34,58 @@ pub trait Home {
     /// Has the collection looked at when the next of its elements expires, which has changed.
     fn wake(&mut self) {}
 }
+
+/// For tests: a collection that is no key's.
+#[cfg(test)]
+pub mod alone {
+    use super::*;
+    use crate::arena::Arena;
+
+    pub struct Alone {
+        pub heap: ShardHeap,
+        pub hasher: RandomState,
+        pub kind: Type,
+        pub encoding: Encoding,
+        pub value: Vec<u8>,
+    }
+
+    impl Alone {
+        /// Made of an empty value, with room for so many bytes of nodes.
+        pub fn new((kind, encoding, value): (Type, Encoding, &[u8]), bytes: usize) -> Alone {
+            Alone {
+                heap: ShardHeap::new(&Arena::reserve(bytes, 1 << 20).unwrap(), 0),
+                hasher: RandomState::with_seeds(1, 2, 3, 4),
+                kind,
+                encoding,
+                value: value.to_vec(),
+            }
+        }
+    }
+
+    impl Home for Alone {
+        fn view(&self) -> View<'_> {
+            let Alone { heap, hasher, kind, encoding, value } = self;
+            View { heap, hasher, kind: *kind, encoding: *encoding, value }
+        }
+        fn heap_mut(&mut self) -> &mut ShardHeap {
+            &mut self.heap
+        }
+        fn heap_and_hasher(&mut self) -> (&mut ShardHeap, &RandomState) {
+            (&mut self.heap, &self.hasher)
+        }
+        fn owner(&self) -> u64 {
+            7
+        }
+        fn splice(&mut self, range: Range<usize>, with: &[u8]) -> Result<(), ArenaFull> {
+            self.value.splice(range, with.iter().copied());
+            Ok(())
+        }
+        fn replace(&mut self, encoding: Encoding, value: &[u8]) -> Result<(), ArenaFull> {
+            (self.encoding, self.value) = (encoding, value.to_vec());
+            Ok(())
+        }
+        fn set_encoding(&mut self, encoding: Encoding) {
+            self.encoding = encoding;
+        }
+    }
+}

@@ -109,7 +109,7 @@ impl Encoding {
         match self {
             Encoding::Quicklist | Encoding::HashTable => 1,
             Encoding::SkipList => 2,
-            Encoding::Stream => 4,
+            Encoding::Stream => super::stream::TREES,
             _ => 0,
         }
     }

@@ -14,6 +14,7 @@ pub mod lzf;
 pub mod packed;
 pub mod sequence;
 pub mod set;
+pub mod stream;
 pub mod tree;
 pub mod zset;
 

@@ -158,6 +158,7 @@ impl Instance {
                         }
                         shown.push(fields);
                     }
+                    "stream" => shown.push(call(&[b"XINFO", b"STREAM", &key, b"FULL", b"COUNT", b"0"])),
                     other => panic!("a type that is not compared: {other}"),
                 }
                 contents.insert((db, key), shown);

@@ -12,6 +12,7 @@ pub mod replication;
 pub mod server;
 pub mod set;
 pub mod sort;
+pub mod stream;
 pub mod connection;
 pub mod function;
 pub mod geo;

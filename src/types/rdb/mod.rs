@@ -9,9 +9,11 @@
 
 mod input;
 mod packs;
+mod stream;
 mod value;
 
 pub use input::{Input, put_length, put_string};
+pub use stream::{RestoredConsumer, RestoredGroup, RestoredStream};
 pub use value::{Restored, put_value, read_value, type_of};
 
 use crc::{CRC_64_REDIS, Crc, Table};

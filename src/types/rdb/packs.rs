@@ -2,6 +2,7 @@
 //! it says of its lengths must be what is there.
 
 use super::{Input, Malformed};
+use crate::types::packed::Entry;
 
 /// One entry of a listpack or ziplist.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,6 +77,82 @@ pub fn listpack(bytes: &[u8]) -> Result<Vec<PackEntry<'_>>, Malformed> {
     }
     let whole = input.is_empty() && (count == UNKNOWN || usize::from(count) == entries.len());
     if whole { Ok(entries) } else { Err(Malformed) }
+}
+
+/// A listpack that is being made.
+#[derive(Default)]
+pub struct Listpack {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Listpack {
+    /// Bytes of the entries.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub fn entry(&mut self, entry: &Entry<'_>) {
+        match entry {
+            Entry::Int(n) => self.int(*n),
+            Entry::Text(text) => self.text(text),
+        }
+    }
+
+    pub fn int(&mut self, n: i64) {
+        let start = self.bytes.len();
+        match n {
+            0..=127 => self.bytes.push(n as u8),
+            -4096..=4095 => self.bytes.extend((0xC000 | n as u16 & 0x1FFF).to_be_bytes()),
+            _ => {
+                let (tag, len) = match n {
+                    -0x8000..=0x7FFF => (0xF1, 2),
+                    -0x80_0000..=0x7F_FFFF => (0xF2, 3),
+                    -0x8000_0000..=0x7FFF_FFFF => (0xF3, 4),
+                    _ => (0xF4, 8),
+                };
+                self.bytes.push(tag);
+                self.bytes.extend_from_slice(&n.to_le_bytes()[..len]);
+            }
+        }
+        self.end(start);
+    }
+
+    fn text(&mut self, text: &[u8]) {
+        let start = self.bytes.len();
+        match text.len() {
+            len @ 0..64 => self.bytes.push(0x80 | len as u8),
+            len @ 64..4096 => self.bytes.extend((0xE000 | len as u16).to_be_bytes()),
+            len => {
+                self.bytes.push(0xF0);
+                self.bytes.extend((len as u32).to_le_bytes());
+            }
+        }
+        self.bytes.extend_from_slice(text);
+        self.end(start);
+    }
+
+    fn end(&mut self, start: usize) {
+        let (size, back) = back_length(self.bytes.len() - start);
+        self.bytes.extend_from_slice(&back[..size]);
+        self.count += 1;
+    }
+
+    pub fn append(&mut self, other: &Listpack) {
+        self.bytes.extend_from_slice(&other.bytes);
+        self.count += other.count;
+    }
+
+    /// The whole, with its header and end.
+    pub fn finish(self) -> Vec<u8> {
+        let total = self.bytes.len() + 7;
+        let mut whole = Vec::with_capacity(total);
+        whole.extend((total as u32).to_le_bytes());
+        whole.extend(u16::try_from(self.count).unwrap_or(UNKNOWN).to_le_bytes());
+        whole.extend_from_slice(&self.bytes);
+        whole.push(END);
+        whole
+    }
 }
 
 /// How a listpack writes an entry's length behind it: seven bits a byte, the highest first, all but the first marked.

@@ -4,6 +4,7 @@ use super::{
     Input, Malformed,
     input::{put_length, put_string},
     packs::{self, PackEntry},
+    stream::{self, RestoredStream, STREAM, STREAM_2, STREAM_3},
 };
 use crate::types::{
     hash::Hash,
@@ -12,6 +13,7 @@ use crate::types::{
     list::List,
     packed::{self, Entry, NOTE_MAX},
     set::Set,
+    stream::Stream,
     zset::{ZSet, score, score_of},
 };
 use crate::util::clock::UnixMillis;
@@ -55,6 +57,7 @@ pub enum Restored {
     ZSet(Vec<u8>),
     /// Fields, all different, and values; a field's expiry is its note.
     Hash(Vec<u8>),
+    Stream(RestoredStream),
 }
 
 /// The type of the value that this code announces; `None` when there is no such, or none that is read.
@@ -66,6 +69,7 @@ pub fn type_of(code: u8) -> Option<Type> {
         ZSET | ZSET_2 | ZSET_ZIPLIST | ZSET_LISTPACK => Type::ZSet,
         HASH | HASH_ZIPMAP | HASH_ZIPLIST | HASH_LISTPACK => Type::Hash,
         HASH_METADATA | HASH_METADATA_EARLY | HASH_LISTPACK_EX | HASH_LISTPACK_EX_EARLY => Type::Hash,
+        STREAM | STREAM_2 | STREAM_3 => Type::Stream,
         _ => return None,
     })
 }
@@ -81,7 +85,7 @@ pub fn read_value(code: u8, input: &mut Input<'_>) -> Result<Restored, Malformed
         Type::Set => set(code, input).map(Restored::Set),
         Type::ZSet => zset(code, input).map(Restored::ZSet),
         Type::Hash => hash(code, input).map(Restored::Hash),
-        Type::Stream => Err(Malformed),
+        Type::Stream => stream::read(code, input).map(Restored::Stream),
     }
 }
 
@@ -240,8 +244,8 @@ fn hash(code: u8, input: &mut Input<'_>) -> Result<Vec<u8>, Malformed> {
     elements.all_different(2)
 }
 
-/// Appends the code and the value of a collection, or of a string whose text is given. False: it cannot be written.
-pub fn put_value(out: &mut Vec<u8>, view: &View<'_>, text: &[u8], compress: bool, now: UnixMillis) -> bool {
+/// Appends the code and the value of a collection, or of a string whose text is given.
+pub fn put_value(out: &mut Vec<u8>, view: &View<'_>, text: &[u8], compress: bool, now: UnixMillis) {
     let mut digits = itoa::Buffer::new();
     match view.kind {
         Type::String => {
@@ -285,7 +289,9 @@ pub fn put_value(out: &mut Vec<u8>, view: &View<'_>, text: &[u8], compress: bool
                 put_string(out, element.second().text(&mut digits), compress);
             }
         }
-        Type::Stream => return false,
+        Type::Stream => {
+            out.push(STREAM_3);
+            stream::put(out, STREAM_3, &Stream::new(*view), compress);
+        }
     }
-    true
 }

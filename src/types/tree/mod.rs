@@ -5,7 +5,7 @@
 //! list     by position; keys are not used
 //! hash,set by the hash of the field; a leaf's elements lie as they came, a split puts them in order
 //! zset     by (score, member): a node's key is the score's bits, ties are told by the first element
-//! stream   by ID likewise
+//! stream   by time likewise; the tables of its groups by the bytes of their keys
 //! ```
 //!
 //! Every step is O(log n): element by key, element by rank, rank of an element, next and previous

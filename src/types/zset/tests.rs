@@ -3,58 +3,17 @@
 
 use super::*;
 use crate::{
-    arena::{Arena, ArenaFull, ShardHeap},
+    arena::ArenaFull,
     types::{
-        home::Home,
+        home::{Home, alone::Alone},
         tree::{self, Root},
     },
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A collection that is no key's.
-struct Alone {
-    heap: ShardHeap,
-    hasher: RandomState,
-    encoding: Encoding,
-    value: Vec<u8>,
-}
-
-impl Alone {
-    fn new(bytes: usize) -> Alone {
-        Alone {
-            heap: ShardHeap::new(&Arena::reserve(bytes, 1 << 20).unwrap(), 0),
-            hasher: RandomState::with_seeds(1, 2, 3, 4),
-            encoding: EMPTY.1,
-            value: EMPTY.2.to_vec(),
-        }
-    }
-}
-
-impl Home for Alone {
-    fn view(&self) -> View<'_> {
-        View { heap: &self.heap, hasher: &self.hasher, kind: Type::ZSet, encoding: self.encoding, value: &self.value }
-    }
-    fn heap_mut(&mut self) -> &mut ShardHeap {
-        &mut self.heap
-    }
-    fn heap_and_hasher(&mut self) -> (&mut ShardHeap, &RandomState) {
-        (&mut self.heap, &self.hasher)
-    }
-    fn owner(&self) -> u64 {
-        7
-    }
-    fn splice(&mut self, range: Range<usize>, with: &[u8]) -> Result<(), ArenaFull> {
-        self.value.splice(range, with.iter().copied());
-        Ok(())
-    }
-    fn replace(&mut self, encoding: Encoding, value: &[u8]) -> Result<(), ArenaFull> {
-        (self.encoding, self.value) = (encoding, value.to_vec());
-        Ok(())
-    }
-    fn set_encoding(&mut self, encoding: Encoding) {
-        self.encoding = encoding;
-    }
+fn new_home(bytes: usize) -> Alone {
+    Alone::new(EMPTY, bytes)
 }
 
 /// Everything the sorted set holds, in its order, and that its trees agree.
@@ -134,7 +93,7 @@ fn member(n: u16) -> Vec<u8> {
 }
 
 fn run(steps: Vec<Step>, limits: Limits) {
-    let (mut home, mut model) = (Alone::new(64 << 20), Model::default());
+    let (mut home, mut model) = (new_home(64 << 20), Model::default());
     for step in steps {
         match step {
             Step::Set(n, score) => {
@@ -203,7 +162,7 @@ proptest! {
 
 #[test]
 fn members_of_one_score_are_found_by_name() {
-    let mut home = Alone::new(64 << 20);
+    let mut home = new_home(64 << 20);
     let limits = Limits { entries: 8, value: 64 };
     let count = if cfg!(miri) { 20 } else { 1000 };
     for n in 0..count {
@@ -220,14 +179,14 @@ fn members_of_one_score_are_found_by_name() {
 
 #[test]
 fn nothing_is_left_over_and_other_hashes_find_everything() {
-    let mut home = Alone::new(64 << 20);
+    let mut home = new_home(64 << 20);
     let limits = Limits { entries: 2, value: 64 };
     let count = if cfg!(miri) { 30u64 } else { 3000 };
     for n in 0..count {
         change(&mut home, &member(n as u16), limits, |_| Some(n as f64 / 8.0)).unwrap();
     }
     let other = RandomState::with_seeds(5, 6, 7, 8);
-    let mut there = Alone::new(64 << 20);
+    let mut there = new_home(64 << 20);
     let heaps = tree::Heaps::Two { from: &home.heap, to: &mut there.heap };
     there.value = rehash(&home.view(), heaps, &other, 7).unwrap();
     (there.hasher, there.encoding) = (other, home.encoding);
@@ -246,7 +205,7 @@ fn nothing_is_left_over_and_other_hashes_find_everything() {
 #[test]
 #[cfg_attr(miri, ignore)]
 fn both_trees_agree_when_memory_is_used_up() {
-    let mut home = Alone::new(4 << 20);
+    let mut home = new_home(4 << 20);
     let limits = Limits { entries: 0, value: 64 };
     let mut added = 0u32;
     let refused = loop {

@@ -19,6 +19,8 @@ mod pubsub;
 mod server;
 mod set;
 mod sort;
+mod stream;
+mod stream_group;
 mod string;
 mod tracking;
 mod transactions;

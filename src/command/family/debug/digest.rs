@@ -11,6 +11,7 @@ use crate::{
         list::List,
         packed::Entry,
         set::Set,
+        stream::{Id, Stream},
         zset::{ZSet, score_of},
     },
 };
@@ -125,6 +126,27 @@ fn add_collection(sum: &mut Digest, view: &View<'_>, now: i64) {
                 sum.add(&part.0);
             }
         }
-        Type::String | Type::Stream => {}
+        Type::Stream => {
+            let stream = Stream::new(*view);
+            for item in stream.iter(Id::MIN) {
+                sum.append(&item.id.to_bytes());
+                for (name, value) in item.fields {
+                    sum.append_entry(&name);
+                    sum.append_entry(&value);
+                }
+            }
+            sum.append(&stream.head.last.to_bytes());
+            sum.append(&stream.head.deleted.to_bytes());
+            sum.append(&stream.head.added.to_le_bytes());
+            for (name, group) in stream.groups() {
+                sum.append(name);
+                sum.append(&group.last.to_bytes());
+                for (name, consumer) in stream.consumers(&group) {
+                    sum.append(name);
+                    stream.owned(&consumer, Id::MIN).for_each(|id| sum.append(&id.to_bytes()));
+                }
+            }
+        }
+        Type::String => {}
     }
 }

@@ -1,6 +1,7 @@
 //! DUMP and RESTORE.
 
 use crate::{
+    arena::ArenaFull,
     command::{Args, CommandResult, Context, Error, family::string::text},
     config::{Settings, VersionCheck},
     keyspace::Db,
@@ -9,8 +10,13 @@ use crate::{
         home::Home,
         list::{self, End, Limit},
         packed,
-        rdb::{self, DumpError, Restored},
-        set, zset,
+        rdb::{self, DumpError, Restored, RestoredConsumer, RestoredGroup, RestoredStream},
+        set,
+        stream::{
+            self,
+            group::{self, Pending},
+        },
+        zset,
     },
     util::{clock::UnixMillis, number::parse_i64},
 };
@@ -29,7 +35,8 @@ fn payload(db: &mut Db<'_, '_>, key: &[u8], compress: bool, now: UnixMillis) -> 
     let mut digits = itoa::Buffer::new();
     let string = db.read(key).map(|item| text(&item.value, &mut digits).to_vec())?;
     let view = db.view_any(key)?;
-    rdb::put_value(&mut out, &view, &string, compress, now).then(|| rdb::seal(out))
+    rdb::put_value(&mut out, &view, &string, compress, now);
+    Some(rdb::seal(out))
 }
 
 /// RESTORE's options.
@@ -173,6 +180,26 @@ fn fill(db: &mut Db<'_, '_>, key: &[u8], value: &Restored, settings: &Settings, 
             // All its fields have expired since.
             if Hash::new(cell.view()).is_empty() {
                 db.remove(key);
+            }
+        }
+        Restored::Stream(restored) => fill_stream(&mut db.cell_or(key, stream::EMPTY)?, restored)?,
+    }
+    Ok(())
+}
+
+fn fill_stream(home: &mut dyn Home, restored: &RestoredStream) -> Result<(), ArenaFull> {
+    for (id, fields) in restored.entries() {
+        let fields: Vec<&[u8]> = fields.iter().map(|part| &part[..]).collect();
+        stream::append(home, id, &fields)?;
+    }
+    stream::set_head(home, restored.last, Some(restored.added), Some(restored.deleted))?;
+    for RestoredGroup { name, last, read, consumers } in &restored.groups {
+        let group = group::create(home, name, *last, *read)?;
+        for RestoredConsumer { name, seen, active, owned } in consumers {
+            let consumer = group::create_consumer(home, &group, name, *seen, *active)?.number;
+            for (id, delivered, times) in owned {
+                let pending = Pending { id: *id, consumer, delivered: *delivered, times: *times };
+                group::deliver(home, &group, &pending)?;
             }
         }
     }

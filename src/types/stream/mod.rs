@@ -1,0 +1,211 @@
+//! Streams: entries in the order of their IDs, and the consumer groups that read them.
+//!
+//! ```text
+//! 5 roots      entries · groups · consumers · pending · owned
+//! base u64     the time of the first entry; entries count theirs from it
+//! last         the last ID that was given
+//! deleted      the greatest ID of an entry that was deleted
+//! added u64    entries ever added
+//! next group u32 · next consumer u32
+//! schema       the names of the first entry's fields, packed
+//! ```
+//!
+//! Base and schema are chosen with the first entry and stay until the stream is empty. A tree is made
+//! when it is first needed; see [`entry`] for what lies in the first, [`group`] for the others.
+
+mod edit;
+pub mod entry;
+pub mod group;
+mod id;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use edit::{TrimTo, append, remove, set_head, trim};
+pub use entry::{Fields, Item};
+pub use id::Id;
+
+use super::{
+    home::{Home, View},
+    kind::{Encoding, Type},
+    packed::{self, Element, Entry},
+    sequence::Sequence,
+    tree::{Order, Root, Spot},
+};
+use crate::arena::ArenaFull;
+use ahash::RandomState;
+
+/// Trees of a stream.
+pub const TREES: usize = 5;
+const ENTRIES: usize = 0;
+const GROUPS: usize = 1;
+const CONSUMERS: usize = 2;
+const PENDING: usize = 3;
+const OWNED: usize = 4;
+
+const HEAD: usize = TREES * Root::BYTES;
+const SCHEMA: usize = HEAD + Head::BYTES;
+
+/// A new stream without entries.
+pub const EMPTY: (Type, Encoding, &[u8]) = (Type::Stream, Encoding::Stream, &[0; SCHEMA]);
+
+/// The tree of entries.
+struct ByTime;
+
+impl Order for ByTime {
+    const LEAF: usize = 2000;
+    const WIDTH: usize = 1;
+
+    fn key(_: &RandomState, element: &Element<'_>) -> u64 {
+        entry::time(body(element))
+    }
+}
+
+fn body<'a>(element: &Element<'a>) -> &'a [u8] {
+    match element.first() {
+        Entry::Text(body) => body,
+        Entry::Int(_) => &[],
+    }
+}
+
+/// What a stream knows of itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Head {
+    base: u64,
+    /// The last ID that was given.
+    pub last: Id,
+    /// The greatest ID of an entry that was deleted.
+    pub deleted: Id,
+    /// Entries ever added.
+    pub added: u64,
+    next_group: u32,
+    next_consumer: u32,
+}
+
+impl Head {
+    const BYTES: usize = 56;
+
+    fn read(value: &[u8]) -> Head {
+        let mut at = HEAD;
+        let mut word = || {
+            let word = value.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u64::from_le_bytes(*word));
+            at += 8;
+            word
+        };
+        let base = word();
+        let last = Id { ms: word(), seq: word() };
+        let deleted = Id { ms: word(), seq: word() };
+        let (added, numbers) = (word(), word());
+        Head { base, last, deleted, added, next_group: numbers as u32, next_consumer: (numbers >> 32) as u32 }
+    }
+
+    fn to_bytes(self) -> [u8; Self::BYTES] {
+        let numbers = u64::from(self.next_group) | u64::from(self.next_consumer) << 32;
+        let words = [self.base, self.last.ms, self.last.seq, self.deleted.ms, self.deleted.seq, self.added, numbers];
+        let mut bytes = [0; Self::BYTES];
+        bytes.chunks_exact_mut(8).zip(words).for_each(|(to, word)| to.copy_from_slice(&word.to_le_bytes()));
+        bytes
+    }
+
+    fn write(self, home: &mut dyn Home) -> Result<(), ArenaFull> {
+        home.splice(HEAD..SCHEMA, &self.to_bytes())
+    }
+}
+
+/// A stream to be read.
+#[derive(Clone, Copy)]
+pub struct Stream<'a> {
+    view: View<'a>,
+    pub head: Head,
+    schema: &'a [u8],
+    entries: Sequence<'a>,
+}
+
+impl<'a> Stream<'a> {
+    pub fn new(view: View<'a>) -> Stream<'a> {
+        Stream {
+            view,
+            head: Head::read(view.value),
+            schema: view.value.get(SCHEMA..).unwrap_or_default(),
+            entries: view.sequence(ENTRIES, ByTime::WIDTH),
+        }
+    }
+
+    pub fn len(&self) -> u64 {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn item(&self, element: &Element<'a>) -> Item<'a> {
+        entry::read(body(element), self.head.base, self.schema)
+    }
+
+    /// The entry of this rank.
+    pub fn nth(&self, rank: u64) -> Option<Item<'a>> {
+        self.entries.get(rank).map(|(_, element)| self.item(&element))
+    }
+
+    pub fn first(&self) -> Option<Item<'a>> {
+        self.nth(0)
+    }
+
+    pub fn last(&self) -> Option<Item<'a>> {
+        self.nth(self.len().checked_sub(1)?)
+    }
+
+    pub fn get(&self, id: Id) -> Option<Item<'a>> {
+        self.find(id).map(|(_, element)| self.item(&element))
+    }
+
+    /// The entries from an ID on.
+    pub fn iter(&self, from: Id) -> impl Iterator<Item = Item<'a>> + use<'a> {
+        let stream = *self;
+        let begin = || {
+            let (spot, at) = self.place(from);
+            self.entries.iter_at(spot, at)
+        };
+        (!self.is_empty()).then(begin).into_iter().flatten().map(move |element| stream.item(&element))
+    }
+
+    /// The entries from an ID back to the first.
+    pub fn iter_back(&self, from: Id) -> impl Iterator<Item = Item<'a>> + use<'a> {
+        let stream = *self;
+        let until = from.next().map_or(self.len(), |next| self.rank(next));
+        let begin = || self.entries.iter_back(until - 1);
+        (until > 0).then(begin).into_iter().flatten().map(move |element| stream.item(&element))
+    }
+
+    /// How many entries come before an ID.
+    pub fn rank(&self, id: Id) -> u64 {
+        if self.is_empty() {
+            return 0;
+        }
+        let (spot, at) = self.place(id);
+        self.entries.rank(&spot) + packed::count(&self.entries.leaf(&spot)[..at], ByTime::WIDTH) as u64
+    }
+
+    /// Where the first entry lies that does not come before an ID. There must be entries.
+    fn place(&self, id: Id) -> (Spot, usize) {
+        let since = id.ms.checked_sub(self.head.base);
+        let spot = match since {
+            Some(since) => self.entries.by_order(since, |first| self.item(&first).id <= id),
+            None => self.entries.first(),
+        };
+        let leaf = self.entries.leaf(&spot);
+        let mut elements = packed::elements(leaf, 0, ByTime::WIDTH);
+        let at = elements.find(|element| self.item(element).id >= id).map(|element| element.at);
+        (spot, at.unwrap_or(leaf.len()))
+    }
+
+    fn find(&self, id: Id) -> Option<(Spot, Element<'a>)> {
+        if self.is_empty() {
+            return None;
+        }
+        let (spot, at) = self.place(id);
+        let element = packed::elements(self.entries.leaf(&spot), at, ByTime::WIDTH).next()?;
+        (self.item(&element).id == id).then_some((spot, element))
+    }
+}
