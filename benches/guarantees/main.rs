@@ -9,30 +9,33 @@
 //! cargo bench --bench guarantees -- flush [keys]           how long FLUSHALL keeps others waiting
 //! cargo bench --bench guarantees -- restart [MB [bytes ...]]  the first GET after a start
 //! cargo bench --bench guarantees -- snapshot [rounds]      latency and memory while an image is written
+//! cargo bench --bench guarantees -- elements               RSS per element of collections, beside other servers
 //! cargo bench --bench guarantees -- cores [rounds]         CPU per operation with two threads; one hot key
 //! ```
 //!
 //! Each line gives a figure, its bound, and whether it holds. Memory is the process's RSS, time its CPU time, both by
 //! `/proc`. What depends on the machine is compared with itself: the halves of a comparison take turns.
+//!
+//! `elements` judges nothing: it prints a table of server and case. Other servers are `redis-server`, when the PATH has
+//! it, and those of the environment: `PEERS="name=/path/to/server,name2=/path"`.
+
+mod client;
+mod elements;
+mod server;
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader, Read, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::TcpStream,
     path::PathBuf,
-    process::{Child, Command, ExitCode, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
+    process::ExitCode,
     thread,
     time::{Duration, Instant},
 };
 
+use client::{Client, Reply};
+use server::Server;
+
 const MB: u64 = 1 << 20;
-/// Commands of one batch on a connection, and the bytes after which it is sent anyway.
-const BATCH: usize = 512;
-const BATCH_BYTES: usize = 256 << 10;
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
@@ -52,8 +55,9 @@ fn main() -> ExitCode {
             sizes.iter().for_each(|bytes| restart(&mut report, first(4_096), *bytes));
         }
         Some("snapshot") => snapshot(&mut report, first(6)),
+        Some("elements") => elements::elements(),
         Some("cores") => cores(&mut report, first(5)),
-        _ => eprintln!("which? memory adapt churn give-back expire flush restart snapshot cores"),
+        _ => eprintln!("which? memory adapt churn give-back expire flush restart snapshot elements cores"),
     }
     if report.met { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -415,221 +419,5 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// A server under measurement; ended when dropped.
-struct Server {
-    process: Child,
-    address: SocketAddr,
-}
-
-impl Server {
-    fn start(arguments: &[&str]) -> Server {
-        let server = Server::spawn(arguments);
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(server.address).is_err() {
-            assert!(Instant::now() < deadline, "the server does not answer");
-            thread::sleep(Duration::from_millis(5));
-        }
-        thread::sleep(Duration::from_millis(200));
-        server
-    }
-
-    fn spawn(arguments: &[&str]) -> Server {
-        let port =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a free port").port();
-        let process = Command::new(env!("CARGO_BIN_EXE_flagstone"))
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-            .args(arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the server starts");
-        Server { process, address: (Ipv4Addr::LOCALHOST, port).into() }
-    }
-
-    fn client(&self) -> Client {
-        Client::new(TcpStream::connect(self.address).expect("a connection"))
-    }
-
-    fn rss(&self) -> u64 {
-        rss_of(self.process.id())
-    }
-
-    /// Samples the RSS until asked for the highest.
-    fn watch_rss(&self) -> Watch {
-        let (stop, highest) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let (pid, stopped, seen) = (self.process.id(), Arc::clone(&stop), Arc::clone(&highest));
-        let thread = thread::spawn(move || {
-            while !stopped.load(Relaxed) {
-                seen.fetch_max(rss_of(pid), Relaxed);
-                thread::sleep(Duration::from_millis(200));
-            }
-        });
-        Watch { stop, highest, thread }
-    }
-
-    /// User and system time so far, in steps of 10 ms.
-    fn cpu(&self) -> Duration {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).expect("the server lives");
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |at: usize| fields[at].parse::<u64>().expect("ticks");
-        Duration::from_millis((ticks(11) + ticks(12)) * 10)
-    }
-
-    /// CPU microseconds per operation of 32 connections at depth 16, from two threads.
-    fn cost(&self, write: bool, keys: u64) -> f64 {
-        const CONNECTIONS: usize = 16;
-        const DEPTH: usize = 16;
-        const TURNS: usize = 2_000;
-        let before = self.cpu();
-        thread::scope(|scope| {
-            for seed in 0..2 {
-                scope.spawn(move || {
-                    let mut random = Random(seed);
-                    let mut clients: Vec<Client> = (0..CONNECTIONS).map(|_| self.client()).collect();
-                    for _ in 0..TURNS {
-                        for client in &mut clients {
-                            for _ in 0..DEPTH {
-                                let name = key(random.below(keys));
-                                match write {
-                                    true => client.push(&[b"SET", &name, &FILLER[..64]]),
-                                    false => client.push(&[b"GET", &name]),
-                                }
-                            }
-                            client.write_out();
-                        }
-                        clients.iter_mut().for_each(Client::read_in);
-                    }
-                });
-            }
-        });
-        (self.cpu() - before).as_secs_f64() * 1e6 / (2 * CONNECTIONS * DEPTH * TURNS) as f64
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn rss_of(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) * 1024
-}
-
-struct Watch {
-    stop: Arc<AtomicBool>,
-    highest: Arc<AtomicU64>,
-    thread: thread::JoinHandle<()>,
-}
-
-impl Watch {
-    fn end(self) -> u64 {
-        self.stop.store(true, Relaxed);
-        self.thread.join().expect("the sampler ends");
-        self.highest.load(Relaxed)
-    }
-}
-
-#[derive(PartialEq, Debug)]
-enum Reply {
-    Nil,
-    Line(String),
-    Integer(i64),
-    Bulk(Vec<u8>),
-}
-
-/// A connection that sends commands in batches.
-struct Client {
-    stream: TcpStream,
-    input: BufReader<TcpStream>,
-    output: Vec<u8>,
-    pending: usize,
-}
-
-impl Client {
-    fn new(stream: TcpStream) -> Client {
-        stream.set_nodelay(true).expect("TCP_NODELAY");
-        let input = BufReader::with_capacity(64 << 10, stream.try_clone().expect("a second handle"));
-        Client { stream, input, output: Vec::new(), pending: 0 }
-    }
-
-    fn push(&mut self, arguments: &[&[u8]]) {
-        write!(self.output, "*{}\r\n", arguments.len()).expect("memory");
-        for argument in arguments {
-            write!(self.output, "${}\r\n", argument.len()).expect("memory");
-            self.output.extend_from_slice(argument);
-            self.output.extend_from_slice(b"\r\n");
-        }
-        self.pending += 1;
-    }
-
-    fn write_out(&mut self) {
-        self.stream.write_all(&self.output).expect("the server reads");
-        self.output.clear();
-    }
-
-    fn read_in(&mut self) {
-        for _ in 0..std::mem::take(&mut self.pending) {
-            self.reply();
-        }
-    }
-
-    /// Sends a command with others; its reply is read and forgotten.
-    fn send(&mut self, arguments: &[&[u8]]) {
-        self.push(arguments);
-        if self.pending >= BATCH || self.output.len() >= BATCH_BYTES {
-            self.finish();
-        }
-    }
-
-    fn finish(&mut self) {
-        self.write_out();
-        self.read_in();
-    }
-
-    fn call(&mut self, arguments: &[&[u8]]) -> Reply {
-        self.finish();
-        self.push(arguments);
-        self.write_out();
-        self.pending = 0;
-        self.reply()
-    }
-
-    fn integer(&mut self, arguments: &[&[u8]]) -> i64 {
-        match self.call(arguments) {
-            Reply::Integer(n) => n,
-            other => panic!("{other:?} is no integer"),
-        }
-    }
-
-    /// A field of INFO.
-    fn info(&mut self, field: &str) -> Option<String> {
-        let Reply::Bulk(text) = self.call(&[b"INFO", b"everything"]) else { return None };
-        String::from_utf8_lossy(&text).lines().find_map(|line| line.strip_prefix(field)).map(str::to_owned)
-    }
-
-    fn reply(&mut self) -> Reply {
-        let mut line = String::new();
-        self.input.read_line(&mut line).expect("a reply");
-        let line = line.trim_end();
-        let number = || line[1..].parse::<i64>().expect("a number");
-        match line.as_bytes().first() {
-            Some(b':') => Reply::Integer(number()),
-            Some(b'$') if number() < 0 => Reply::Nil,
-            Some(b'$') => {
-                let mut bytes = vec![0; number() as usize + 2];
-                self.input.read_exact(&mut bytes).expect("the rest of the reply");
-                bytes.truncate(bytes.len() - 2);
-                Reply::Bulk(bytes)
-            }
-            Some(b'+') => Reply::Line(line[1..].to_owned()),
-            _ => panic!("the server says {line:?}"),
-        }
     }
 }
