@@ -29,6 +29,7 @@ bitflags::bitflags! {
         const NO_ASYNC_LOADING = 1 << 17;
         const PROTECTED = 1 << 18;
         const NO_MANDATORY_KEYS = 1 << 19;
+        const ASKING = 1 << 28;
         /// Ours: the command works on the whole keyspace, so every shard is locked for it.
         const ALL_SHARDS = 1 << 20;
         /// Ours: a container command without a behaviour of its own; only its subcommands run.

@@ -16,6 +16,14 @@ const FRACTION: usize = 17;
 const TEN_TO_FRACTION: u128 = 10u128.pow(FRACTION as u32);
 
 impl LongDouble {
+    pub const ZERO: LongDouble = LongDouble(X87DoubleExtended::ZERO);
+
+    /// The least finite number and the largest.
+    pub fn range() -> (LongDouble, LongDouble) {
+        let largest = X87DoubleExtended::largest();
+        (LongDouble(-largest), LongDouble(largest))
+    }
+
     pub fn is_finite(self) -> bool {
         self.0.is_finite()
     }
@@ -62,6 +70,11 @@ impl LongDouble {
     pub fn checked_add(self, other: LongDouble) -> Option<LongDouble> {
         let sum = (self.0 + other.0).value;
         sum.is_finite().then_some(LongDouble(sum))
+    }
+
+    /// The difference, if it is a finite number.
+    pub fn checked_sub(self, other: LongDouble) -> Option<LongDouble> {
+        self.checked_add(LongDouble(-other.0))
     }
 }
 

@@ -819,3 +819,125 @@ fn arity() {
         "#,
     );
 }
+
+#[test]
+fn counting_within_bounds() {
+    check(
+        r#"
+        > INCREX n
+        1) (integer) 1
+        2) (integer) 1
+        > INCREX n BYINT 5 UBOUND 10 EX 100
+        1) (integer) 6
+        2) (integer) 5
+        > TTL n
+        (integer) 100
+        > INCREX n BYINT 5 UBOUND 10
+        1) (integer) 6
+        2) (integer) 0
+        > INCREX n BYINT 5 UBOUND 10 SATURATE EX 200 ENX
+        1) (integer) 10
+        2) (integer) 4
+        > TTL n
+        (integer) 100
+        > INCREX n BYINT -50 LBOUND 0 SATURATE PERSIST
+        1) (integer) 0
+        2) (integer) -10
+        > TTL n
+        (integer) -1
+        > INCREX n BYINT 1 PX 5000 ENX
+        1) (integer) 1
+        2) (integer) 1
+        > PTTL n
+        (integer) 5000
+        > INCREX n EXAT 1
+        1) (integer) 2
+        2) (integer) 1
+        > EXISTS n
+        (integer) 0
+        > SET n 9223372036854775807
+        OK
+        > INCREX n
+        1) (integer) 9223372036854775807
+        2) (integer) 0
+        > INCREX n BYINT 1 SATURATE
+        1) (integer) 9223372036854775807
+        2) (integer) 0
+        > INCREX n BYINT -1 UBOUND -9223372036854775808 SATURATE
+        (error) ERR applied increment would overflow
+        > INCREX n LBOUND 2 UBOUND 1
+        (error) ERR LBOUND can't be greater than UBOUND
+        > INCREX n UBOUND x
+        (error) ERR UBOUND is not an integer or out of range
+        > INCREX n BYINT x
+        (error) ERR Increment is not an integer or out of range
+        > INCREX n ENX
+        (error) ERR ENX flag requires an expiration
+        > INCREX n PERSIST ENX
+        (error) ERR syntax error
+        > INCREX n EX 1 PX 1
+        (error) ERR syntax error
+        > INCREX n EX 0
+        (error) ERR invalid expire time in 'increx' command
+        > INCREX n BYINT 1 BYFLOAT 1
+        (error) ERR syntax error
+        > INCREX n BYINT
+        (error) ERR syntax error
+        > SET t text
+        OK
+        > INCREX t
+        (error) ERR value is not an integer or out of range
+        > RPUSH l a
+        (integer) 1
+        > INCREX l
+        (error) WRONGTYPE Operation against a key holding the wrong kind of value
+        "#,
+    );
+}
+
+#[test]
+fn counting_fractions_within_bounds() {
+    check(
+        r#"
+        ~only resp2
+        > INCREX f BYFLOAT 1.5
+        1) "1.5"
+        2) "1.5"
+        > INCREX f BYFLOAT 0.25 UBOUND 1.6
+        1) "1.5"
+        2) "0"
+        > INCREX f BYFLOAT 0.25 UBOUND 1.75 LBOUND -inf
+        1) "1.75"
+        2) "0.25"
+        > INCREX f BYFLOAT 10 UBOUND 2 SATURATE EX 10
+        1) "2"
+        2) "0.25"
+        > GET f
+        "2"
+        > TTL f
+        (integer) 10
+        > INCREX f BYFLOAT inf
+        (error) ERR BYFLOAT increment cannot be Infinity
+        > INCREX f BYFLOAT x
+        (error) ERR Increment is not a valid float
+        > INCREX f BYFLOAT 1 LBOUND x
+        (error) ERR LBOUND is not a valid float
+        > SET f inf
+        OK
+        > INCREX f BYFLOAT 1
+        (error) ERR value cannot be Infinity
+        "#,
+    );
+}
+
+#[test]
+fn counting_fractions_answers_doubles() {
+    check(
+        r#"
+        ~only resp3
+        > INCREX f BYFLOAT 1.5
+        1) (double) 1.5
+        2) (double) 1.5
+        "#,
+    );
+}

@@ -711,3 +711,28 @@ fn sets_take_part_with_scores_of_one() {
         "#,
     );
 }
+
+#[test]
+fn aggregate_count() {
+    check(
+        r#"
+        ~only resp2
+        > ZADD a 1 x 2 y
+        (integer) 2
+        > ZADD b 5 y 6 z
+        (integer) 2
+        > ZUNION 2 a b AGGREGATE COUNT WITHSCORES
+        1) "x"
+        2) "1"
+        3) "z"
+        4) "1"
+        5) "y"
+        6) "2"
+        > ZINTER 2 a b WEIGHTS 2 3 AGGREGATE count WITHSCORES
+        1) "y"
+        2) "5"
+        > ZUNIONSTORE c 2 a b AGGREGATE AVERAGE
+        (error) ERR syntax error
+        "#,
+    );
+}

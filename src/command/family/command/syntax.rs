@@ -1,7 +1,7 @@
 //! From a row's `syntax` to COMMAND DOCS's argument tree.
 //!
 //! The notation is that of redis-cli's hints: lower-case words are arguments, upper-case ones
-//! tokens, `[...]` is optional, `a | b` a choice, `[x ...]` after `x` its repetition.
+//! tokens, `[...]` is optional, `a | b` a choice, `<a | b>` one that must be made, `[x ...]` after `x` its repetition.
 
 /// One argument, token, choice or block.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -16,7 +16,8 @@ pub struct Argument {
 
 /// Parses a whole syntax. Every row's is parsed by a test.
 pub fn parse(syntax: &str) -> Vec<Argument> {
-    let spaced = syntax.replace('[', " [ ").replace(']', " ] ");
+    let spaced =
+        ["[", "]", "<", ">"].iter().fold(syntax.to_owned(), |text, sign| text.replace(sign, &format!(" {sign} ")));
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut at = 0;
     choice(&words, &mut at)
@@ -51,7 +52,13 @@ fn sequence(words: &[&str], at: &mut usize) -> Vec<Argument> {
     let mut out: Vec<Argument> = Vec::new();
     while let Some(word) = words.get(*at).copied() {
         match word {
-            "]" | "|" => break,
+            "]" | ">" | "|" => break,
+            "<" => {
+                *at += 1;
+                let inner = choice(words, at);
+                *at += usize::from(words.get(*at) == Some(&">"));
+                out.extend(block(inner));
+            }
             "[" => {
                 *at += 1;
                 let inner = choice(words, at);
@@ -148,10 +155,22 @@ mod tests {
     }
 
     #[test]
+    fn choices_that_must_be_made() {
+        let tree = parse("source <LEFT | RIGHT> [<MAXLEN | MINID> [= | ~] threshold]");
+        let side = &tree[1];
+        assert_eq!((side.kind, side.optional, side.parts.len()), ("oneof", false, 2));
+        assert_eq!(side.parts[1].token.as_deref(), Some("RIGHT"));
+        assert_eq!((tree[2].parts[0].kind, tree[2].parts[1].optional), ("oneof", true));
+    }
+
+    #[test]
     fn every_row_parses_whole() {
         for command in crate::command::table::all() {
-            let balanced = command.spec.syntax.matches('[').count() == command.spec.syntax.matches(']').count();
-            assert!(balanced, "{}", command.full_name);
+            for (opened, closed) in [('[', ']'), ('<', '>')] {
+                let balanced =
+                    command.spec.syntax.matches(opened).count() == command.spec.syntax.matches(closed).count();
+                assert!(balanced, "{}", command.full_name);
+            }
             let words = command.spec.syntax.split_whitespace().count();
             assert_eq!(parse(command.spec.syntax).is_empty(), words == 0, "{}", command.full_name);
         }

@@ -242,6 +242,20 @@ pub static COMMANDS: &[Spec] = &[
         )
     },
     Spec {
+        keys: &[KeySpec::one(1, KeyFlags::OW.union(KeyFlags::UPDATE))],
+        since: "3.0.0",
+        syntax: "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
+        complexity: "O(N) in the size of the value",
+        handler: dump::restore,
+        ..row(
+            "restore-asking",
+            -4,
+            Flags::WRITE.union(Flags::DENYOOM).union(Flags::ASKING),
+            ACL_WRITE.union(Acl::DANGEROUS),
+            "Creates a key from what DUMP answered, for a slot on its way.",
+        )
+    },
+    Spec {
         since: "2.2.3",
         complexity: "Depends on subcommand.",
         subcommands: object::SUBCOMMANDS,

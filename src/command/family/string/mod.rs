@@ -3,6 +3,7 @@
 mod change;
 mod condition;
 mod get;
+mod increx;
 mod lcs;
 mod set;
 
@@ -297,6 +298,19 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Takes from the integer at a key.",
         syntax: "key decrement",
         handler: change::decrby,
+        ..Spec::DEFAULT
+    },
+    Spec {
+        name: "increx",
+        arity: -2,
+        flags: Flags::WRITE.union(Flags::DENYOOM).union(Flags::FAST),
+        acl: Acl::WRITE.union(Acl::STRING).union(Acl::FAST),
+        keys: &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE))],
+        group: "string",
+        since: "8.8.0",
+        summary: "Counts within bounds and sets the counter's time to live.",
+        syntax: "key [BYFLOAT float | BYINT integer] [SATURATE] [LBOUND lowerbound] [UBOUND upperbound] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | PERSIST] [ENX]",
+        handler: increx::increx,
         ..Spec::DEFAULT
     },
     Spec {

@@ -30,6 +30,7 @@ enum Aggregate {
     Sum,
     Min,
     Max,
+    Count,
 }
 
 impl Aggregate {
@@ -38,14 +39,23 @@ impl Aggregate {
             () if is_word(word, "sum") => Some(Aggregate::Sum),
             () if is_word(word, "min") => Some(Aggregate::Min),
             () if is_word(word, "max") => Some(Aggregate::Max),
+            () if is_word(word, "count") => Some(Aggregate::Count),
             () => None,
+        }
+    }
+
+    /// What a member of an input adds: its score, or its presence, as often as the input weighs.
+    fn part(self, score: f64, weight: f64) -> f64 {
+        match self {
+            Aggregate::Count => weight,
+            _ => number_or_zero(score * weight),
         }
     }
 
     fn of(self, a: f64, b: f64) -> f64 {
         match self {
             // One infinity and the other make nothing.
-            Aggregate::Sum => number_or_zero(a + b),
+            Aggregate::Sum | Aggregate::Count => number_or_zero(a + b),
             Aggregate::Min => a.min(b),
             Aggregate::Max => a.max(b),
         }
@@ -183,7 +193,7 @@ impl<'a> Request<'a> {
         for input in &self.inputs {
             let Some(source) = source(db, input.key) else { continue };
             for (member, score) in source.iter(0) {
-                let score = number_or_zero(score * input.weight);
+                let score = self.aggregate.part(score, input.weight);
                 let sum = all.entry(member.to_vec());
                 sum.and_modify(|sum| *sum = self.aggregate.of(*sum, score)).or_insert(score);
             }
@@ -197,13 +207,13 @@ impl<'a> Request<'a> {
         let Some((smallest, others)) = self.inputs.split_first() else { return all };
         let mut from = 0;
         while from < smallest.len && (self.limit == 0 || (all.len() as u64) < self.limit) {
-            let mut piece = take(db, smallest, from);
+            let mut piece = take(db, smallest, from, self.aggregate);
             from += STEP as u64;
             for input in others {
                 let Some(source) = source(db, input.key) else { return Scored::new() };
                 piece.retain_mut(|(member, sum)| match source.score(member) {
                     Some(score) => {
-                        *sum = self.aggregate.of(*sum, number_or_zero(score * input.weight));
+                        *sum = self.aggregate.of(*sum, self.aggregate.part(score, input.weight));
                         true
                     }
                     None => false,
@@ -221,7 +231,7 @@ impl<'a> Request<'a> {
         let mut all = Scored::new();
         let Some((first, others)) = self.inputs.split_first() else { return all };
         for from in (0..first.len).step_by(STEP) {
-            let mut piece = take(db, first, from);
+            let mut piece = take(db, first, from, self.aggregate);
             for input in others {
                 if let Some(source) = source(db, input.key) {
                     piece.retain(|(member, _)| source.score(member).is_none());
@@ -233,11 +243,11 @@ impl<'a> Request<'a> {
     }
 }
 
-/// A piece of an input, weighted.
-fn take(db: &mut Db<'_, '_>, input: &Input<'_>, from: u64) -> Scored {
+/// A piece of an input, each member with what it adds.
+fn take(db: &mut Db<'_, '_>, input: &Input<'_>, from: u64, aggregate: Aggregate) -> Scored {
     let Some(source) = source(db, input.key) else { return Scored::new() };
     let piece = source.iter(from).take(STEP);
-    piece.map(|(member, score)| (member.to_vec(), number_or_zero(score * input.weight))).collect()
+    piece.map(|(member, score)| (member.to_vec(), aggregate.part(score, input.weight))).collect()
 }
 
 /// Packs elements in the order of a sorted set.

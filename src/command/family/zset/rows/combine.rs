@@ -15,7 +15,7 @@ pub static COMMANDS: &[Spec] = &[
         since: "6.2.0",
         summary: "Answers the members of any of several sorted sets.",
         complexity: "O(N)+O(M*log(M)) for N members, M of them different",
-        syntax: "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] [WITHSCORES]",
+        syntax: "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>] [WITHSCORES]",
         handler: combine::zunion,
         ..ROW
     },
@@ -27,7 +27,7 @@ pub static COMMANDS: &[Spec] = &[
         since: "6.2.0",
         summary: "Answers the members of all of several sorted sets.",
         complexity: "O(N*K*log(N))+O(M*log(M)) for K keys, the smallest of N members, and M members in the result",
-        syntax: "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>] [WITHSCORES]",
+        syntax: "numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>] [WITHSCORES]",
         handler: combine::zinter,
         ..ROW
     },
@@ -51,7 +51,7 @@ pub static COMMANDS: &[Spec] = &[
         since: "2.0.0",
         summary: "Stores the members of any of several sorted sets.",
         complexity: "O(N)+O(M*log(M)) for N members, M of them different",
-        syntax: "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>]",
+        syntax: "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>]",
         handler: combine::zunionstore,
         ..ROW
     },
@@ -63,7 +63,7 @@ pub static COMMANDS: &[Spec] = &[
         since: "2.0.0",
         summary: "Stores the members of all of several sorted sets.",
         complexity: "O(N*K*log(N))+O(M*log(M)) for K keys, the smallest of N members, and M members in the result",
-        syntax: "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX>]",
+        syntax: "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] [AGGREGATE <SUM | MIN | MAX | COUNT>]",
         handler: combine::zinterstore,
         ..ROW
     },
