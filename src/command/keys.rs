@@ -50,6 +50,7 @@ impl Span {
         let begin = match spec.begin {
             BeginSearch::Index(index) => i64::from(index),
             BeginSearch::Keyword { word, start_from } => find_keyword(args, word, start_from)? + 1,
+            BeginSearch::Option { word, start_from, others } => find_option(args, word, start_from, others)? + 1,
             BeginSearch::Unknown => return None,
         };
         let (first, last, step) = match spec.find {
@@ -88,6 +89,19 @@ fn find_keyword(args: &Args<'_>, word: &str, start_from: i32) -> Option<i64> {
         (0..=args.len().checked_sub(from)?).rev().find(matches)
     };
     at.and_then(|at| i64::try_from(at).ok())
+}
+
+/// The last place of an option's word; what stands where another option's argument belongs is none.
+fn find_option(args: &Args<'_>, word: &str, start_from: usize, others: &[(&str, usize)]) -> Option<i64> {
+    let (mut at, mut found) = (start_from, None);
+    while let Some(arg) = args.get(at) {
+        let is = |name: &str| arg.eq_ignore_ascii_case(name.as_bytes());
+        if is(word) {
+            found = Some(at);
+        }
+        at += 1 + others.iter().find(|(name, _)| is(name)).map_or(usize::from(is(word)), |(_, takes)| *takes);
+    }
+    i64::try_from(found?).ok()
 }
 
 #[cfg(test)]
@@ -133,5 +147,18 @@ mod tests {
             find: FindKeys::Range { last: -1, step: 1, limit: 2 },
         }];
         check(HALF, "xread count 1 streams a b 0 0", "a b");
+    }
+    #[test]
+    fn after_an_option() {
+        const STORED: &[KeySpec] = &[KeySpec {
+            begin: BeginSearch::Option { word: "STORE", start_from: 2, others: &[("GET", 1), ("LIMIT", 2)] },
+            ..KeySpec::one(0, RO)
+        }];
+        check(STORED, "sort k store a store b", "b");
+        check(STORED, "sort k get store store a", "a");
+        check(STORED, "sort k get store", "");
+        check(STORED, "sort k store store", "store");
+        check(STORED, "sort k limit 0 store store a", "a");
+        check(STORED, "sort k store", "");
     }
 }

@@ -98,7 +98,17 @@ bitflags::bitflags! {
 #[derive(Clone, Copy, Debug)]
 pub enum BeginSearch {
     Index(i32),
-    Keyword { word: &'static str, start_from: i32 },
+    Keyword {
+        word: &'static str,
+        start_from: i32,
+    },
+    /// Ours: the last time that `word` stands as an option, where other options take so many words each. To clients, who
+    /// have no name for it, it is unknown.
+    Option {
+        word: &'static str,
+        start_from: usize,
+        others: &'static [(&'static str, usize)],
+    },
     Unknown,
 }
 

@@ -99,14 +99,26 @@ impl Shard {
         visit: &mut dyn FnMut(&[u8], Item<'_>),
     ) -> Option<u64> {
         let heap = &self.heap;
-        self.indexes.get(db)?.walk(heap, from, count.max(1), |_, slot| {
+        let mut passed = Vec::new();
+        let next = self.indexes.get(db)?.walk(heap, from, count.max(1), |_, slot| {
             let chunk = heap.chunk(slot.location());
-            if let (Some(key), Some(item)) = (item::key_of(chunk), item::read(chunk))
-                && item.expiry.is_none_or(|expiry| expiry > now)
-            {
-                visit(key, item);
+            if let (Some(key), Some(item)) = (item::key_of(chunk), item::read(chunk)) {
+                if item.expiry.is_none_or(|expiry| expiry > now) {
+                    visit(key, item);
+                } else {
+                    passed.push(slot.location());
+                }
             }
-        })
+        });
+        // As any look at a key whose time has passed, this one removes it.
+        if !self.holds_removals(now) {
+            for at in passed {
+                if let Some((hash, found)) = self.find_at(db, at) {
+                    self.expire(db, hash, found, false);
+                }
+            }
+        }
+        next
     }
 
     /// One of the unexpired keys near a random position.

@@ -178,12 +178,17 @@ impl Shard {
     pub fn find_to_read(&mut self, db: usize, hash: u64, key: &[u8], now: UnixMillis) -> Option<Found> {
         let found = self.find_any(db, hash, key)?;
         if found.slot.has_expiry() && self.has_expired(found.at(), now) {
-            if self.held_until.load(Relaxed) <= now {
+            if !self.holds_removals(now) {
                 self.expire(db, hash, found, false);
             }
             return None;
         }
         Some(found)
+    }
+
+    /// Whether keys stay although their time has passed.
+    pub fn holds_removals(&self, now: UnixMillis) -> bool {
+        self.held_until.load(Relaxed) > now
     }
 
     pub fn has_expired(&self, at: Offset, now: UnixMillis) -> bool {

@@ -213,6 +213,7 @@ fn memory(view: &View<'_>, out: &mut String) {
     line(out, "mem_not_counted_for_evict", buffers);
     line(out, "mem_clients_slaves", 0);
     line(out, "mem_clients_normal", buffers);
+    line(out, "mem_overhead_db_hashtable_rehashing", 0);
     line(out, "mem_replication_backlog", 0);
     line(out, "mem_aof_buffer", view.shared.keyspace.log().status().buffered);
     line(out, "mem_allocator", "flagstone-arena");

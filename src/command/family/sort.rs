@@ -7,7 +7,7 @@ use crate::{
         Args, CommandResult, Context, Error,
         args::{integer, is_word},
         family::string::text,
-        spec::{Acl, BeginSearch, Flags, KeyFlags, KeySpec, Spec},
+        spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Spec},
     },
     config::KeyspaceEvents,
     keyspace::{Db, Locked, Type},
@@ -32,6 +32,12 @@ const ROW: Spec = Spec {
 };
 
 const SOURCE: KeySpec = KeySpec::one(1, KeyFlags::RO.union(KeyFlags::ACCESS));
+/// What BY and GET lead to depends on the elements.
+const PATTERNS: KeySpec = KeySpec {
+    begin: BeginSearch::Unknown,
+    find: FindKeys::Unknown,
+    ..KeySpec::one(0, KeyFlags::RO.union(KeyFlags::ACCESS))
+};
 
 pub const COMMANDS: &[Spec] = &[
     Spec {
@@ -40,8 +46,13 @@ pub const COMMANDS: &[Spec] = &[
         acl: ROW.acl.union(Acl::WRITE),
         keys: &[
             SOURCE,
+            PATTERNS,
             KeySpec {
-                begin: BeginSearch::Keyword { word: "STORE", start_from: 2 },
+                begin: BeginSearch::Option {
+                    word: "STORE",
+                    start_from: 2,
+                    others: &[("BY", 1), ("GET", 1), ("LIMIT", 2)],
+                },
                 ..KeySpec::one(0, KeyFlags::OW.union(KeyFlags::UPDATE))
             },
         ],
@@ -56,7 +67,7 @@ pub const COMMANDS: &[Spec] = &[
         name: "sort_ro",
         flags: Flags::READONLY.union(Flags::MOVABLEKEYS).union(Flags::ALL_SHARDS),
         acl: ROW.acl.union(Acl::READ),
-        keys: &[SOURCE],
+        keys: &[SOURCE, PATTERNS],
         since: "7.0.0",
         summary: "Answers the elements of a list, a set or a sorted set in another order.",
         syntax: "key [BY by-pattern] [LIMIT offset count] [GET get-pattern [GET get-pattern ...]] [ASC | DESC] [ALPHA]",

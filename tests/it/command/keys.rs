@@ -501,3 +501,23 @@ fn patterns_of_countless_stars_match_nothing() {
         &pattern[..2000]
     ));
 }
+
+#[test]
+fn scan_removes_what_has_passed() {
+    check(
+        r#"
+        > DEBUG SET-ACTIVE-EXPIRE 0
+        OK
+        > MSET a 1 b 2
+        OK
+        > SET c 3 PX 10
+        OK
+        ~advance 20ms
+        > DBSIZE
+        (integer) 3
+        > SCAN 0 COUNT 100
+        > DBSIZE
+        (integer) 2
+        "#,
+    );
+}

@@ -189,3 +189,29 @@ fn refused() {
         "#,
     );
 }
+
+#[test]
+fn the_key_it_stores_at() {
+    check(
+        r#"
+        > COMMAND GETKEYS SORT list STORE a STORE b
+        1) "list"
+        2) "b"
+        > COMMAND GETKEYS SORT list BY store GET store STORE b
+        1) "list"
+        2) "b"
+        > RPUSH mine:list 2 1
+        (integer) 2
+        > ACL SETUSER u on nopass ~mine:* +@all
+        OK
+        other> AUTH u none
+        OK
+        other> SORT mine:list GET store STORE theirs
+        (error) NOPERM No permissions to access a key
+        other> SORT mine:list STORE mine:a STORE theirs
+        (error) NOPERM No permissions to access a key
+        other> SORT mine:list STORE mine:a
+        (integer) 2
+        "#,
+    );
+}

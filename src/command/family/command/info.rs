@@ -88,10 +88,11 @@ fn key_spec(cx: &mut Context<'_>, keys: &KeySpec) {
         BeginSearch::Keyword { word, start_from } => {
             typed(cx, "keyword", &[("keyword", Part::Word(word)), ("startfrom", Part::Number(start_from))]);
         }
-        BeginSearch::Unknown => typed(cx, "unknown", &[]),
+        BeginSearch::Option { .. } | BeginSearch::Unknown => typed(cx, "unknown", &[]),
     }
     cx.reply.bulk(b"find_keys");
     match keys.find {
+        _ if matches!(keys.begin, BeginSearch::Option { .. }) => typed(cx, "unknown", &[]),
         FindKeys::Range { last, step, limit } => typed(
             cx,
             "range",
