@@ -66,6 +66,8 @@ pub struct Client {
     pub in_script: bool,
     /// Inside EXEC: nothing may block, and every command owes one reply.
     pub in_exec: bool,
+    /// There was no room for what its script may write.
+    pub script_oom: bool,
     pub(super) watched: Vec<Watched>,
     pub subscriptions: Subscriptions,
     /// What the running commands have changed, for the log.
@@ -186,6 +188,7 @@ impl Client {
             caching: Caching::default(),
             in_script: false,
             in_exec: false,
+            script_oom: false,
             watched: Vec::new(),
             subscriptions: Subscriptions::default(),
             kept: Commands::default(),

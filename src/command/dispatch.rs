@@ -12,6 +12,7 @@ use super::{
     handle::State,
     keys,
     pause::Paused,
+    script::{self, Manners},
     spec::Flags,
     table,
 };
@@ -157,18 +158,22 @@ pub(super) fn check_user(
 #[inline]
 fn make_room(
     shared: &Shared,
-    client: &Client,
+    client: &mut Client,
     flags: Flags,
     set: ShardSet,
     args: &Args<'_>,
     now: UnixMillis,
 ) -> Result<(), Error> {
-    if flags.contains(Flags::DENYOOM) {
+    if flags.intersects(Flags::DENYOOM.union(Flags::SCRIPT)) {
         let queued = client.transaction.as_ref().map_or(0, |transaction| transaction.memory());
         let bytes = args.iter().map(|word| word.len()).sum::<usize>() + queued;
         let room = shared.keyspace.make_room(set, bytes, now);
         shared.publish_effects();
-        room?;
+        // A script may do without room, as long as it writes nothing.
+        client.script_oom = room.is_err();
+        if flags.contains(Flags::DENYOOM) {
+            room?;
+        }
     }
     Ok(())
 }
@@ -325,7 +330,9 @@ fn shards(
 ) -> (ShardSet, Option<KnownHash>) {
     let keyspace = &shared.keyspace;
     let flags = command.spec.flags;
-    if flags.contains(Flags::ALL_SHARDS) {
+    if flags.contains(Flags::ALL_SHARDS)
+        || (flags.contains(Flags::SCRIPT) && script::manners(shared, args) != Manners::Declares)
+    {
         return (keyspace.all_shards(), None);
     }
     if let Some(key) = keys::only_key(command.spec, args) {
@@ -350,11 +357,19 @@ fn shards(
     (set, None)
 }
 
+/// What a script's command needs locked.
+pub(super) fn needed(shared: &Shared, command: &'static Command, args: &Args<'_>) -> ShardSet {
+    match locks_everything(command) {
+        true => shared.keyspace.all_shards(),
+        false => shared.keyspace.shard_set(keys::keys(command.spec, args)),
+    }
+}
+
 /// Whether a queued command needs every shard. One without keys may look anywhere (SCAN, INFO): on
 /// its own it locks shards one by one, but not while the transaction holds some.
 fn locks_everything(command: &Command) -> bool {
     let flags = command.spec.flags;
-    flags.contains(Flags::ALL_SHARDS)
+    flags.intersects(Flags::ALL_SHARDS.union(Flags::SCRIPT))
         || (command.spec.keys.is_empty() && !["connection", "pubsub", "transactions"].contains(&command.spec.group))
 }
 

@@ -18,6 +18,7 @@ pub mod monitors;
 pub mod notify;
 pub mod pause;
 pub mod reply;
+pub mod script;
 pub mod shared;
 pub mod latency;
 pub mod shutdown;
@@ -78,6 +79,16 @@ impl Context<'_> {
         self.keys.keep(&self.client.kept);
         self.client.kept.clear();
         self.tell_changes();
+    }
+
+    /// Gives the locks back and takes all. Nothing must have been changed before, and the command must not be part of a
+    /// transaction (which holds all that it may need).
+    pub fn lock_all(&mut self) {
+        let keyspace = &self.shared.keyspace;
+        if self.keys.set() != keyspace.all_shards() {
+            self.keys.release();
+            self.keys = keyspace.lock(keyspace.all_shards(), self.now);
+        }
     }
 
     /// Whether a time to live that ends then has ended already. In `import-mode` none has: the

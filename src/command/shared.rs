@@ -3,7 +3,7 @@
 use super::{
     acl::Users, blocking::Blocking, clients::Clients, command_log::CommandLog, handle::State, hub::Hub,
     latency::LatencyMonitor, lifecycle::Lifecycle, monitors::Monitors, notify, pause::Pause, reply::EncoderFactory,
-    table, tracking::Tracking,
+    script::Scripts, table, tracking::Tracking,
 };
 use crate::{
     config::Config,
@@ -31,6 +31,7 @@ pub struct Shared {
     pub lifecycle: Lifecycle,
     pub saver: Saver,
     pub command_log: CommandLog,
+    pub scripts: Scripts,
     pub latency: LatencyMonitor,
     /// When the server started.
     pub started_ms: UnixMillis,
@@ -73,6 +74,7 @@ impl Shared {
             lifecycle: Lifecycle::default(),
             saver,
             command_log: CommandLog::default(),
+            scripts: Scripts::default(),
             latency: LatencyMonitor::default(),
             started_ms,
             run_id: std::iter::repeat_with(|| fastrand::digit(16)).take(40).collect(),

@@ -46,6 +46,8 @@ bitflags::bitflags! {
         const HEALTH_CHECK = 1 << 26;
         /// Ours: a container whose subcommands are neither shown nor counted apart (DEBUG).
         const OPAQUE = 1 << 27;
+        /// Ours: runs a script, which calls other commands.
+        const SCRIPT = 1 << 28;
     }
 }
 
@@ -142,6 +144,11 @@ impl KeySpec {
     }
     pub const fn range(index: i32, last: i32, step: i32, flags: KeyFlags) -> Self {
         KeySpec { flags, begin: BeginSearch::Index(index), find: FindKeys::Range { last, step, limit: 0 } }
+    }
+
+    /// Whether no argument's text says where the keys stand.
+    pub fn is_in_fixed_place(&self) -> bool {
+        matches!((self.begin, self.find), (BeginSearch::Index(_), FindKeys::Range { .. }))
     }
 }
 

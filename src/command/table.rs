@@ -37,6 +37,7 @@ pub static FAMILIES: &[&[Spec]] = &[
     command_log::COMMANDS,
     sort::COMMANDS,
     stream::COMMANDS,
+    script::COMMANDS,
     string::COMMANDS,
     transactions::COMMANDS,
     zset::rows::CHANGES,

@@ -11,6 +11,7 @@ pub mod modules;
 pub mod replication;
 pub mod server;
 pub mod set;
+pub mod script;
 pub mod sort;
 pub mod stream;
 pub mod connection;

@@ -16,6 +16,7 @@ mod hyperloglog;
 mod keys;
 mod list;
 mod pubsub;
+mod script;
 mod server;
 mod set;
 mod sort;

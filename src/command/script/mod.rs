@@ -1,0 +1,257 @@
+//! Lua scripts: what is known of them (here), the interpreter of each thread (`engine`), what scripts call (`host`,
+//! `prelude.lua`, `libraries`), and how replies become values and values replies (`convert`).
+
+mod convert;
+mod engine;
+mod host;
+mod libraries;
+mod reading;
+
+pub use engine::{check, evaluate, manners};
+
+use super::Error;
+use parking_lot::RwLock;
+use sha1::{Digest as _, Sha1};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
+    },
+};
+
+/// Scripts that were only evaluated, never loaded, are forgotten beyond so many.
+const EVALUATED_MAX: usize = 500;
+
+pub type Digest = [u8; 20];
+
+bitflags::bitflags! {
+    /// What a script says of itself in its first line.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct ScriptFlags: u8 {
+        const NO_WRITES = 1 << 0;
+        const ALLOW_OOM = 1 << 1;
+        const ALLOW_STALE = 1 << 2;
+        const NO_CLUSTER = 1 << 3;
+        const ALLOW_CROSS_SLOT_KEYS = 1 << 4;
+        /// It says nothing: it is judged by what it does.
+        const SILENT = 1 << 5;
+    }
+}
+
+impl ScriptFlags {
+    pub const NAMES: [(&'static str, ScriptFlags); 5] = [
+        ("no-writes", ScriptFlags::NO_WRITES),
+        ("allow-oom", ScriptFlags::ALLOW_OOM),
+        ("allow-stale", ScriptFlags::ALLOW_STALE),
+        ("no-cluster", ScriptFlags::NO_CLUSTER),
+        ("allow-cross-slot-keys", ScriptFlags::ALLOW_CROSS_SLOT_KEYS),
+    ];
+
+    pub fn of_name(name: &[u8]) -> Option<ScriptFlags> {
+        Self::NAMES.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, flag)| *flag)
+    }
+}
+
+/// Whether a script touches keys that it did not declare.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Debug)]
+pub enum Manners {
+    /// It may: every shard is locked, to be on the safe side.
+    Unknown,
+    /// By its text it does not: only the shards of its keys are locked.
+    Declares,
+    /// It has: every shard is locked for it from now on.
+    Strays,
+}
+
+/// A script that the server knows.
+pub struct Script {
+    pub digest: Digest,
+    /// As it came, with its first line.
+    pub body: Box<[u8]>,
+    pub flags: ScriptFlags,
+    /// SCRIPT LOAD: it stays until SCRIPT FLUSH.
+    loaded: AtomicBool,
+    /// Used since it last came up for being forgotten.
+    used: AtomicBool,
+    manners: AtomicU8,
+}
+
+impl Script {
+    fn new(digest: Digest, body: &[u8], loaded: bool) -> Result<Script, Error> {
+        let flags = match Shebang::read(body)? {
+            None => ScriptFlags::SILENT,
+            Some(shebang) => shebang.flags,
+        };
+        let manners = if reading::declares(body) { Manners::Declares } else { Manners::Unknown };
+        Ok(Script {
+            digest,
+            body: body.into(),
+            flags,
+            loaded: AtomicBool::new(loaded),
+            used: AtomicBool::new(true),
+            manners: AtomicU8::new(manners as u8),
+        })
+    }
+
+    pub fn manners(&self) -> Manners {
+        match self.manners.load(Relaxed) {
+            0 => Manners::Unknown,
+            1 => Manners::Declares,
+            _ => Manners::Strays,
+        }
+    }
+
+    /// One that has strayed is not believed again.
+    fn set_manners(&self, manners: Manners) {
+        self.manners.fetch_max(manners as u8, Relaxed);
+    }
+
+    /// What the interpreter is given: the first line without its words, so that lines keep their numbers.
+    pub fn code(&self) -> &[u8] {
+        if self.flags.contains(ScriptFlags::SILENT) { &self.body } else { after_shebang(&self.body) }
+    }
+
+    pub fn name(&self) -> String {
+        hex(&self.digest)
+    }
+}
+
+/// What follows the first line, its line end included.
+pub fn after_shebang(body: &[u8]) -> &[u8] {
+    memchr::memchr(b'\n', body).map_or(&[], |end| &body[end..])
+}
+
+pub fn digest(body: &[u8]) -> Digest {
+    Sha1::digest(body).into()
+}
+
+pub fn hex(digest: &Digest) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A digest as clients write it.
+pub fn parse_digest(text: &[u8]) -> Option<Digest> {
+    let mut digest = [0; 20];
+    if text.len() != 40 {
+        return None;
+    }
+    let nibble = |byte: u8| (byte as char).to_digit(16);
+    for (byte, pair) in digest.iter_mut().zip(text.chunks_exact(2)) {
+        *byte = (nibble(pair[0])? << 4 | nibble(pair[1])?) as u8;
+    }
+    Some(digest)
+}
+
+/// The scripts that EVALSHA finds.
+#[derive(Default)]
+pub struct Scripts {
+    known: RwLock<Known>,
+    /// Counts SCRIPT FLUSH and what was forgotten: a thread that has seen another number asks anew.
+    generation: AtomicU64,
+}
+
+#[derive(Default)]
+struct Known {
+    scripts: HashMap<Digest, Arc<Script>>,
+    /// Those that were not loaded, in the order they came.
+    evaluated: VecDeque<Digest>,
+    bytes: usize,
+}
+
+impl Scripts {
+    pub fn get(&self, digest: &Digest) -> Option<Arc<Script>> {
+        self.known.read().scripts.get(digest).cloned()
+    }
+
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Relaxed)
+    }
+
+    /// Keeps a script; `loaded` for good.
+    pub fn add(&self, digest: Digest, body: &[u8], loaded: bool) -> Result<Arc<Script>, Error> {
+        if let Some(script) = self.get(&digest) {
+            script.loaded.fetch_or(loaded, Relaxed);
+            return Ok(script);
+        }
+        let script = Arc::new(Script::new(digest, body, loaded)?);
+        let mut known = self.known.write();
+        known.bytes += body.len();
+        known.scripts.insert(digest, Arc::clone(&script));
+        if !loaded {
+            known.evaluated.push_back(digest);
+            if known.evaluated.len() > EVALUATED_MAX && known.forget_one() {
+                self.generation.fetch_add(1, Relaxed);
+            }
+        }
+        Ok(script)
+    }
+
+    /// SCRIPT FLUSH.
+    pub fn flush(&self) {
+        *self.known.write() = Known::default();
+        self.generation.fetch_add(1, Relaxed);
+    }
+
+    /// Forgets one that turned out to be none.
+    fn forget(&self, digest: &Digest) {
+        self.known.write().scripts.remove(digest);
+    }
+
+    /// How many there are, and the bytes of their text.
+    pub fn figures(&self) -> (usize, usize) {
+        let known = self.known.read();
+        (known.scripts.len(), known.bytes)
+    }
+}
+
+impl Known {
+    /// Forgets the oldest that was not used lately; false if it was loaded in the meantime.
+    fn forget_one(&mut self) -> bool {
+        while let Some(digest) = self.evaluated.pop_front() {
+            let Some(script) = self.scripts.get(&digest) else { continue };
+            if script.loaded.load(Relaxed) {
+                return false;
+            }
+            if script.used.swap(false, Relaxed) {
+                self.evaluated.push_back(digest);
+                continue;
+            }
+            self.bytes -= script.body.len();
+            self.scripts.remove(&digest);
+            return true;
+        }
+        false
+    }
+}
+
+/// A first line such as `#!lua name=library flags=no-writes,allow-oom`.
+pub struct Shebang<'a> {
+    pub engine: &'a [u8],
+    pub name: Option<&'a [u8]>,
+    pub flags: ScriptFlags,
+}
+
+impl<'a> Shebang<'a> {
+    /// A script's: none is fine, a name is not.
+    fn read(body: &'a [u8]) -> Result<Option<Shebang<'a>>, Error> {
+        let Some(text) = body.strip_prefix(b"#!") else { return Ok(None) };
+        let end = memchr::memchr(b'\n', text).ok_or(Error::new("ERR Invalid script shebang"))?;
+        let mut words = text[..end].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let engine = words.next().unwrap_or_default();
+        if !engine.eq_ignore_ascii_case(b"lua") {
+            return Err(Error::quoting("ERR Unexpected engine in script shebang: #!", engine, ""));
+        }
+        let mut shebang = Shebang { engine, name: None, flags: ScriptFlags::empty() };
+        for word in words {
+            let Some(flags) = word.strip_prefix(b"flags=") else {
+                return Err(Error::quoting("ERR Unknown lua shebang option: ", word, ""));
+            };
+            for name in flags.split(|byte| *byte == b',').filter(|name| !name.is_empty()) {
+                shebang.flags |= ScriptFlags::of_name(name)
+                    .ok_or_else(|| Error::quoting("ERR Unexpected flag in script shebang: ", name, ""))?;
+            }
+        }
+        Ok(Some(shebang))
+    }
+}

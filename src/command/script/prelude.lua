@@ -1,0 +1,345 @@
+-- The world that scripts see. It is run once per interpreter, with what Rust brings in `host`; what scripts are given is
+-- what it says here and nothing else.
+--
+-- Lua 5.1 has no readonly tables. A table that scripts may read only is *veiled*: they hold an empty proxy in its place,
+-- and whatever goes around metatables (rawset, next, table.insert, ...) is told of it.
+
+local host = ...
+local error, type, tostring, setmetatable, getmetatable = error, type, tostring, setmetatable, getmetatable
+local rawget, rawset, next, setfenv, xpcall, select = rawget, rawset, next, setfenv, xpcall, select
+local raw_pcall, raw_loadstring, raw_pairs, raw_ipairs = pcall, loadstring, pairs, ipairs
+local byte, concat, insert = string.byte, table.concat, table.insert
+
+local caught = host.caught
+
+local READONLY = "Attempt to modify a readonly table"
+local unveiled = {}
+
+local function deny()
+    error(READONLY, 2)
+end
+
+local function veil(real)
+    local proxy = {}
+    unveiled[proxy] = real
+    return setmetatable(proxy, { __index = real, __newindex = deny })
+end
+
+-- Raises an error of the server, which says nothing of where it was raised.
+local function fail(text)
+    host.fail("ERR " .. text)
+end
+
+local world = {}
+for _, name in raw_ipairs {
+    "assert", "collectgarbage", "error", "gcinfo", "ipairs", "rawequal", "select", "tonumber", "tostring", "type",
+    "unpack", "_VERSION",
+} do
+    world[name] = _G[name]
+end
+setmetatable(world, {
+    __index = function(_, name)
+        error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
+    end,
+})
+local globals = veil(world)
+world._G = globals
+-- A function library is loaded into a world of its own, which knows `register_function` and no commands.
+
+function world.next(t, key)
+    return next(unveiled[t] or t, key)
+end
+
+function world.pairs(t)
+    local real = unveiled[t]
+    if real then
+        return next, real, nil
+    end
+    return raw_pairs(t)
+end
+
+function world.rawget(t, key)
+    return rawget(unveiled[t] or t, key)
+end
+
+function world.rawset(t, key, value)
+    if unveiled[t] then
+        fail(READONLY)
+    end
+    return rawset(t, key, value)
+end
+
+function world.setmetatable(t, meta)
+    if unveiled[t] then
+        fail(READONLY)
+    end
+    return setmetatable(t, meta)
+end
+
+local metatables = setmetatable({}, { __mode = "k" })
+function world.getmetatable(t)
+    local meta = getmetatable(t)
+    if type(meta) ~= "table" or (type(t) == "table" and not unveiled[t]) then
+        return meta
+    end
+    -- Those of the veiled tables and of the basic types are everybody's.
+    local veiled = metatables[meta]
+    if not veiled then
+        veiled = veil { __index = meta.__index }
+        metatables[meta] = veiled
+    end
+    return veiled
+end
+
+-- A table that was raised is an error of the server: who catches it is given its text.
+local function outcome(ok, failure, ...)
+    if ok then
+        return ok, failure, ...
+    end
+    failure = caught(failure)
+    if type(failure) == "table" then
+        return false, failure.err
+    end
+    return false, failure
+end
+
+function world.pcall(...)
+    return outcome(raw_pcall(...))
+end
+
+-- The same for those that raise errors of their own.
+world.rawset, world.setmetatable = host.outside(world.rawset), host.outside(world.setmetatable)
+
+function world.xpcall(f, handler)
+    return xpcall(f, function(failure)
+        return handler(caught(failure))
+    end)
+end
+
+-- Text only: bytecode can break out of any sandbox.
+function world.loadstring(text, name)
+    if type(text) == "string" and byte(text) == 27 then
+        return nil, "bytecode is not loaded"
+    end
+    local chunk, failure = raw_loadstring(text, name)
+    return chunk and setfenv(chunk, globals), failure
+end
+
+function world.load(reader, name)
+    local pieces = {}
+    while true do
+        local piece = reader()
+        if piece == nil or piece == "" then
+            break
+        end
+        pieces[#pieces + 1] = piece
+    end
+    return world.loadstring(concat(pieces), name or "=(load)")
+end
+
+local tables = {}
+for name, fn in raw_pairs(table) do
+    tables[name] = fn
+end
+function tables.insert(t, ...)
+    if unveiled[t] then
+        error(READONLY, 2)
+    end
+    return insert(t, ...)
+end
+
+local maths = {}
+for name, fn in raw_pairs(math) do
+    maths[name] = fn
+end
+function maths.random(low, high)
+    if low == nil then
+        return host.random()
+    end
+    if high == nil then
+        low, high = 1, low
+    end
+    if low > high then
+        error("bad argument #1 to 'random' (interval is empty)", 2)
+    end
+    return maths.floor(host.random() * (high - low + 1)) + low
+end
+maths.randomseed = host.seed
+
+string.dump = nil
+world.string, world.table, world.math = veil(string), veil(tables), veil(maths)
+local coroutines = {}
+for name, fn in raw_pairs(coroutine) do
+    coroutines[name] = fn
+end
+local resume = coroutine.resume
+local function resumed(ok, failure, ...)
+    if ok then
+        return ok, failure, ...
+    end
+    return false, caught(failure)
+end
+function coroutines.resume(...)
+    return resumed(resume(...))
+end
+world.coroutine = veil(coroutines)
+world.os = veil { clock = os.clock }
+for name, library in raw_pairs(host.libraries) do
+    world[name] = veil(library)
+end
+
+local api = {
+    LOG_DEBUG = 0, LOG_VERBOSE = 1, LOG_NOTICE = 2, LOG_WARNING = 3,
+    REPL_NONE = 0, REPL_AOF = 1, REPL_SLAVE = 2, REPL_REPLICA = 2, REPL_ALL = 3,
+    REDIS_VERSION = host.version, REDIS_VERSION_NUM = host.version_number,
+    SERVER_NAME = "redis", SERVER_VERSION = host.version, SERVER_VERSION_NUM = host.version_number,
+}
+
+api.call, api.pcall = host.call, host.pcall
+
+function api.sha1hex(...)
+    if select("#", ...) ~= 1 then
+        fail "wrong number of arguments"
+    end
+    return host.sha1hex(tostring((...)))
+end
+
+-- Replies of one field.
+local function is_text(...)
+    return select("#", ...) == 1 and type((...)) == "string"
+end
+
+function api.error_reply(...)
+    if not is_text(...) then
+        return { err = "ERR wrong number or type of arguments" }
+    end
+    return { err = host.error_text((...)) }
+end
+
+function api.status_reply(...)
+    if not is_text(...) then
+        return { err = "ERR wrong number or type of arguments" }
+    end
+    return { ok = (...) }
+end
+
+function api.log(...)
+    if select("#", ...) < 2 then
+        fail "redis.log() requires two arguments or more."
+    end
+    local level = ...
+    if type(level) ~= "number" then
+        fail "First argument must be a number (log level)."
+    end
+    if level < api.LOG_DEBUG or level > api.LOG_WARNING then
+        fail "Invalid debug level."
+    end
+    local words = {}
+    for at = 2, select("#", ...) do
+        local word = select(at, ...)
+        if type(word) == "string" or type(word) == "number" then
+            words[#words + 1] = word
+        end
+    end
+    host.log(level, concat(words, " "))
+end
+
+function api.setresp(...)
+    if select("#", ...) ~= 1 then
+        fail "redis.setresp() requires one argument."
+    end
+    local version = ...
+    if version ~= 2 and version ~= 3 then
+        fail "RESP version must be 2 or 3."
+    end
+    host.setresp(version)
+end
+
+function api.set_repl(...)
+    if select("#", ...) ~= 1 then
+        fail "redis.set_repl() requires two arguments."
+    end
+    local flags = tonumber((...)) or -1
+    if flags < 0 or flags > 3 then
+        fail "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE."
+    end
+end
+
+function api.replicate_commands()
+    return true
+end
+
+function api.breakpoint()
+    return false
+end
+
+function api.debug() end
+
+function api.acl_check_cmd(...)
+    local count = select("#", ...)
+    if count == 0 then
+        fail "Please specify at least one argument for this redis.acl_check_cmd() call"
+    end
+    return host.acl_check_cmd(...)
+end
+
+-- A call in tail position would lose the caller's line if these were functions of Lua.
+for name, value in raw_pairs(api) do
+    if type(value) == "function" and name ~= "call" and name ~= "pcall" then
+        api[name] = host.outside(value)
+    end
+end
+world.redis = veil(api)
+world.server = world.redis
+
+-- What is raised reaches Rust as a table that says where it was raised.
+local function locate(failure)
+    failure = caught(failure)
+    if type(failure) ~= "table" then
+        failure = { err = "ERR " .. tostring(failure) }
+    end
+    local source, line = host.where()
+    if source then
+        failure.source, failure.line = source, line
+    end
+    return failure
+end
+
+function host.run(script, keys, arguments)
+    world.KEYS, world.ARGV = keys, arguments
+    return xpcall(script, locate)
+end
+
+function host.run_function(callback, keys, arguments)
+    return xpcall(function()
+        return callback(keys, arguments)
+    end, locate)
+end
+
+-- Loading a library: `register` takes the functions that it defines.
+function host.run_library(chunk, register)
+    local loading = {}
+    for name, value in raw_pairs(api) do
+        loading[name] = value
+    end
+    for _, name in raw_ipairs { "call", "pcall", "setresp", "set_repl", "replicate_commands", "breakpoint", "debug", "acl_check_cmd" } do
+        loading[name] = nil
+    end
+    loading.register_function = register
+    local scope = {}
+    for name, value in raw_pairs(world) do
+        scope[name] = value
+    end
+    local veiled = veil(loading)
+    scope.redis, scope.server = veiled, veiled
+    setmetatable(scope, getmetatable(world))
+    local during = veil(scope)
+    scope._G = during
+    setfenv(chunk, during)
+    local ok, failure = xpcall(chunk, locate)
+    -- From now on it is a library like any script: it may call commands and registers nothing.
+    scope.redis, scope.server = world.redis, world.redis
+    return ok, failure
+end
+
+host.globals, host.world = globals, world
