@@ -18,10 +18,10 @@ use super::{
 };
 use crate::{
     config::{Guard, Settings},
-    keyspace::{KnownHash, ShardSet},
+    keyspace::{KnownHash, Locked, ShardSet},
     util::clock::UnixMillis,
 };
-use std::sync::atomic::Ordering::Relaxed;
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 /// What the connection does after a command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,6 +98,7 @@ fn admit(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn 
     let flags = effective_flags(client, command);
     let (mut set, mut known) = (ShardSet::NONE, None);
     let admitted = check_client(client, command, args, now).and_then(|()| {
+        check_busy(shared, command)?;
         (set, known) = shards(shared, client, command, args);
         make_room(shared, client, flags, set, args, now)?;
         check_server(shared, client, command, flags)
@@ -294,7 +295,13 @@ fn run(
     reply: &mut dyn Reply,
     now: UnixMillis,
 ) -> Flow {
-    let mut keys = shared.keyspace.lock(set, now);
+    let mut keys = match lock(shared, command, set, now) {
+        Ok(keys) => keys,
+        Err(busy) => {
+            refuse(shared, client, Some(command), &busy, reply, now);
+            return Flow::Continue;
+        }
+    };
     keys.set_known(known);
     if client.no_touch {
         keys.set_no_touch(true);
@@ -318,6 +325,33 @@ fn run(
         return Flow::Close;
     }
     client.block.take().map_or(Flow::Continue, Flow::Block)
+}
+
+/// Locks shards, unless a script holds them for long.
+#[inline]
+fn lock<'s>(
+    shared: &'s Shared,
+    command: &'static Command,
+    set: ShardSet,
+    now: UnixMillis,
+) -> Result<Locked<'s>, Error> {
+    /// How often a thread that waits for locks looks whether it does so because of a script.
+    const PATIENCE: Duration = Duration::from_millis(20);
+    loop {
+        if let Some(locked) = shared.keyspace.lock_within(set, now, PATIENCE) {
+            return Ok(locked);
+        }
+        check_busy(shared, command)?;
+    }
+}
+
+/// Whether a script has been running for so long that others are refused.
+#[inline]
+fn check_busy(shared: &Shared, command: &'static Command) -> Result<(), Error> {
+    if command.spec.flags.contains(Flags::ALLOW_BUSY) {
+        return Ok(());
+    }
+    shared.scripts.busy.refusal().map_or(Ok(()), Err)
 }
 
 /// The shards that the command's keys lie in, and the hash of its key if it has only one.

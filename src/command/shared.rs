@@ -1,9 +1,21 @@
 //! What all connections share.
 
 use super::{
-    acl::Users, blocking::Blocking, clients::Clients, command_log::CommandLog, handle::State, hub::Hub,
-    latency::LatencyMonitor, lifecycle::Lifecycle, monitors::Monitors, notify, pause::Pause, reply::EncoderFactory,
-    script::Scripts, table, tracking::Tracking,
+    acl::Users,
+    blocking::Blocking,
+    clients::Clients,
+    command_log::CommandLog,
+    handle::State,
+    hub::Hub,
+    latency::LatencyMonitor,
+    lifecycle::Lifecycle,
+    monitors::Monitors,
+    notify,
+    pause::Pause,
+    reply::EncoderFactory,
+    script::{Scripts, functions::Functions},
+    table,
+    tracking::Tracking,
 };
 use crate::{
     config::Config,
@@ -32,6 +44,7 @@ pub struct Shared {
     pub saver: Saver,
     pub command_log: CommandLog,
     pub scripts: Scripts,
+    pub functions: Functions,
     pub latency: LatencyMonitor,
     /// When the server started.
     pub started_ms: UnixMillis,
@@ -75,6 +88,7 @@ impl Shared {
             saver,
             command_log: CommandLog::default(),
             scripts: Scripts::default(),
+            functions: Functions::default(),
             latency: LatencyMonitor::default(),
             started_ms,
             run_id: std::iter::repeat_with(|| fastrand::digit(16)).take(40).collect(),

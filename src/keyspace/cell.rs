@@ -50,6 +50,7 @@ pub struct Cell<'a> {
     now: UnixMillis,
     /// The change has been counted.
     marked: bool,
+    is_new: bool,
 }
 
 impl<'k> Db<'_, 'k> {
@@ -97,7 +98,7 @@ impl<'k> Db<'_, 'k> {
         if header.kind != kind {
             return Err(WrongType);
         }
-        Ok(Some(Cell { shard, db, hash, found, header, now, marked: false }))
+        Ok(Some(Cell { shard, db, hash, found, header, now, marked: false, is_new: false }))
     }
 
     /// A collection to be changed; made of `(kind, encoding, value)` when there is no such key.
@@ -114,7 +115,7 @@ impl<'k> Db<'_, 'k> {
         if header.kind != kind {
             return Err(Refusal::WrongType);
         }
-        Ok(Cell { shard, db, hash, found, header, now, marked: old.is_none() })
+        Ok(Cell { shard, db, hash, found, header, now, marked: old.is_none(), is_new: old.is_none() })
     }
 
     /// Stores a collection whole, over whatever was there. The value must refer to no trees but
@@ -137,6 +138,11 @@ impl<'k> Db<'_, 'k> {
 impl Cell<'_> {
     pub fn encoding(&self) -> Encoding {
         self.header.encoding
+    }
+
+    /// Whether there was no such key before.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// The key's change is counted once, when the first byte changes.
@@ -249,7 +255,7 @@ impl Shard {
     /// The fields of a hash whose time has passed go, and the hash with the last one. Answers whether there were any.
     pub(super) fn expire_fields(&mut self, db: usize, hash: u64, found: Found, now: UnixMillis) -> bool {
         let Some(header) = Header::read(self.heap.chunk(found.at())) else { return false };
-        let mut cell = Cell { shard: self, db, hash, found, header, now, marked: false };
+        let mut cell = Cell { shard: self, db, hash, found, header, now, marked: false, is_new: false };
         let removed = expiry::remove_expired(&mut cell, now).unwrap_or(0);
         let (is_empty, found) = (Hash::new(cell.view()).is_empty(), cell.found);
         self.counters.expired_fields += removed;

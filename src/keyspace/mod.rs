@@ -47,6 +47,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering::*},
     },
+    time::Duration,
 };
 
 /// A value as it lies in the arena; valid while the shard is locked.
@@ -191,6 +192,8 @@ pub struct Keyspace {
 #[repr(align(128))]
 struct Padded(Mutex<Shard>);
 
+type Guards<'k> = SmallVec<[Guard<'k>; 1]>;
+
 /// A shard that is held: by this operation, or by the one around it.
 enum Guard<'k> {
     Own(MutexGuard<'k, Shard>),
@@ -223,7 +226,7 @@ impl DerefMut for Guard<'_> {
 pub struct Locked<'k> {
     keyspace: &'k Keyspace,
     set: ShardSet,
-    guards: SmallVec<[Guard<'k>; 1]>,
+    guards: Guards<'k>,
     epoch: u32,
     now: UnixMillis,
     /// CLIENT NO-TOUCH: reads leave no trace.
@@ -329,12 +332,18 @@ impl Keyspace {
     /// Locks the shards in ascending order. Never called while another `Locked` is held.
     #[inline]
     pub fn lock(&self, set: ShardSet, now: UnixMillis) -> Locked<'_> {
-        let mut guards = SmallVec::new();
-        let mut rest = set.0;
-        while rest != 0 {
-            guards.push(Guard::Own(self.shards[rest.trailing_zeros() as usize].0.lock()));
-            rest &= rest - 1;
-        }
+        self.locked(set, now, set.iter().map(|number| Guard::Own(self.shards[number].0.lock())).collect())
+    }
+
+    /// The same; `None` if one of them could not be had for so long.
+    #[inline]
+    pub fn lock_within(&self, set: ShardSet, now: UnixMillis, time: Duration) -> Option<Locked<'_>> {
+        let guards = set.iter().map(|number| self.shards[number].0.try_lock_for(time).map(Guard::Own));
+        Some(self.locked(set, now, guards.collect::<Option<_>>()?))
+    }
+
+    #[inline]
+    fn locked<'s>(&'s self, set: ShardSet, now: UnixMillis, mut guards: Guards<'s>) -> Locked<'s> {
         // Read after the last lock: so the operation is on one side of any cut.
         let epoch = self.arena.epoch();
         guards.iter_mut().for_each(|shard: &mut Guard<'_>| shard.enter(epoch));

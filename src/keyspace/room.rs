@@ -57,7 +57,9 @@ impl Keyspace {
         while !self.fits(bytes) && self.arena.release_retired(RETIRED) > 0 {}
         let policy = self.policy();
         if policy == Policy::NoEviction {
-            return if self.arena.resident() > self.maxmemory() || bytes > MAX_SLAB && !self.fits(bytes) {
+            // A limit of less than a block has no room for anything.
+            let nothing = self.maxmemory() < BLOCK as u64;
+            return if nothing || self.arena.resident() > self.maxmemory() || bytes > MAX_SLAB && !self.fits(bytes) {
                 Err(OutOfMemory)
             } else {
                 Ok(())

@@ -100,6 +100,24 @@ impl Text {
     }
 }
 
+/// The text of a finite number with so many significant digits, as C's `%.*g` writes it.
+pub fn general(value: f64, digits: usize) -> String {
+    let digits = digits.max(1);
+    let scientific = format!("{value:.*e}", digits - 1);
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let trimmed = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    if exponent < -4 || exponent >= digits as i32 {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        return format!("{}e{sign}{:02}", trimmed(mantissa), exponent.abs());
+    }
+    let decimals = usize::try_from(digits as i32 - 1 - exponent).unwrap_or(0);
+    trimmed(&format!("{value:.decimals$}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +150,27 @@ mod tests {
             (-0.00012345, "-1.2345e-4"),
         ] {
             assert_eq!(String::from_utf8_lossy(text(value).as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn general_numbers_are_written_as_c_writes_them() {
+        for (value, digits, text) in [
+            (0.0, 14, "0"),
+            (-0.0, 14, "-0"),
+            (1.0, 14, "1"),
+            (100.0, 1, "1e+02"),
+            (0.1, 14, "0.1"),
+            (1.0 / 3.0, 14, "0.33333333333333"),
+            (1e14, 14, "1e+14"),
+            (123456789012345.0, 14, "1.2345678901234e+14"),
+            (99999999999999.0, 14, "99999999999999"),
+            (0.00001, 14, "1e-05"),
+            (0.0001, 14, "0.0001"),
+            (-1234.5, 3, "-1.23e+03"),
+            (9.9999, 2, "10"),
+        ] {
+            assert_eq!(general(value, digits), text, "{value} {digits}");
         }
     }
 }

@@ -25,6 +25,16 @@ impl Denial {
         }
     }
 
+    /// What a script is told that its user may not have so far.
+    pub fn error_in_script(self, user: &User, command: &Command) -> Error {
+        let text = match self {
+            Denial::Command => self.explain(user, command, &[]),
+            Denial::Key(_) => "No permissions to access a key".into(),
+            Denial::Channel(_) => "No permissions to access a channel".into(),
+        };
+        Error::text(format!("ERR ACL failure in script: {text}"))
+    }
+
     /// What an administrator is told.
     pub fn explain(self, user: &User, command: &Command, args: &Args<'_>) -> String {
         let name = String::from_utf8_lossy(&user.name);

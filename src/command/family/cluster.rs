@@ -62,7 +62,10 @@ const SUBCOMMANDS: &[Spec] = &[
         ..asks("replicas", 3, "node-id", "Lists the replicas of a node.")
     },
     changes("replicate", 3, "node-id", "Makes this node a replica."),
-    changes("reset", -2, "[HARD | SOFT]", "Makes this node as good as new."),
+    Spec {
+        flags: Flags::ADMIN.union(Flags::STALE).union(Flags::NO_ASYNC_LOADING).union(Flags::NOSCRIPT),
+        ..changes("reset", -2, "[HARD | SOFT]", "Makes this node as good as new.")
+    },
     changes("saveconfig", 2, "", "Writes the node's configuration to disk."),
     changes("set-config-epoch", 3, "config-epoch", "Sets the epoch of a new node."),
     changes(

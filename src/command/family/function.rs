@@ -1,32 +1,91 @@
-//! FUNCTION, as far as a server without functions goes: there are none, and flushing them succeeds.
-//! Tools that bring a server back to its first state ask for it.
+//! FUNCTION, FCALL.
 
-use crate::command::{
-    Args, CommandResult, Context, Error,
-    spec::{Acl, Flags, Spec},
+use super::script::{MAY_WRITE, READ, READS, WRITTEN, split_by};
+use crate::{
+    command::{
+        Args, CommandResult, Context, Error,
+        args::is_word,
+        script::{
+            self, ScriptFlags,
+            functions::{self, Library, RestorePolicy},
+        },
+        spec::{Acl, Flags, Spec},
+    },
+    util::{glob, number::parse_i64},
 };
+use std::sync::Arc;
 
 const ROW: Spec = Spec { acl: Acl::SCRIPTING, group: "scripting", since: "7.0.0", ..Spec::DEFAULT };
 
-pub static COMMANDS: &[Spec] = &[Spec {
-    name: "function",
-    arity: -2,
-    flags: Flags::CONTAINER,
-    acl: Acl::empty(),
-    summary: "Holds the commands on function libraries.",
-    complexity: "Depends on subcommand.",
-    subcommands: SUBCOMMANDS,
-    ..ROW
-}];
+const CHANGES: Flags = Flags::NOSCRIPT.union(Flags::WRITE);
+const ALL: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
+
+pub static COMMANDS: &[Spec] = &[
+    Spec {
+        name: "fcall",
+        arity: -3,
+        flags: MAY_WRITE,
+        keys: WRITTEN,
+        summary: "Calls a function.",
+        complexity: "Depends on the function that is executed.",
+        syntax: "function numkeys [key [key ...]] [arg [arg ...]]",
+        handler: |cx, args| fcall(cx, args, false),
+        ..ROW
+    },
+    Spec {
+        name: "fcall_ro",
+        arity: -3,
+        flags: READS,
+        keys: READ,
+        summary: "Calls a function that only reads.",
+        complexity: "Depends on the function that is executed.",
+        syntax: "function numkeys [key [key ...]] [arg [arg ...]]",
+        handler: |cx, args| fcall(cx, args, true),
+        ..ROW
+    },
+    Spec {
+        name: "function",
+        arity: -2,
+        flags: Flags::CONTAINER,
+        acl: Acl::empty(),
+        summary: "Holds the commands on function libraries.",
+        complexity: "Depends on subcommand.",
+        subcommands: SUBCOMMANDS,
+        ..ROW
+    },
+];
 
 const SUBCOMMANDS: &[Spec] = &[
     Spec {
+        name: "delete",
+        arity: 3,
+        flags: CHANGES,
+        summary: "Deletes a library and its functions.",
+        syntax: "library-name",
+        tips: ALL,
+        handler: delete,
+        ..ROW
+    },
+    Spec {
+        name: "dump",
+        arity: 2,
+        flags: Flags::NOSCRIPT,
+        summary: "Answers all libraries as one payload.",
+        complexity: "O(N) where N is the number of functions",
+        handler: |cx, _| {
+            cx.reply.bulk(&cx.shared.functions.dump());
+            Ok(())
+        },
+        ..ROW
+    },
+    Spec {
         name: "flush",
         arity: -2,
-        flags: Flags::NOSCRIPT.union(Flags::WRITE),
-        summary: "Deletes all libraries, of which there are none.",
+        flags: CHANGES,
+        summary: "Deletes all libraries.",
+        complexity: "O(N) where N is the number of functions deleted",
         syntax: "[ASYNC | SYNC]",
-        tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+        tips: ALL,
         handler: flush,
         ..ROW
     },
@@ -42,33 +101,228 @@ const SUBCOMMANDS: &[Spec] = &[
         ..ROW
     },
     Spec {
+        name: "kill",
+        arity: 2,
+        flags: Flags::NOSCRIPT.union(Flags::ALLOW_BUSY),
+        summary: "Ends the function that is running, if it has not written.",
+        tips: &["request_policy:all_shards", "response_policy:one_succeeded"],
+        handler: |cx, _| super::script::kill(cx, true),
+        ..ROW
+    },
+    Spec {
         name: "list",
         arity: -2,
         flags: Flags::NOSCRIPT,
-        summary: "Lists the libraries, of which there are none.",
+        summary: "Lists the libraries and their functions.",
+        complexity: "O(N) where N is the number of functions",
         syntax: "[LIBRARYNAME library-name-pattern] [WITHCODE]",
         tips: &["nondeterministic_output_order"],
-        handler: |cx, _| {
-            cx.reply.array(0);
-            Ok(())
-        },
+        handler: list,
+        ..ROW
+    },
+    Spec {
+        name: "load",
+        arity: -3,
+        flags: CHANGES.union(Flags::DENYOOM),
+        summary: "Makes a library.",
+        complexity: "O(1) (considering compilation time is redundant)",
+        syntax: "[REPLACE] function-code",
+        tips: ALL,
+        handler: load,
+        ..ROW
+    },
+    Spec {
+        name: "restore",
+        arity: -3,
+        flags: CHANGES.union(Flags::DENYOOM),
+        summary: "Makes the libraries of a payload.",
+        complexity: "O(N) where N is the number of functions on the payload",
+        syntax: "serialized-value [FLUSH | APPEND | REPLACE]",
+        tips: ALL,
+        handler: restore,
+        ..ROW
+    },
+    Spec {
+        name: "stats",
+        arity: 2,
+        flags: Flags::NOSCRIPT.union(Flags::ALLOW_BUSY),
+        summary: "Tells which function is running, and how many there are.",
+        tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
+        handler: stats,
         ..ROW
     },
 ];
 
 const HELP: &[&str] = &[
+    "LOAD [REPLACE] <FUNCTION CODE>",
+    "    Make a library of this code, over one of its name if REPLACE is given.",
+    "DELETE <LIBRARY NAME>",
+    "    Delete a library.",
+    "LIST [LIBRARYNAME PATTERN] [WITHCODE]",
+    "    List the libraries: their names, functions, and code if it is asked for.",
+    "STATS",
+    "    Tell which function is running, and how many libraries and functions there are.",
+    "KILL",
+    "    End the function that is running, if it has not written.",
     "FLUSH [ASYNC|SYNC]",
-    "    Delete all libraries. This server has none.",
-    "LIST [LIBRARYNAME <pattern>] [WITHCODE]",
-    "    List the libraries. This server has none.",
+    "    Delete all libraries.",
+    "DUMP",
+    "    Answer all libraries as one payload.",
+    "RESTORE <PAYLOAD> [FLUSH|APPEND|REPLACE]",
+    "    Make the libraries of a payload. Those that are there: are deleted first (FLUSH), may not be of the same name",
+    "    (APPEND, the default), or give way to those of the same name (REPLACE).",
 ];
+
+fn fcall(cx: &mut Context<'_>, args: &Args<'_>, read_only: bool) -> CommandResult {
+    let count = parse_i64(args[2]).ok_or(Error::new("ERR Bad number of keys provided"));
+    // Whether there is such a function is said first.
+    let known = cx.shared.functions.all();
+    if !known
+        .values()
+        .any(|library| library.functions.iter().any(|function| function.name.eq_ignore_ascii_case(args[1])))
+    {
+        return Err(Error::new("ERR Function not found"));
+    }
+    let words = split_by(args, count?)?;
+    script::call_function(cx, args, words, read_only)
+}
+
+fn load(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let (replace, code) = match &args[2..] {
+        [code] => (false, code),
+        [word, code] if is_word(word, "replace") => (true, code),
+        [word, ..] if !is_word(word, "replace") => return Err(Error::quoting("ERR Unknown option given: ", word, "")),
+        _ => return Err(Error::new("ERR Function code is missing")),
+    };
+    let name = Library::name_of(code)?;
+    if !replace && cx.shared.functions.all().contains_key(&name) {
+        return Err(Error::quoting("ERR Library '", &name, "' already exists"));
+    }
+    cx.shared.functions.add(script::load_library(code)?, replace)?;
+    cx.keep(args);
+    cx.reply.bulk(&name);
+    Ok(())
+}
+
+fn wrong_number(args: &Args<'_>) -> Error {
+    Error::quoting("ERR unknown subcommand or wrong number of arguments for '", args[1], "'. Try FUNCTION HELP.")
+}
+
+fn delete(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    cx.shared.functions.delete(args[2])?;
+    cx.keep(args);
+    cx.reply.ok();
+    Ok(())
+}
 
 fn flush(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     match args {
         [_, _] => {}
-        [_, _, mode] if mode.eq_ignore_ascii_case(b"async") || mode.eq_ignore_ascii_case(b"sync") => {}
-        _ => return Err(Error::new("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")),
+        [_, _, mode] if is_word(mode, "async") || is_word(mode, "sync") => {}
+        [_, _, _] => return Err(Error::new("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")),
+        _ => return Err(wrong_number(args)),
     }
+    cx.shared.functions.flush();
+    cx.keep(args);
     cx.reply.ok();
+    Ok(())
+}
+
+fn restore(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let policy = match &args[3..] {
+        [] => RestorePolicy::Append,
+        [word] if is_word(word, "append") => RestorePolicy::Append,
+        [word] if is_word(word, "replace") => RestorePolicy::Replace,
+        [word] if is_word(word, "flush") => RestorePolicy::Flush,
+        [_] => {
+            return Err(Error::new("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE."));
+        }
+        _ => return Err(wrong_number(args)),
+    };
+    let codes = functions::codes(args[2])?;
+    let libraries = codes.iter().map(|code| script::load_library(code)).collect::<Result<_, _>>()?;
+    cx.shared.functions.restore(libraries, policy)?;
+    cx.keep(args);
+    cx.reply.ok();
+    Ok(())
+}
+
+fn list(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let (mut with_code, mut pattern) = (false, None);
+    let mut words = args[2..].iter();
+    while let Some(word) = words.next() {
+        if !with_code && is_word(word, "withcode") {
+            with_code = true;
+        } else if pattern.is_none() && is_word(word, "libraryname") {
+            pattern = Some(*words.next().ok_or(Error::new("ERR library name argument was not given"))?);
+        } else {
+            return Err(Error::quoting("ERR Unknown argument ", word, ""));
+        }
+    }
+    let all = cx.shared.functions.all();
+    let shown: Vec<&Arc<Library>> =
+        all.values().filter(|library| pattern.is_none_or(|p| glob::matches(p, &library.name, true))).collect();
+    let reply = &mut *cx.reply;
+    reply.array(shown.len());
+    for library in shown {
+        reply.map(if with_code { 4 } else { 3 });
+        reply.bulk(b"library_name");
+        reply.bulk(&library.name);
+        reply.bulk(b"engine");
+        reply.bulk(b"LUA");
+        reply.bulk(b"functions");
+        reply.array(library.functions.len());
+        for function in &library.functions {
+            reply.map(3);
+            reply.bulk(b"name");
+            reply.bulk(&function.name);
+            reply.bulk(b"description");
+            match &function.description {
+                Some(description) => reply.bulk(description),
+                None => reply.null(),
+            }
+            reply.bulk(b"flags");
+            let flags: Vec<&str> = (ScriptFlags::NAMES.iter())
+                .filter(|(_, flag)| function.flags.contains(*flag))
+                .map(|(name, _)| *name)
+                .collect();
+            reply.set(flags.len());
+            flags.iter().for_each(|flag| reply.bulk(flag.as_bytes()));
+        }
+        if with_code {
+            reply.bulk(b"library_code");
+            reply.bulk(&library.code);
+        }
+    }
+    Ok(())
+}
+
+fn stats(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
+    let all = cx.shared.functions.all();
+    let running = cx.shared.scripts.busy.running();
+    let reply = &mut *cx.reply;
+    reply.map(2);
+    reply.bulk(b"running_script");
+    match running {
+        Some(running) => {
+            reply.map(3);
+            reply.bulk(b"name");
+            reply.bulk(running.name.as_bytes());
+            reply.bulk(b"command");
+            reply.array(running.words.len());
+            running.words.iter().for_each(|word| reply.bulk(word));
+            reply.bulk(b"duration_ms");
+            reply.integer(running.since.elapsed().as_millis() as i64);
+        }
+        None => reply.null(),
+    }
+    reply.bulk(b"engines");
+    reply.map(1);
+    reply.bulk(b"LUA");
+    reply.map(2);
+    reply.bulk(b"libraries_count");
+    reply.integer(all.len() as i64);
+    reply.bulk(b"functions_count");
+    reply.integer(all.values().map(|library| library.functions.len()).sum::<usize>() as i64);
     Ok(())
 }

@@ -203,9 +203,10 @@ fn memory(view: &View<'_>, out: &mut String) {
     line(out, "allocator_active", used);
     line(out, "allocator_resident", used);
     line(out, "total_system_memory", 0);
+    let (scripts, script_bytes) = view.shared.scripts.figures();
     line(out, "used_memory_lua", 0);
-    line(out, "used_memory_scripts", 0);
-    line(out, "number_of_cached_scripts", 0);
+    line(out, "used_memory_scripts", script_bytes);
+    line(out, "number_of_cached_scripts", scripts);
     memory_line(out, "maxmemory", keyspace.maxmemory());
     line(out, "maxmemory_policy", keyspace.policy().name());
     line(out, "mem_fragmentation_ratio", format_args!("{:.2}", rss as f64 / used.max(1) as f64));

@@ -148,6 +148,7 @@ fn shutdown(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         return Ok(());
     }
     tracing::info!("User requested shutdown...");
+    cx.shared.scripts.busy.kill_all();
     shut_down(cx.shared, how).map_err(|_| Error::new("ERR Errors trying to SHUTDOWN. Check logs."))?;
     cx.client.closing = true;
     Ok(())

@@ -2,7 +2,7 @@
 
 use crate::command::{
     Args, CommandResult, Context, Error, args,
-    script::{self, Digest},
+    script::{self, Digest, Named},
     spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Spec},
 };
 
@@ -139,7 +139,7 @@ const SUBCOMMANDS: &[Spec] = &[
         flags: Flags::NOSCRIPT.union(Flags::ALLOW_BUSY),
         summary: "Ends the script that is running, if it has not written.",
         tips: &["request_policy:all_shards", "response_policy:one_succeeded"],
-        handler: |_, _| Err(Error::new("NOTBUSY No scripts in execution right now.")),
+        handler: |cx, _| kill(cx, false),
         ..ROW
     },
     Spec {
@@ -180,7 +180,11 @@ const HELP: &[&str] = &[
 
 /// A script's keys and its other arguments: `numkeys key ... arg ...` from the third word on.
 pub(super) fn split<'r, 'a>(args: &'r Args<'a>) -> Result<(&'r Args<'a>, &'r Args<'a>), Error> {
-    let count = args::integer(args[2])?;
+    split_by(args, args::integer(args[2])?)
+}
+
+/// The same, where the number has been read.
+pub(super) fn split_by<'r, 'a>(args: &'r Args<'a>, count: i64) -> Result<(&'r Args<'a>, &'r Args<'a>), Error> {
     if count > (args.len() - 3) as i64 {
         return Err(Error::new("ERR Number of keys can't be greater than number of args"));
     }
@@ -190,14 +194,14 @@ pub(super) fn split<'r, 'a>(args: &'r Args<'a>) -> Result<(&'r Args<'a>, &'r Arg
 
 fn eval(cx: &mut Context<'_>, args: &Args<'_>, read_only: bool) -> CommandResult {
     let words = split(args)?;
-    script::evaluate(cx, &script::digest(args[1]), Some(args[1]), words, read_only)
+    script::evaluate(cx, args, Named::Body(args[1]), words, read_only)
 }
 
 fn evalsha(cx: &mut Context<'_>, args: &Args<'_>, read_only: bool) -> CommandResult {
     let words = split(args)?;
     // What cannot be a digest is one that nobody knows.
     let digest = script::parse_digest(args[1]).unwrap_or([0; 20]);
-    script::evaluate(cx, &digest, None, words, read_only)
+    script::evaluate(cx, args, Named::Digest(digest), words, read_only)
 }
 
 fn exists(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
@@ -227,6 +231,13 @@ fn load(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     }
     cx.shared.scripts.add(digest, args[2], true)?;
     cx.reply.bulk(script::hex(&digest).as_bytes());
+    Ok(())
+}
+
+/// SCRIPT KILL and FUNCTION KILL.
+pub(super) fn kill(cx: &mut Context<'_>, function: bool) -> CommandResult {
+    cx.shared.scripts.busy.kill(function)?;
+    cx.reply.ok();
     Ok(())
 }
 

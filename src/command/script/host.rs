@@ -3,24 +3,55 @@
 //! The functions live as long as the interpreter; whose script is running they learn from a slot of the thread, which
 //! holds the script's context for as long as it runs.
 
-use super::{ScriptFlags, convert::Capture, libraries};
-use crate::command::{COMPATIBLE_VERSION, Context, Error, Protocol, dispatch, spec::Flags, table};
+use super::{ScriptFlags, busy::Running, convert::Capture, libraries};
+use crate::command::{COMPATIBLE_VERSION, Command, Context, Error, Protocol, acl, dispatch, spec::Flags, table};
 use crate::keyspace::ShardSet;
-use mlua::{Function, Lua, LuaString, MultiValue, Table, Value};
+use mlua::{Function, HookTriggers, Lua, LuaString, MultiValue, Table, Value, VmState};
 use scoped_tls_hkt::scoped_thread_local;
 use smallvec::SmallVec;
-use std::cell::RefCell;
+use std::{
+    cell::{Cell, RefCell},
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+/// Instructions between two looks at the time.
+const TICK: u32 = 100_000;
 
 /// What a script is told that had declared keys, has written, and goes for others.
 const STRAYED: &str = "ERR Script attempted to access a key that it did not declare after it had written";
 
+/// By which of its names a script uses the server: the errors it gets say the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Redis,
+    Server,
+}
+
+impl Dialect {
+    fn choose(self, redis: &'static str, server: &'static str) -> Error {
+        Error::new(if self == Dialect::Redis { redis } else { server })
+    }
+}
+
 /// What the running script may ask for.
 pub trait Host {
-    fn invoke(&mut self, words: &[&[u8]]) -> Result<mlua::Result<(Value, bool)>, Error>;
+    fn invoke(&mut self, words: &[&[u8]], dialect: Dialect) -> Result<mlua::Result<(Value, bool)>, Error>;
     fn set_protocol(&mut self, protocol: Protocol);
+    fn may_run(&self, command: &'static Command, words: &[&[u8]]) -> bool;
+    /// Some time has passed; an error ends the script.
+    fn tick(&mut self) -> Result<(), Error>;
 }
 
 scoped_thread_local!(pub static mut HOST: for<'a> &'a mut (dyn Host + 'a));
+
+thread_local! {
+    /// Since when a library is being loaded.
+    static LOADING: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// What a library may take to be loaded.
+const LOADING_MAX: Duration = Duration::from_millis(500);
 
 /// A script that runs.
 pub struct Run<'c, 'x, 'l> {
@@ -36,19 +67,44 @@ pub struct Run<'c, 'x, 'l> {
     pub strayed: bool,
     /// It has called a command that writes.
     pub wrote: bool,
+    pub since: Instant,
+    pub is_function: bool,
+    /// What errors call it.
+    pub name: &'c dyn Fn() -> String,
+    /// The request that runs it.
+    pub request: &'c [&'c [u8]],
+    /// It is listed as one that runs for long.
+    pub running: Option<Arc<Running>>,
+}
+
+impl Drop for Run<'_, '_, '_> {
+    fn drop(&mut self) {
+        if let Some(running) = &self.running {
+            self.cx.shared.scripts.busy.remove(running);
+        }
+    }
 }
 
 impl Host for Run<'_, '_, '_> {
-    fn invoke(&mut self, words: &[&[u8]]) -> Result<mlua::Result<(Value, bool)>, Error> {
+    fn invoke(&mut self, words: &[&[u8]], dialect: Dialect) -> Result<mlua::Result<(Value, bool)>, Error> {
         let command = match table::resolve(words) {
             Ok(command) => command,
-            Err(refusal) if refusal.command.is_some() || table::lookup(words[0]).is_some() => {
-                return Err(Error::new("ERR Wrong number of args calling Redis command from script"));
+            Err(refusal) if refusal.command.is_some() => {
+                return Err(dialect.choose(
+                    "ERR Wrong number of args calling Redis command from script",
+                    "ERR Wrong number of args calling command from script",
+                ));
             }
-            Err(_) => return Err(Error::new("ERR Unknown Redis command called from script")),
+            Err(_) => {
+                return Err(dialect
+                    .choose("ERR Unknown Redis command called from script", "ERR Unknown command called from script"));
+            }
         };
         let flags = command.spec.flags;
         self.admit(flags)?;
+        let cx = &self.cx;
+        dispatch::check_user(cx.client, command, words, cx.now)
+            .map_err(|denial| denial.error_in_script(&cx.client.user, command))?;
         let needed = dispatch::needed(self.cx.shared, command, words);
         self.undeclared |= self.declared.union(needed) != self.declared;
         if !self.cx.keys.holds(needed) {
@@ -56,6 +112,9 @@ impl Host for Run<'_, '_, '_> {
             return Err(Error::new(STRAYED));
         }
         self.wrote |= flags.contains(Flags::WRITE);
+        if let Some(running) = &self.running {
+            running.wrote.store(self.wrote, Relaxed);
+        }
         (self.cx.command, self.cx.spec) = (command, command.spec);
         dispatch::call(&mut self.cx, words);
         self.cx.client.block = None;
@@ -65,6 +124,32 @@ impl Host for Run<'_, '_, '_> {
     fn set_protocol(&mut self, protocol: Protocol) {
         self.capture.borrow_mut().protocol = protocol;
     }
+
+    fn tick(&mut self) -> Result<(), Error> {
+        let threshold = Duration::from_millis(self.cx.client.settings.busy_reply_threshold_ms);
+        if self.running.is_none() && self.since.elapsed() >= threshold {
+            let words = self.request.iter().map(|word| (*word).into()).collect();
+            let running = Arc::new(Running::new((self.name)(), words, self.is_function, self.since, self.wrote));
+            self.cx.shared.scripts.busy.add(&running);
+            self.running = Some(running);
+            tracing::warn!(
+                script = (self.name)(),
+                milliseconds = self.since.elapsed().as_millis() as u64,
+                "a script has been running for long; it can be ended by SCRIPT KILL or FUNCTION KILL",
+            );
+        }
+        match &self.running {
+            Some(running) if running.is_killed() => Err(Error::new(match self.is_function {
+                true => "ERR Script killed by user with FUNCTION KILL...",
+                false => "ERR Script killed by user with SCRIPT KILL...",
+            })),
+            _ => Ok(()),
+        }
+    }
+
+    fn may_run(&self, command: &'static Command, words: &[&[u8]]) -> bool {
+        acl::may_run(&self.cx.client.user, command, words).is_ok()
+    }
 }
 
 impl Run<'_, '_, '_> {
@@ -73,10 +158,10 @@ impl Run<'_, '_, '_> {
         if self.strayed {
             return Err(Error::new(STRAYED));
         }
-        if flags.contains(Flags::NOSCRIPT) {
+        if flags.contains(Flags::NOSCRIPT) && !self.cx.shared.scripts.deny_nothing.load(Relaxed) {
             return Err(Error::new("ERR This Redis command is not allowed from script"));
         }
-        if flags.contains(Flags::WRITE) && self.read_only {
+        if flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE)) && self.read_only {
             return Err(Error::new("ERR Write commands are not allowed from read-only scripts."));
         }
         if flags.contains(Flags::DENYOOM)
@@ -93,8 +178,10 @@ impl Run<'_, '_, '_> {
 /// The table of functions that `prelude.lua` builds on.
 pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let host = lua.create_table()?;
-    host.raw_set("call", lua.create_function(call)?)?;
-    host.raw_set("pcall", lua.create_function(pcall)?)?;
+    host.raw_set("call", lua.create_function(|_, arguments| call(arguments, Dialect::Redis))?)?;
+    host.raw_set("pcall", lua.create_function(|lua, arguments| pcall(lua, arguments, Dialect::Redis))?)?;
+    host.raw_set("server_call", lua.create_function(|_, arguments| call(arguments, Dialect::Server))?)?;
+    host.raw_set("server_pcall", lua.create_function(|lua, arguments| pcall(lua, arguments, Dialect::Server))?)?;
     host.raw_set("fail", lua.create_function(fail)?)?;
     host.raw_set(
         "outside",
@@ -102,7 +189,27 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
             lua.create_function(move |_, arguments: MultiValue| f.call::<MultiValue>(arguments))
         })?,
     )?;
-    host.raw_set("caught", lua.create_function(caught)?)?;
+    host.raw_set(
+        "registrar",
+        lua.create_function(|lua, (register, name): (Function, LuaString)| {
+            lua.create_function(move |_, mut arguments: MultiValue| {
+                arguments.push_front(Value::String(name.clone()));
+                register.call::<()>(arguments)
+            })
+        })?,
+    )?;
+    host.raw_set("seen", lua.create_function(seen)?)?;
+    host.raw_set(
+        "caught",
+        lua.create_function(|lua, failure: Value| match &failure {
+            // What ends a script is not caught by it.
+            Value::Error(error) => match raised(error) {
+                Some(raised) if raised.fatal => Err(raised.clone().raise()),
+                _ => seen(lua, failure),
+            },
+            _ => Ok(failure),
+        })?,
+    )?;
     host.raw_set("libraries", libraries::all(lua)?)?;
     host.raw_set("version", COMPATIBLE_VERSION)?;
     host.raw_set("version_number", version_number())?;
@@ -215,19 +322,19 @@ fn with_words<R>(arguments: MultiValue, f: impl FnOnce(&[&[u8]]) -> R) -> Option
 }
 
 /// `redis.call`: an error is raised.
-fn call(_: &Lua, arguments: MultiValue) -> mlua::Result<Value> {
-    match invoke(arguments) {
+fn call(arguments: MultiValue, dialect: Dialect) -> mlua::Result<Value> {
+    match invoke(arguments, dialect) {
         Ok(reply) => match reply? {
             (Value::Table(error), true) => Err(Raised::of(&error)),
             (value, _) => Ok(value),
         },
-        Err(error) => Err(mlua::Error::external(Raised { error, counted: true })),
+        Err(error) => Err(Raised { error, counted: true, fatal: false }.raise()),
     }
 }
 
 /// `redis.pcall`: an error is a value.
-fn pcall(lua: &Lua, arguments: MultiValue) -> mlua::Result<Value> {
-    match invoke(arguments) {
+fn pcall(lua: &Lua, arguments: MultiValue, dialect: Dialect) -> mlua::Result<Value> {
+    match invoke(arguments, dialect) {
         Ok(reply) => {
             let (value, is_error) = reply?;
             if let (Value::Table(error), true) = (&value, is_error) {
@@ -235,27 +342,38 @@ fn pcall(lua: &Lua, arguments: MultiValue) -> mlua::Result<Value> {
             }
             Ok(value)
         }
-        Err(error) => Raised { error, counted: true }.to_table(lua),
+        Err(error) => Raised { error, counted: true, fatal: false }.to_table(lua),
     }
 }
 
-fn invoke(arguments: MultiValue) -> Result<mlua::Result<(Value, bool)>, Error> {
+fn invoke(arguments: MultiValue, dialect: Dialect) -> Result<mlua::Result<(Value, bool)>, Error> {
     if arguments.is_empty() {
-        return Err(Error::new("ERR Please specify at least one argument for this redis lib call"));
+        return Err(dialect.choose(
+            "ERR Please specify at least one argument for this redis lib call",
+            "ERR Please specify at least one argument for this call",
+        ));
     }
     with_words(arguments, |words| match HOST.is_set() {
-        true => HOST.with(|host| host.invoke(words)),
-        false => Err(Error::new("ERR redis.call/pcall can only be called inside a script invocation")),
+        true => HOST.with(|host| host.invoke(words, dialect)),
+        false => Err(dialect.choose(
+            "ERR redis.call/pcall can only be called inside a script invocation",
+            "ERR server.call/pcall can only be called inside a script invocation",
+        )),
     })
-    .unwrap_or(Err(Error::new("ERR Lua redis lib command arguments must be strings or integers")))
+    .unwrap_or(Err(dialect.choose(
+        "ERR Lua redis lib command arguments must be strings or integers",
+        "ERR Command arguments must be strings or integers",
+    )))
 }
 
 /// An error of the server on its way through Lua, where it cannot be looked into until it is caught.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Raised {
     error: Error,
     /// `errorstats` have it already.
     counted: bool,
+    /// The script ends, whatever it does to catch it.
+    fatal: bool,
 }
 
 impl std::fmt::Display for Raised {
@@ -269,7 +387,11 @@ impl std::error::Error for Raised {}
 impl Raised {
     fn of(table: &Table) -> mlua::Error {
         let text = table.raw_get::<LuaString>("err").map(|text| text.as_bytes().to_vec()).unwrap_or_default();
-        mlua::Error::external(Raised { error: Error::text(text), counted: true })
+        Raised { error: Error::text(text), counted: true, fatal: false }.raise()
+    }
+
+    fn raise(self) -> mlua::Error {
+        mlua::Error::external(self)
     }
 
     fn to_table(&self, lua: &Lua) -> mlua::Result<Value> {
@@ -283,7 +405,7 @@ impl Raised {
 }
 
 fn fail(_: &Lua, text: LuaString) -> mlua::Result<()> {
-    Err(mlua::Error::external(Raised { error: Error::text(text.as_bytes().to_vec()), counted: false }))
+    Err(Raised { error: Error::text(text.as_bytes().to_vec()), counted: false, fatal: false }.raise())
 }
 
 /// The error of ours that an error of Lua carries.
@@ -295,21 +417,68 @@ fn raised(error: &mlua::Error) -> Option<&Raised> {
     }
 }
 
-/// What was caught, as scripts know errors: a table, or the text of what Lua itself raised.
-fn caught(lua: &Lua, failure: Value) -> mlua::Result<Value> {
-    let Value::Error(error) = &failure else { return Ok(failure) };
-    match raised(error) {
-        Some(raised) => raised.to_table(lua),
-        None => Ok(Value::String(lua.create_string(error.to_string().lines().next().unwrap_or_default())?)),
+/// An error of the server's, raised in a script.
+pub fn raise(text: String) -> mlua::Error {
+    Raised { error: Error::text(text), counted: false, fatal: false }.raise()
+}
+
+/// Runs the code of a library, which may not take long.
+pub fn while_loading<R>(run: impl FnOnce() -> R) -> R {
+    LOADING.set(Some(Instant::now()));
+    let result = run();
+    LOADING.set(None);
+    result
+}
+
+/// Has an interpreter look at the time while it runs scripts.
+pub fn watch(lua: &Lua) -> mlua::Result<()> {
+    lua.set_hook(HookTriggers::new().every_nth_instruction(TICK), |_, _| {
+        let ticked = match HOST.is_set() {
+            true => HOST.with(|host| host.tick()),
+            false if LOADING.get().is_some_and(|since| since.elapsed() > LOADING_MAX) => {
+                Err(Error::new("ERR FUNCTION LOAD timeout"))
+            }
+            false => Ok(()),
+        };
+        match ticked {
+            Ok(()) => Ok(VmState::Continue),
+            Err(error) => Err(Raised { error, counted: false, fatal: true }.raise()),
+        }
+    })
+}
+
+/// The text of an error that is not the server's.
+fn plain(error: &mlua::Error) -> String {
+    match error {
+        mlua::Error::CallbackError { cause, .. } | mlua::Error::WithContext { cause, .. } => plain(cause),
+        mlua::Error::RuntimeError(text) => text.clone(),
+        other => other.to_string().lines().next().unwrap_or_default().to_owned(),
     }
 }
 
-/// `redis.acl_check_cmd`.
-fn may_call(_: &Lua, arguments: MultiValue) -> mlua::Result<bool> {
-    let refusal = match with_words(arguments, |words| table::resolve(words).is_ok()) {
-        Some(true) => return Ok(true),
-        Some(false) => "ERR Invalid command passed to redis.acl_check_cmd()",
-        None => "ERR redis.acl_check_cmd() command arguments must be strings or integers",
+/// What was caught, as scripts know errors: a table, or the text of what Lua itself raised.
+fn seen(lua: &Lua, failure: Value) -> mlua::Result<Value> {
+    let Value::Error(error) = &failure else { return Ok(failure) };
+    match raised(error) {
+        Some(raised) => raised.to_table(lua),
+        None => Ok(Value::String(lua.create_string(plain(error))?)),
+    }
+}
+
+/// `redis.acl_check_cmd`; the first argument is the table's name.
+fn may_call(_: &Lua, mut arguments: MultiValue) -> mlua::Result<bool> {
+    let name = match arguments.pop_front() {
+        Some(Value::String(name)) => name.to_string_lossy(),
+        _ => String::new(),
     };
-    Err(mlua::Error::external(Raised { error: Error::new(refusal), counted: false }))
+    let refuse = |text: String| Err(Raised { error: Error::text(text), counted: false, fatal: false }.raise());
+    let judged = with_words(arguments, |words| {
+        let command = table::resolve(words).ok()?;
+        Some(!HOST.is_set() || HOST.with(|host| host.may_run(command, words)))
+    });
+    match judged {
+        Some(Some(may)) => Ok(may),
+        Some(None) => refuse(format!("ERR Invalid command passed to {name}.acl_check_cmd()")),
+        None => refuse(format!("ERR {name}.acl_check_cmd() command arguments must be strings or integers")),
+    }
 }

@@ -1,15 +1,18 @@
 //! Lua scripts: what is known of them (here), the interpreter of each thread (`engine`), what scripts call (`host`,
 //! `prelude.lua`, `libraries`), and how replies become values and values replies (`convert`).
 
+pub mod busy;
 mod convert;
 mod engine;
+pub mod functions;
 mod host;
 mod libraries;
 mod reading;
 
-pub use engine::{check, evaluate, manners};
+pub use engine::{Named, call_function, check, evaluate, load_library, manners};
 
 use super::Error;
+use busy::Busy;
 use parking_lot::RwLock;
 use sha1::{Digest as _, Sha1};
 use std::{
@@ -94,19 +97,6 @@ impl Script {
         })
     }
 
-    pub fn manners(&self) -> Manners {
-        match self.manners.load(Relaxed) {
-            0 => Manners::Unknown,
-            1 => Manners::Declares,
-            _ => Manners::Strays,
-        }
-    }
-
-    /// One that has strayed is not believed again.
-    fn set_manners(&self, manners: Manners) {
-        self.manners.fetch_max(manners as u8, Relaxed);
-    }
-
     /// What the interpreter is given: the first line without its words, so that lines keep their numbers.
     pub fn code(&self) -> &[u8] {
         if self.flags.contains(ScriptFlags::SILENT) { &self.body } else { after_shebang(&self.body) }
@@ -114,6 +104,16 @@ impl Script {
 
     pub fn name(&self) -> String {
         hex(&self.digest)
+    }
+}
+
+impl Manners {
+    fn of(code: u8) -> Manners {
+        match code {
+            0 => Manners::Unknown,
+            1 => Manners::Declares,
+            _ => Manners::Strays,
+        }
     }
 }
 
@@ -149,6 +149,10 @@ pub struct Scripts {
     known: RwLock<Known>,
     /// Counts SCRIPT FLUSH and what was forgotten: a thread that has seen another number asks anew.
     generation: AtomicU64,
+    /// Those that have been running for long.
+    pub busy: Busy,
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call what they otherwise may not.
+    pub deny_nothing: AtomicBool,
 }
 
 #[derive(Default)]

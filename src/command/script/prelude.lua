@@ -166,7 +166,6 @@ function maths.random(low, high)
 end
 maths.randomseed = host.seed
 
-string.dump = nil
 world.string, world.table, world.math = veil(string), veil(tables), veil(maths)
 local coroutines = {}
 for name, fn in raw_pairs(coroutine) do
@@ -188,113 +187,121 @@ for name, library in raw_pairs(host.libraries) do
     world[name] = veil(library)
 end
 
-local api = {
-    LOG_DEBUG = 0, LOG_VERBOSE = 1, LOG_NOTICE = 2, LOG_WARNING = 3,
-    REPL_NONE = 0, REPL_AOF = 1, REPL_SLAVE = 2, REPL_REPLICA = 2, REPL_ALL = 3,
-    REDIS_VERSION = host.version, REDIS_VERSION_NUM = host.version_number,
-    SERVER_NAME = "redis", SERVER_VERSION = host.version, SERVER_VERSION_NUM = host.version_number,
-}
+-- Scripts know the server by two names; the errors they get are those of the one they use.
+local function api_of(name, call, pcall)
+    local api = {
+        LOG_DEBUG = 0, LOG_VERBOSE = 1, LOG_NOTICE = 2, LOG_WARNING = 3,
+        REPL_NONE = 0, REPL_AOF = 1, REPL_SLAVE = 2, REPL_REPLICA = 2, REPL_ALL = 3,
+        REDIS_VERSION = host.version, REDIS_VERSION_NUM = host.version_number,
+        SERVER_NAME = "redis", SERVER_VERSION = host.version, SERVER_VERSION_NUM = host.version_number,
+        call = call, pcall = pcall,
+    }
 
-api.call, api.pcall = host.call, host.pcall
+    function api.sha1hex(...)
+        if select("#", ...) ~= 1 then
+            fail "wrong number of arguments"
+        end
+        return host.sha1hex(tostring((...)))
+    end
 
-function api.sha1hex(...)
-    if select("#", ...) ~= 1 then
-        fail "wrong number of arguments"
+    -- Replies of one field.
+    local function is_text(...)
+        return select("#", ...) == 1 and type((...)) == "string"
     end
-    return host.sha1hex(tostring((...)))
-end
 
--- Replies of one field.
-local function is_text(...)
-    return select("#", ...) == 1 and type((...)) == "string"
-end
+    function api.error_reply(...)
+        if not is_text(...) then
+            return { err = "ERR wrong number or type of arguments" }
+        end
+        return { err = host.error_text((...)) }
+    end
 
-function api.error_reply(...)
-    if not is_text(...) then
-        return { err = "ERR wrong number or type of arguments" }
+    function api.status_reply(...)
+        if not is_text(...) then
+            return { err = "ERR wrong number or type of arguments" }
+        end
+        return { ok = (...) }
     end
-    return { err = host.error_text((...)) }
-end
 
-function api.status_reply(...)
-    if not is_text(...) then
-        return { err = "ERR wrong number or type of arguments" }
+    function api.log(...)
+        if select("#", ...) < 2 then
+            fail(name .. ".log() requires two arguments or more.")
+        end
+        local level = ...
+        if type(level) ~= "number" then
+            fail "First argument must be a number (log level)."
+        end
+        if level < api.LOG_DEBUG or level > api.LOG_WARNING then
+            fail "Invalid log level."
+        end
+        local words = {}
+        for at = 2, select("#", ...) do
+            local word = select(at, ...)
+            if type(word) == "string" or type(word) == "number" then
+                words[#words + 1] = word
+            end
+        end
+        host.log(level, concat(words, " "))
     end
-    return { ok = (...) }
-end
 
-function api.log(...)
-    if select("#", ...) < 2 then
-        fail "redis.log() requires two arguments or more."
+    function api.setresp(...)
+        if select("#", ...) ~= 1 then
+            fail(name .. ".setresp() requires one argument.")
+        end
+        local version = ...
+        if version ~= 2 and version ~= 3 then
+            fail "RESP version must be 2 or 3."
+        end
+        host.setresp(version)
     end
-    local level = ...
-    if type(level) ~= "number" then
-        fail "First argument must be a number (log level)."
-    end
-    if level < api.LOG_DEBUG or level > api.LOG_WARNING then
-        fail "Invalid debug level."
-    end
-    local words = {}
-    for at = 2, select("#", ...) do
-        local word = select(at, ...)
-        if type(word) == "string" or type(word) == "number" then
-            words[#words + 1] = word
+
+    function api.set_repl(...)
+        if select("#", ...) ~= 1 then
+            fail(name .. ".set_repl() requires one argument.")
+        end
+        local flags = tonumber((...)) or -1
+        if flags < 0 or flags > 3 then
+            fail "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE."
         end
     end
-    host.log(level, concat(words, " "))
-end
 
-function api.setresp(...)
-    if select("#", ...) ~= 1 then
-        fail "redis.setresp() requires one argument."
+    function api.replicate_commands()
+        return true
     end
-    local version = ...
-    if version ~= 2 and version ~= 3 then
-        fail "RESP version must be 2 or 3."
+
+    function api.breakpoint()
+        return false
     end
-    host.setresp(version)
-end
 
-function api.set_repl(...)
-    if select("#", ...) ~= 1 then
-        fail "redis.set_repl() requires two arguments."
+    function api.debug() end
+
+    function api.acl_check_cmd(...)
+        if select("#", ...) == 0 then
+            fail("Please specify at least one argument for this " .. name .. ".acl_check_cmd() call")
+        end
+        return host.acl_check_cmd(name, ...)
     end
-    local flags = tonumber((...)) or -1
-    if flags < 0 or flags > 3 then
-        fail "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE."
+
+    -- A call in tail position would lose the caller's line if these were functions of Lua.
+    for field, value in raw_pairs(api) do
+        if type(value) == "function" and field ~= "call" and field ~= "pcall" then
+            api[field] = host.outside(value)
+        end
     end
+    return api
 end
 
-function api.replicate_commands()
-    return true
+local apis = {
+    redis = api_of("redis", host.call, host.pcall),
+    server = api_of("server", host.server_call, host.server_pcall),
+}
+for name, api in raw_pairs(apis) do
+    world[name] = veil(api)
 end
-
-function api.breakpoint()
-    return false
-end
-
-function api.debug() end
-
-function api.acl_check_cmd(...)
-    local count = select("#", ...)
-    if count == 0 then
-        fail "Please specify at least one argument for this redis.acl_check_cmd() call"
-    end
-    return host.acl_check_cmd(...)
-end
-
--- A call in tail position would lose the caller's line if these were functions of Lua.
-for name, value in raw_pairs(api) do
-    if type(value) == "function" and name ~= "call" and name ~= "pcall" then
-        api[name] = host.outside(value)
-    end
-end
-world.redis = veil(api)
-world.server = world.redis
 
 -- What is raised reaches Rust as a table that says where it was raised.
 local function locate(failure)
-    failure = caught(failure)
+    failure = host.seen(failure)
     if type(failure) ~= "table" then
         failure = { err = "ERR " .. tostring(failure) }
     end
@@ -316,29 +323,38 @@ function host.run_function(callback, keys, arguments)
     end, locate)
 end
 
--- Loading a library: `register` takes the functions that it defines.
+-- Loading a library: it sees no commands, and `register_function` instead, which is called with the name of the table it
+-- was found in. Afterwards it is a library like any script.
+local while_loading = {
+    "call", "pcall", "setresp", "set_repl", "replicate_commands", "breakpoint", "debug", "acl_check_cmd",
+}
+
 function host.run_library(chunk, register)
-    local loading = {}
-    for name, value in raw_pairs(api) do
-        loading[name] = value
-    end
-    for _, name in raw_ipairs { "call", "pcall", "setresp", "set_repl", "replicate_commands", "breakpoint", "debug", "acl_check_cmd" } do
-        loading[name] = nil
-    end
-    loading.register_function = register
     local scope = {}
     for name, value in raw_pairs(world) do
         scope[name] = value
     end
-    local veiled = veil(loading)
-    scope.redis, scope.server = veiled, veiled
+    scope.KEYS, scope.ARGV, scope.math, scope.getmetatable = nil, nil, nil, nil
+    for name, api in raw_pairs(apis) do
+        local loading = {}
+        for field, value in raw_pairs(api) do
+            loading[field] = value
+        end
+        for _, field in raw_ipairs(while_loading) do
+            loading[field] = nil
+        end
+        loading.register_function = host.registrar(register, name)
+        scope[name] = veil(setmetatable(loading, getmetatable(world)))
+    end
     setmetatable(scope, getmetatable(world))
     local during = veil(scope)
     scope._G = during
     setfenv(chunk, during)
     local ok, failure = xpcall(chunk, locate)
-    -- From now on it is a library like any script: it may call commands and registers nothing.
-    scope.redis, scope.server = world.redis, world.redis
+    for name in raw_pairs(apis) do
+        scope[name] = world[name]
+    end
+    scope.math, scope.getmetatable = world.math, world.getmetatable
     return ok, failure
 end
 

@@ -78,7 +78,7 @@ pub static INERT: Section = Section {
         inert("client-default-resp", Integer(2, 3), "2", "A client chooses with HELLO.").immutable().hidden(),
         inert("list-max-ziplist-entries", ANY, "512", "See 'list-max-listpack-size'.").hidden(),
         inert("list-max-ziplist-value", ANY, "64", "See 'list-max-listpack-size'.").hidden(),
-        inert("lua-replicate-commands", YesNo, "yes", "Of scripts, which are not here yet.").hidden(),
+        inert("lua-replicate-commands", YesNo, "yes", "Of scripts: there is nothing to choose here.").hidden(),
         inert("lookahead", Integer(1, INT), "16", "Pipelines are always looked up ahead."),
         inert("key-memory-histograms", YesNo, "no", "See MEMORY USAGE."),
         inert("lazyexpire-nested-arbitrary-keys", YesNo, "yes", "Expired keys are removed when they are met.").hidden(),
@@ -115,7 +115,9 @@ pub static INERT: Section = Section {
             "Times in the log are ISO 8601.",
         ),
         inert("propagation-error-behavior", Choice(&["ignore", "panic", "panic-on-replicas"]), "ignore", REPLICATION),
-        inert("lua-enable-deprecated-api", YesNo, "no", "Of scripts, which are not here yet.").immutable().hidden(),
+        inert("lua-enable-deprecated-api", YesNo, "no", "Of scripts: there is nothing to choose here.")
+            .immutable()
+            .hidden(),
         inert("primaryauth", Text, "", REPLICATION).alias(&["masterauth"]).with(Flags::SENSITIVE),
         inert("primaryuser", Text, "", REPLICATION).alias(&["masteruser"]).with(Flags::SENSITIVE),
         inert("min-replicas-max-lag", ANY, "10", REPLICATION).alias(&["min-slaves-max-lag"]),

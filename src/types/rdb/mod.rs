@@ -65,6 +65,14 @@ pub fn seal(mut body: Vec<u8>) -> Vec<u8> {
 /// # Errors
 /// When anything in it is not as it should be.
 pub fn restore(payload: &[u8], max: usize, any_version: bool) -> Result<Restored, DumpError> {
+    let mut input = Input::new(unseal(payload, any_version)?, max);
+    let code = input.byte()?;
+    let restored = read_value(code, &mut input)?;
+    if input.is_empty() { Ok(restored) } else { Err(DumpError::Format) }
+}
+
+/// What a payload holds before its version and checksum, which must be right.
+pub fn unseal(payload: &[u8], any_version: bool) -> Result<&[u8], DumpError> {
     let body_len = payload.len().checked_sub(FOOTER).ok_or(DumpError::VersionOrChecksum)?;
     let (body, footer) = payload.split_at(body_len);
     let version = u16::from_le_bytes([footer[0], footer[1]]);
@@ -72,10 +80,7 @@ pub fn restore(payload: &[u8], max: usize, any_version: bool) -> Result<Restored
     if version > VERSION_MAX && !any_version || crc != CRC64.checksum(&payload[..body_len + 2]) {
         return Err(DumpError::VersionOrChecksum);
     }
-    let mut input = Input::new(body, max);
-    let code = input.byte()?;
-    let restored = read_value(code, &mut input)?;
-    if input.is_empty() { Ok(restored) } else { Err(DumpError::Format) }
+    Ok(body)
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ pub fn read(code: u8, input: &mut Input<'_>) -> Result<RestoredStream, Malformed
         return Err(Malformed);
     }
     for _ in 0..input.length()? {
-        let group = read_group(code, input, &stream)?;
+        let group = read_group(code, input, &stream, first)?;
         if stream.groups.iter().any(|other| other.name == group.name) {
             return Err(Malformed);
         }
@@ -172,11 +172,22 @@ impl Reader<'_> {
     }
 }
 
-fn read_group(code: u8, input: &mut Input<'_>, stream: &RestoredStream) -> Result<RestoredGroup, Malformed> {
+fn read_group(
+    code: u8,
+    input: &mut Input<'_>,
+    stream: &RestoredStream,
+    first: Option<Id>,
+) -> Result<RestoredGroup, Malformed> {
     let (name, last) = (input.string()?, id(input)?);
     let read = match code {
-        // It was not kept then; it can be told when the group has read all.
-        STREAM => (last == stream.last).then_some(stream.added),
+        // It was not kept then; of some groups it can be told.
+        STREAM => match first {
+            _ if last == stream.last => Some(stream.added),
+            None if last < stream.last => Some(stream.added),
+            Some(first) if last < first => Some(0),
+            Some(first) if last == first => Some(1),
+            _ => None,
+        },
         _ => Some(input.length()?).filter(|read| i64::try_from(*read).is_ok()),
     };
     let mut pending = BTreeMap::new();

@@ -131,3 +131,177 @@ fn inside_a_transaction() {
         "#,
     );
 }
+
+#[test]
+fn json() {
+    check(
+        r#"
+        > EVAL "return cjson.encode({1, 'a/b', {x = 1.5}, cjson.null, true, {}})" 0
+        "[1,\"a\\/b\",{\"x\":1.5},null,true,{}]"
+        > EVAL "return cjson.encode({['1'] = 'a\\n\\001\\127'})" 0
+        "{\"1\":\"a\\n\\u0001\\u007f\"}"
+        > EVAL "local d = cjson.decode(ARGV[1]) return {d.a[2], d.b.c, d.e == cjson.null, #d.a}" 0 '{"a": [1, "two", 3e2], "b": {"c": "\u00e9\ud83d\ude00"}, "e": null}'
+        1) "two"
+        2) "\xc3\xa9\xf0\x9f\x98\x80"
+        3) (integer) 1
+        4) (integer) 3
+        > EVAL "local _, text = pcall(cjson.decode, '[1,') return text" 0
+        "Expected value but found T_END at character 4"
+        > EVAL "return cjson.decode('{1:2}')" 0
+        > EVAL "return cjson.encode({[1] = 1, [1000] = 2})" 0
+        > EVAL "local t = {} t.t = t return cjson.encode(t)" 0
+        > EVAL "return pcall(cjson.decode, string.rep('[', 100000))" 0
+        (nil)
+        > EVAL "return cjson.encode(1/0)" 0
+        > EVAL "return cjson.encode(0.1) .. cjson.encode(1e15) .. cjson.encode(-7)" 0
+        "0.11e+15-7"
+        "#,
+    );
+}
+
+#[test]
+fn message_pack() {
+    check(
+        r#"
+        > EVAL "return cmsgpack.pack({1, -2, 'abc', true, {a = 300}})" 0
+        "\x95\x01\xfe\xa3abc\xc3\x81\xa1a\xcd\x01,"
+        > EVAL "return cmsgpack.unpack(ARGV[1])" 0 "\x95\x01\xfe\xa3abc\xc3\x81\xa1a\xcd\x01,"
+        1) (integer) 1
+        2) (integer) -2
+        3) "abc"
+        4) (integer) 1
+        5) (empty array)
+        > EVAL "return {cmsgpack.unpack_one(cmsgpack.pack(1, 2, 3))}" 0
+        1) (integer) 1
+        2) (integer) 1
+        > EVAL "return {cmsgpack.unpack_limit(cmsgpack.pack(1, 2, 3), 5, 1)}" 0
+        1) (integer) -1
+        2) (integer) 2
+        3) (integer) 3
+        > EVAL "return pcall(cmsgpack.unpack, '\\221')" 0
+        (nil)
+        > EVAL "return pcall(cmsgpack.unpack, '\\221' .. '\\219\\255\\255\\255\\255')" 0
+        (nil)
+        > EVAL "return cmsgpack.pack(1.5, 2^40, 0.1)" 0
+        "\xca?\xc0\x00\x00\xcf\x00\x00\x01\x00\x00\x00\x00\x00\xcb?\xb9\x99\x99\x99\x99\x99\x9a"
+        "#,
+    );
+}
+
+#[test]
+fn structs_and_bits() {
+    check(
+        r#"
+        > EVAL "return {struct.unpack('>hBs', struct.pack('>hBs', -2, 200, 'abc'))}" 0
+        1) (integer) -2
+        2) (integer) 200
+        3) "abc"
+        4) (integer) 8
+        > EVAL "return struct.pack('<I3bc2', 66051, -1, 'xyz')" 0
+        "\x03\x02\x01\xffxy"
+        > EVAL "return {struct.unpack('Bc0', struct.pack('Bc0', 3, 'abc'))}" 0
+        1) "abc"
+        2) (integer) 5
+        > EVAL "return struct.size('!8 b i8 d')" 0
+        (integer) 24
+        > EVAL "return pcall(struct.unpack, 'i100', 'a')" 0
+        (nil)
+        > EVAL "return pcall(struct.pack, '!3 i', 1)" 0
+        (nil)
+        > EVAL "return {bit.band(0xff, 0x0f, 7), bit.bor(1, 2), bit.bxor(5, 1), bit.bnot(0), bit.lshift(1, 31), bit.rshift(-1, 28), bit.arshift(-8, 1), bit.rol(0x12345678, 12), bit.bswap(1), bit.tobit(2^40 + 5)}" 0
+        1) (integer) 7
+        2) (integer) 3
+        3) (integer) 4
+        4) (integer) -1
+        5) (integer) -2147483648
+        6) (integer) 15
+        7) (integer) -4
+        8) (integer) 1164411171
+        9) (integer) 16777216
+        10) (integer) 5
+        > EVAL "return bit.tohex(255) .. bit.tohex(-1, -4)" 0
+        "000000ffFFFF"
+        "#,
+    );
+}
+
+#[test]
+fn libraries_of_functions() {
+    check(
+        r##"
+        > FUNCTION LOAD "#!lua name=mylib\nredis.register_function('put', function(keys, args) return redis.call('set', keys[1], args[1]) end)\nredis.register_function{function_name='get', callback=function(keys) return redis.call('get', keys[1]) end, description='reads', flags={'no-writes'}}"
+        "mylib"
+        > FCALL put 1 k v
+        OK
+        > FCALL_RO get 1 k
+        "v"
+        > FCALL_RO put 1 k v
+        (error) ERR Can not execute a script with write flag using *_ro command.
+        > FCALL none 0
+        (error) ERR Function not found
+        > FCALL get x
+        (error) ERR Bad number of keys provided
+        > FCALL get 2 a
+        (error) ERR Number of keys can't be greater than number of args
+        > FCALL get -1
+        (error) ERR Number of keys can't be negative
+        > FUNCTION LIST LIBRARYNAME my*
+        1) 1# "library_name" => "mylib"
+           2# "engine" => "LUA"
+           3# "functions" =>
+              1) 1# "name" => "get"
+                 2# "description" => "reads"
+                 3# "flags" =>
+                    1~ "no-writes"
+              2) 1# "name" => "put"
+                 2# "description" => (nil)
+                 3# "flags" => (empty set)
+        > FUNCTION LIST LIBRARYNAME other
+        (empty array)
+        > FUNCTION LOAD "#!lua name=mylib\nredis.register_function('put', function() end)"
+        (error) ERR Library 'mylib' already exists
+        > FUNCTION LOAD "#!lua name=other\nredis.register_function('put', function() end)"
+        (error) ERR Function put already exists
+        > FUNCTION LOAD REPLACE "#!lua name=mylib\nredis.register_function('one', function() return 1 end)"
+        "mylib"
+        > FCALL one 0
+        (integer) 1
+        > FCALL put 1 k v
+        (error) ERR Function not found
+        > FUNCTION LOAD "return 1"
+        (error) ERR Missing library metadata
+        > FUNCTION LOAD "#!lua\nreturn 1"
+        (error) ERR Library name was not given
+        > FUNCTION LOAD "#!lua name=bad-name\nreturn 1"
+        (error) ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long
+        > FUNCTION LOAD "#!js name=x\nreturn 1"
+        (error) ERR Engine 'js' not found
+        > FUNCTION LOAD "#!lua name=x\nreturn 1"
+        (error) ERR No functions registered
+        > FUNCTION LOAD "#!lua name=x\nreturn ("
+        (like) "ERR Error compiling function: user_function:2: unexpected symbol*"
+        > FUNCTION LOAD "#!lua name=x\nredis.call('ping')"
+        (like) "ERR Error registering functions: user_function:2: *attempted to access nonexistent global variable 'call'"
+        > FUNCTION LOAD "#!lua name=x\nredis.register_function('a')"
+        (like) "ERR Error registering functions: *calling redis.register_function with a single argument*"
+        > FUNCTION STATS
+        1# "running_script" => (nil)
+        2# "engines" =>
+           1# "LUA" =>
+              1# "libraries_count" => (integer) 1
+              2# "functions_count" => (integer) 1
+        > FUNCTION DELETE mylib
+        OK
+        > FUNCTION DELETE mylib
+        (error) ERR Library not found
+        > FUNCTION DUMP
+        "\x0b\x004D\xe13\xf2\xe0KS"
+        > FUNCTION RESTORE abc
+        (error) ERR DUMP payload version or checksum are wrong
+        > FUNCTION FLUSH
+        OK
+        > FUNCTION KILL
+        (error) NOTBUSY No scripts in execution right now.
+        "##,
+    );
+}

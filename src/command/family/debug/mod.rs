@@ -145,6 +145,18 @@ pub static COMMANDS: &[Spec] = &[Spec {
             ..ROW
         },
         Spec {
+            name: "set-disable-deny-scripts",
+            arity: 3,
+            summary: "Lets scripts call the commands that they otherwise may not.",
+            syntax: "<0 | 1>",
+            handler: |cx, args| {
+                cx.shared.scripts.deny_nothing.store(args[2] == b"1", std::sync::atomic::Ordering::Relaxed);
+                cx.reply.ok();
+                Ok(())
+            },
+            ..ROW
+        },
+        Spec {
             name: "set-active-expire",
             arity: 3,
             summary: "Switches active expiry on or off.",

@@ -32,27 +32,20 @@ pub fn xadd(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     if options.id == Some(Given::Whole(Id::MIN)) {
         return Err(Error::new("ERR The ID specified in XADD must be greater than 0-0"));
     }
-    let (key, now) = (args[1], cx.now);
-    let settings = options.trim.map(|_| cx.client.settings.clone());
-    let mut db = cx.keys.db(cx.client.db);
-    let mut is_new = false;
-    let mut cell = match db.cell(key, Type::Stream)? {
-        None if options.no_new_key => {
-            cx.reply.null();
-            return Ok(());
-        }
-        None => {
-            // An ID that cannot be given makes no key.
-            next_id(&Head::default(), options.id, now)?;
-            is_new = true;
-            db.cell_or(key, stream::EMPTY)?
-        }
-        Some(_) => db.cell_or(key, stream::EMPTY)?,
-    };
-    let id = next_id(&Stream::new(cell.view()).head, options.id, now)?;
     if pairs.iter().map(|part| part.len()).sum::<usize>() > ENTRY_MAX {
         return Err(Error::new("ERR Elements are too large to be stored"));
     }
+    let (key, now) = (args[1], cx.now);
+    let settings = options.trim.map(|_| cx.client.settings.clone());
+    let mut db = cx.keys.db(cx.client.db);
+    if options.no_new_key && db.cell(key, Type::Stream)?.is_none() {
+        cx.reply.null();
+        return Ok(());
+    }
+    let mut cell = db.cell_or(key, stream::EMPTY)?;
+    let is_new = cell.is_new();
+    // There is always an ID for the first entry, so no error leaves an empty stream behind.
+    let id = next_id(&Stream::new(cell.view()).head, options.id, now)?;
     if let Err(error) = stream::append(&mut cell, id, pairs) {
         if is_new {
             db.remove(key);

@@ -120,10 +120,10 @@ pub fn add<'m>(
 ) -> Result<Outcome, Error> {
     let limits = limits(cx);
     let mut db = cx.keys.db(cx.client.db);
-    let mut cell = match db.cell(key, Type::ZSet)? {
-        None if options.xx => return Ok(Outcome::default()),
-        _ => db.cell_or(key, zset::EMPTY)?,
-    };
+    if options.xx && db.cell(key, Type::ZSet)?.is_none() {
+        return Ok(Outcome::default());
+    }
+    let mut cell = db.cell_or(key, zset::EMPTY)?;
     let mut outcome = Outcome::default();
     let result = set_all(&mut cell, entries, options, limits, &mut outcome);
     if ZSet::new(cell.view()).is_empty() {
