@@ -38,7 +38,7 @@ for protocol in (2, 3):
     assert sorted(r.scan_iter(match="*", count=2)) == ["h", "n", "s", "z"]
     assert r.info("server")["redis_version"] and r.config_get("maxmemory") and r.memory_usage("h")
 
-if tuple(map(int, redis.Redis(port=port).info("server")["redis_version"].split(".")))  < (7, 4):
+if tuple(map(int, redis.Redis(port=port).info("server")["redis_version"].split("."))) < (7, 4):
     raise SystemExit(0)  # redis-py caches with servers from 7.4 on
 cached = redis.Redis(port=port, db=5, protocol=3, cache_config=redis.cache.CacheConfig(), decode_responses=True)
 assert cached.get("n") == "42" and cached.get("n") == "42" and len(cached.get_cache().collection) == 1

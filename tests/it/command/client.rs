@@ -257,3 +257,45 @@ fn quit() {
         "#,
     );
 }
+
+#[test]
+fn what_a_client_can_do_and_imports() {
+    check(
+        r#"
+        ~only served
+        > CLIENT CAPA redirect
+        OK
+        > CLIENT CAPA redirect unheard-of
+        OK
+        > CLIENT CAPA
+        (error) ERR wrong number of arguments for 'client|capa' command
+        > CLIENT IMPORT-SOURCE ON
+        (error) ERR Server is not in import mode
+        > CLIENT IMPORT-SOURCE OFF
+        OK
+        > CONFIG SET import-mode yes
+        OK
+        > CLIENT IMPORT-SOURCE ON
+        OK
+        > CLIENT IMPORT-SOURCE maybe
+        (error) ERR syntax error
+        > SET k v PX 1
+        OK
+        ~advance 5ms
+        > GET k
+        "v"
+        other> GET k
+        (nil)
+        > DBSIZE
+        (integer) 1
+        > CLIENT IMPORT-SOURCE OFF
+        OK
+        > CONFIG SET import-mode no
+        OK
+        > GET k
+        (nil)
+        > DBSIZE
+        (integer) 0
+        "#,
+    );
+}
