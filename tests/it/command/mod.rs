@@ -23,6 +23,7 @@ mod sort;
 mod stream;
 mod stream_group;
 mod string;
+mod string_limits;
 mod tracking;
 mod transactions;
 mod zset;
