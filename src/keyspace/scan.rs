@@ -6,6 +6,8 @@ use crate::util::clock::UnixMillis;
 /// A cursor is the hash's top 48 bits of where to go on. That is finer than any bucket, and small
 /// enough for clients that read cursors as signed or floating numbers.
 const CURSOR_SHIFT: u32 = 16;
+/// Keys among which RANDOMKEY chooses.
+const NEAR: usize = 16;
 
 impl Locked<'_> {
     /// One step of SCAN: calls `visit(key, item)` for about `count` keys that are not expired,
@@ -121,14 +123,24 @@ impl Shard {
         next
     }
 
-    /// One of the unexpired keys near a random position.
+    /// One of the unexpired keys near a random position. What is near goes round the end, or the first key after a long gap
+    /// would be chosen all the time.
     fn pick(&mut self, db: usize, from: u64, now: UnixMillis, out: &mut Vec<u8>) -> bool {
         let mut met: Vec<Vec<u8>> = Vec::new();
         let mut position = Some(from);
-        while let Some(at) = position
-            && met.is_empty()
-        {
-            position = self.scan(db, at, 16, now, &mut |key, _| met.push(key.to_vec()));
+        let mut round = false;
+        while met.len() < NEAR {
+            let Some(at) = position.or_else(|| (!round && from > 0).then_some(0)) else { break };
+            round |= position.is_none();
+            position = self.scan(db, at, NEAR - met.len(), now, &mut |key, _| {
+                if !met.iter().any(|other| other == key) {
+                    met.push(key.to_vec());
+                }
+            });
+            // Empty places only, or what was met before: this is where the round began.
+            if round && position.is_some_and(|position| position >= from) {
+                break;
+            }
         }
         match fastrand::choice(met) {
             Some(key) => {

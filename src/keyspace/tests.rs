@@ -235,3 +235,22 @@ fn watchers_hear_of_changes_and_only_of_those() {
     locked.db(0).set(b"a", b"1", Ttl::Clear).unwrap();
     assert!(!dirty.load(Relaxed));
 }
+
+#[test]
+fn a_random_key_is_any_of_a_few() {
+    let keyspace = keyspace(0, Policy::NoEviction, 1);
+    let mut locked = keyspace.lock(keyspace.all_shards(), 1);
+    for n in 0..5 {
+        locked.db(0).set(format!("key:{n}").as_bytes(), b"v", Ttl::Clear).unwrap();
+    }
+    let mut seen: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
+    let draws = if cfg!(miri) { 50 } else { 5_000 };
+    for _ in 0..draws {
+        let mut key = Vec::new();
+        assert!(locked.random_key(0, &mut key));
+        *seen.entry(key).or_default() += 1;
+    }
+    assert_eq!(seen.len(), 5, "{seen:?}");
+    // Each is a fifth; less than half of that comes by chance once in never.
+    assert!(cfg!(miri) || seen.values().all(|times| *times > draws / 10), "{seen:?}");
+}
