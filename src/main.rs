@@ -18,6 +18,7 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(reason) => fail(&reason),
         },
+        Ok(Invocation::Export(loaded, path)) => server::redis_file::export(&loaded, &path),
         Err(error) => {
             eprintln!("\n{error}");
             ExitCode::FAILURE

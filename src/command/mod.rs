@@ -17,6 +17,7 @@ pub mod lifecycle;
 pub mod monitors;
 pub mod notify;
 pub mod pause;
+pub mod redis_file;
 pub mod reply;
 pub mod script;
 pub mod shared;

@@ -8,21 +8,31 @@ use crate::util::words;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::{ffi::OsString, path::PathBuf};
 
+/// The option that has a Redis file written.
+const EXPORT: &str = "export-rdb";
+
 /// What the user wants.
 #[derive(Debug)]
 pub enum Invocation {
     Serve(Box<Loaded>),
     /// Ask the server that this configuration describes whether it is well.
     Health(Box<Loaded>),
+    /// Write the snapshot as a Redis file and end.
+    Export(Box<Loaded>, PathBuf),
 }
 
 /// Reads the process's arguments and environment. `--help`, `--version` and mistakes in the
 /// options themselves end the process here, with clap's words.
 pub fn invocation() -> Result<Invocation, LoadError> {
-    let parsed = parse(std::env::args_os().collect()).unwrap_or_else(|error| error.exit());
+    let mut parsed = parse(std::env::args_os().collect()).unwrap_or_else(|error| error.exit());
     let health = parsed.matches.get_flag("health");
-    let loaded = load(&sources(parsed))?;
-    Ok(if health { Invocation::Health(Box::new(loaded)) } else { Invocation::Serve(Box::new(loaded)) })
+    let export = parsed.take_export().unwrap_or_else(|error| error.exit());
+    let loaded = Box::new(load(&sources(parsed))?);
+    Ok(match export {
+        Some(path) => Invocation::Export(loaded, path),
+        None if health => Invocation::Health(loaded),
+        None => Invocation::Serve(loaded),
+    })
 }
 
 /// Parses the arguments: the program's own options and the file are clap's, directives are read
@@ -55,6 +65,20 @@ struct Parsed {
     matches: ArgMatches,
     stdin: bool,
     directives: Vec<(String, Vec<String>)>,
+}
+
+impl Parsed {
+    /// `--export-rdb FILE` is written as directives are, but it is none.
+    fn take_export(&mut self) -> Result<Option<PathBuf>, clap::Error> {
+        let (exports, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.directives).into_iter().partition(|(name, _)| name == EXPORT);
+        self.directives = rest;
+        match &exports[..] {
+            [] => Ok(None),
+            [(_, words)] if let [path] = &words[..] => Ok(Some(PathBuf::from(path))),
+            _ => Err(clap::Error::raw(clap::error::ErrorKind::WrongNumberOfValues, "--export-rdb takes one FILE\n")),
+        }
+    }
 }
 
 /// Whether it is an option of the program, not a directive.
@@ -135,6 +159,12 @@ fn command() -> Command {
                 .long("health")
                 .action(ArgAction::SetTrue)
                 .help("Ask the running server whether it is well; exit with 0 if it is"),
+        )
+        .arg(
+            Arg::new(EXPORT)
+                .long(EXPORT)
+                .value_name("FILE")
+                .help("Write the snapshot as a dump.rdb that Redis and Valkey load, and exit"),
         )
         .arg(Arg::new("version").short('v').long("version").action(ArgAction::Version).help("Print the version"))
         .args(

@@ -72,6 +72,7 @@ pub struct Settings {
     /// Always absolute.
     pub dir: PathBuf,
     pub dbfilename: String,
+    pub import_rdb: String,
     pub stop_writes_on_bgsave_error: bool,
     /// DUMP's payloads are compressed.
     pub rdb_compression: bool,
@@ -129,6 +130,11 @@ impl Settings {
     /// Where the snapshot is written and looked for.
     pub fn snapshot_path(&self) -> PathBuf {
         self.dir.join(&self.dbfilename)
+    }
+
+    /// The Redis file to bring in.
+    pub fn import_path(&self) -> Option<PathBuf> {
+        if self.import_rdb.is_empty() { None } else { Some(self.dir.join(&self.import_rdb)) }
     }
 
     /// Where the append-only files are.
@@ -223,6 +229,7 @@ fn blank() -> Settings {
         save: Vec::new(),
         dir: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
         dbfilename: String::new(),
+        import_rdb: String::new(),
         stop_writes_on_bgsave_error: false,
         rdb_compression: false,
         rdb_version_check: VersionCheck::Strict,

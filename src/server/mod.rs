@@ -6,6 +6,7 @@ mod cron;
 pub mod health;
 mod logging;
 mod persistence;
+pub mod redis_file;
 mod run;
 pub mod supervise;
 

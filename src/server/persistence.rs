@@ -1,9 +1,10 @@
 //! Snapshots in the server's life: loading at the start, the thread that writes them, the rules
 //! that ask for them.
 
+use super::redis_file;
 use crate::{
     aof,
-    command::{Shared, replay::replay},
+    command::{Shared, redis_file::is_redis_file, replay::replay},
     config::{AppendFsync, Settings},
     keyspace::{Keyspace, Options},
     snapshot::{Image, LoadError},
@@ -23,22 +24,38 @@ use std::{
 /// How long a failed snapshot of a rule is not tried again.
 const RETRY_MS: i64 = 5000;
 
-/// Makes the keyspace: of the snapshot when there is one, else empty. Answers the number of the append-only file that goes
-/// on from there, too.
-pub fn open_keyspace(settings: &Settings, maxmemory: u64, now: UnixMillis) -> Result<(Keyspace, u64), LoadError> {
+/// Makes the keyspace: of the snapshot when there is one, else of the Redis file that lies in its place or that the
+/// settings name, else empty. Answers the number of the append-only file that goes on from there, too.
+///
+/// # Errors
+/// When there is a file that cannot be used.
+pub fn open_keyspace(settings: &Settings, maxmemory: u64, now: UnixMillis) -> Result<(Keyspace, u64), Box<dyn Error>> {
     let path = settings.snapshot_path();
     let options = Options::new(settings.databases as usize, settings.threads(), maxmemory, settings.maxmemory_policy);
+    let empty = || Keyspace::new(&options).map_err(|error| LoadError::Io { path: path.clone(), error });
+    if is_redis_file(&path) {
+        let keyspace = empty()?;
+        redis_file::bring_in(&keyspace, settings, &path, now)?;
+        return Ok((keyspace, 0));
+    }
+    let import = settings.import_path();
     match Image::open(&path)? {
         Some(image) => {
             let (bytes, saved_at_ms, log) = (image.bytes(), image.saved_at_ms(), image.log());
             let keyspace = image.into_keyspace(&options, now)?;
             let keys: u64 = (0..keyspace.databases()).map(|db| keyspace.db_stats(db).keys).sum();
             tracing::info!(path = %path.display(), keys, bytes, saved_at_ms, "snapshot mapped; its pages load in the background");
+            if let Some(import) = import {
+                tracing::info!(path = %import.display(), "there is a snapshot: import-rdb is left out");
+            }
             Ok((keyspace, log))
         }
         None => {
+            let keyspace = empty()?;
             tracing::info!(path = %path.display(), "no snapshot yet; it will be written here");
-            let keyspace = Keyspace::new(&options).map_err(|error| LoadError::Io { path, error })?;
+            if let Some(import) = import {
+                redis_file::bring_in(&keyspace, settings, &import, now)?;
+            }
             Ok((keyspace, 0))
         }
     }

@@ -12,6 +12,7 @@ mod limits;
 mod model;
 mod process;
 mod protocol;
+mod redis_file;
 mod restart;
 mod structure;
 mod tree;

@@ -122,6 +122,14 @@ pub static SNAPSHOTS: Section = Section {
         )
         .with(Flags::PROTECTED),
         directive(
+            "import-rdb",
+            Text,
+            "",
+            "A dump.rdb of Redis or Valkey that is brought in at a start without a snapshot. One at the snapshot's own place is brought in anyway.",
+            field!(import_rdb),
+        )
+        .immutable(),
+        directive(
             "stop-writes-on-bgsave-error",
             YesNo,
             "yes",

@@ -12,11 +12,13 @@ pub struct Input<'a> {
     bytes: &'a [u8],
     /// The longest string.
     max: usize,
+    /// How much more there would have to be, when something was cut off.
+    lacks: usize,
 }
 
 impl<'a> Input<'a> {
     pub fn new(bytes: &'a [u8], max: usize) -> Input<'a> {
-        Input { bytes, max }
+        Input { bytes, max, lacks: 0 }
     }
 
     /// Bytes that are left.
@@ -28,18 +30,24 @@ impl<'a> Input<'a> {
         self.bytes.is_empty()
     }
 
+    /// After an error: how many bytes more would have been needed at least; 0 when they were not what was wrong.
+    pub fn lacks(&self) -> usize {
+        self.lacks
+    }
+
     pub fn byte(&mut self) -> Result<u8, Malformed> {
         Ok(self.array::<1>()?[0])
     }
 
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (bytes, rest) = self.bytes.split_first_chunk::<N>().ok_or(Malformed)?;
-        self.bytes = rest;
-        Ok(*bytes)
+        Ok(*self.bytes(N)?.first_chunk().ok_or(Malformed)?)
     }
 
     pub fn bytes(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
-        let (bytes, rest) = self.bytes.split_at_checked(len).ok_or(Malformed)?;
+        let Some((bytes, rest)) = self.bytes.split_at_checked(len) else {
+            self.lacks = len - self.bytes.len();
+            return Err(Malformed);
+        };
         self.bytes = rest;
         Ok(bytes)
     }
@@ -62,11 +70,6 @@ impl<'a> Input<'a> {
 
     fn size(&mut self) -> Result<usize, Malformed> {
         usize::try_from(self.length()?).map_err(|_| Malformed)
-    }
-
-    /// How many elements follow. There are some: nothing is stored empty.
-    pub fn count(&mut self) -> Result<u64, Malformed> {
-        self.length().and_then(|count| if count == 0 { Err(Malformed) } else { Ok(count) })
     }
 
     pub fn string(&mut self) -> Result<Vec<u8>, Malformed> {

@@ -5,8 +5,9 @@
 //! ```
 //!
 //! Every encoding since version 6 of the format is read. What is written is the plainest of each type, which every server since
-//! version 4 reads; only a hash whose fields expire needs a newer one.
+//! version 4 reads; only streams, and a hash whose fields expire, need a newer one.
 
+pub mod file;
 mod input;
 mod packs;
 mod stream;
@@ -14,14 +15,21 @@ mod value;
 
 pub use input::{Input, put_length, put_string};
 pub use stream::{RestoredConsumer, RestoredGroup, RestoredStream};
-pub use value::{Restored, put_value, read_value, type_of};
+pub use value::{Form, Restored, code_in, put_value, read_value, type_of};
 
-use crc::{CRC_64_REDIS, Crc, Table};
+use crc::{CRC_64_REDIS, Crc, Digest, Table};
+
+/// A checksum as it is made bit by bit.
+pub type Checksum = Digest<'static, u64, Table<16>>;
 
 static CRC64: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_REDIS);
 
-/// The version that is written: Redis 7.2's, which every later server reads.
-const VERSION: u16 = 11;
+/// The version that is written: Redis 7.0's, which every later server reads.
+const VERSION: u16 = 10;
+/// The server that writes such files.
+const WRITTEN_AS: &str = "7.0.15";
+/// That of a stream which tells when consumers were active: Redis 7.2's.
+const VERSION_WITH_ACTIVE: u16 = 11;
 /// That of a hash whose fields expire: Redis 7.4's.
 const VERSION_WITH_FIELD_EXPIRY: u16 = 12;
 /// The newest that is read (Redis 8).
@@ -45,15 +53,19 @@ impl From<Malformed> for DumpError {
     }
 }
 
-/// The checksum that ends payloads and files.
-pub fn checksum(bytes: &[u8]) -> u64 {
-    CRC64.checksum(bytes)
+/// The checksum that ends payloads and files, as it is made bit by bit.
+pub fn checksum() -> Checksum {
+    CRC64.digest()
 }
 
 /// Ends a payload that holds a type and its value.
 pub fn seal(mut body: Vec<u8>) -> Vec<u8> {
-    let has_expiry = body.first().is_some_and(|code| *code == value::HASH_METADATA);
-    body.extend(if has_expiry { VERSION_WITH_FIELD_EXPIRY } else { VERSION }.to_le_bytes());
+    let version = match body.first() {
+        Some(&value::HASH_METADATA) => VERSION_WITH_FIELD_EXPIRY,
+        Some(&stream::STREAM_3) => VERSION_WITH_ACTIVE,
+        _ => VERSION,
+    };
+    body.extend(version.to_le_bytes());
     let crc = CRC64.checksum(&body);
     body.extend(crc.to_le_bytes());
     body
@@ -65,10 +77,12 @@ pub fn seal(mut body: Vec<u8>) -> Vec<u8> {
 /// # Errors
 /// When anything in it is not as it should be.
 pub fn restore(payload: &[u8], max: usize, any_version: bool) -> Result<Restored, DumpError> {
-    let mut input = Input::new(unseal(payload, any_version)?, max);
-    let code = input.byte()?;
+    let body = unseal(payload, any_version)?;
+    let version = payload[body.len()..].first_chunk().map_or(0, |bytes| u16::from_le_bytes(*bytes));
+    let mut input = Input::new(body, max);
+    let code = code_in(version.into(), input.byte()?);
     let restored = read_value(code, &mut input)?;
-    if input.is_empty() { Ok(restored) } else { Err(DumpError::Format) }
+    if input.is_empty() && !restored.lacks_elements() { Ok(restored) } else { Err(DumpError::Format) }
 }
 
 /// What a payload holds before its version and checksum, which must be right.

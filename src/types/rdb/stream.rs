@@ -66,6 +66,12 @@ pub struct RestoredConsumer {
 }
 
 impl RestoredStream {
+    /// Bytes of the entries.
+    #[expect(clippy::len_without_is_empty, reason = "a size, of what may well be empty")]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// The entries: names and values by turns.
     pub fn entries(&self) -> impl Iterator<Item = (Id, Vec<Vec<u8>>)> + '_ {
         let mut parts = packed::elements(&self.entries, 0, 1).map(|element| element.first());

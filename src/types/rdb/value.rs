@@ -40,6 +40,13 @@ const HASH_METADATA_EARLY: u8 = 22;
 const HASH_LISTPACK_EX_EARLY: u8 = 23;
 pub(super) const HASH_METADATA: u8 = 24;
 const HASH_LISTPACK_EX: u8 = 25;
+/// What Valkey since version 9 means by 22: each field with its value and its expiry, -1 if it has none. No file has this
+/// number.
+const HASH_VALKEY: u8 = 128;
+/// A kind of value that there is not.
+const UNKNOWN: u8 = 127;
+/// Valkey's versions begin here.
+pub(super) const VALKEY_VERSION: u32 = 80;
 
 /// A quicklist's node that is one element.
 const PLAIN: u64 = 1;
@@ -68,10 +75,20 @@ pub fn type_of(code: u8) -> Option<Type> {
         SET | SET_INTSET | SET_LISTPACK => Type::Set,
         ZSET | ZSET_2 | ZSET_ZIPLIST | ZSET_LISTPACK => Type::ZSet,
         HASH | HASH_ZIPMAP | HASH_ZIPLIST | HASH_LISTPACK => Type::Hash,
-        HASH_METADATA | HASH_METADATA_EARLY | HASH_LISTPACK_EX | HASH_LISTPACK_EX_EARLY => Type::Hash,
+        HASH_METADATA | HASH_METADATA_EARLY | HASH_LISTPACK_EX | HASH_LISTPACK_EX_EARLY | HASH_VALKEY => Type::Hash,
         STREAM | STREAM_2 | STREAM_3 => Type::Stream,
         _ => return None,
     })
+}
+
+/// What a code means in a file or payload of this version: Valkey has gone its own way from version 80 on.
+pub fn code_in(version: u32, code: u8) -> u8 {
+    match (version, code) {
+        (VALKEY_VERSION.., HASH_METADATA_EARLY) => HASH_VALKEY,
+        (VALKEY_VERSION.., HASH_LISTPACK_EX_EARLY..) => UNKNOWN,
+        (_, HASH_VALKEY) => UNKNOWN,
+        _ => code,
+    }
 }
 
 /// Reads the value that follows its code.
@@ -104,11 +121,11 @@ impl Elements {
         entry.with_text(|text| self.push(text));
     }
 
-    /// The elements of `width` entries, if there are some and their first entries are all different.
+    /// The elements of `width` entries, if their first entries are all different.
     fn all_different(self, width: usize) -> Result<Vec<u8>, Malformed> {
         let mut seen: HashSet<Entry<'_>, RandomState> = HashSet::default();
         let unique = packed::elements(&self.bytes, 0, width).all(|element| seen.insert(element.first()));
-        if unique && !self.bytes.is_empty() { Ok(self.bytes) } else { Err(Malformed) }
+        if unique { Ok(self.bytes) } else { Err(Malformed) }
     }
 }
 
@@ -116,13 +133,13 @@ fn list(code: u8, input: &mut Input<'_>) -> Result<Vec<u8>, Malformed> {
     let mut elements = Elements::default();
     match code {
         LIST => {
-            for _ in 0..input.count()? {
+            for _ in 0..input.length()? {
                 elements.push(&input.string()?);
             }
         }
         LIST_ZIPLIST => packs::ziplist(&input.string()?)?.iter().for_each(|entry| elements.push_entry(entry)),
         _ => {
-            for _ in 0..input.count()? {
+            for _ in 0..input.length()? {
                 let node = if code == LIST_QUICKLIST_2 { input.length()? } else { PACKED };
                 let bytes = input.string()?;
                 let entries = match (node, code) {
@@ -135,13 +152,13 @@ fn list(code: u8, input: &mut Input<'_>) -> Result<Vec<u8>, Malformed> {
             }
         }
     }
-    if elements.bytes.is_empty() { Err(Malformed) } else { Ok(elements.bytes) }
+    Ok(elements.bytes)
 }
 
 fn set(code: u8, input: &mut Input<'_>) -> Result<Vec<u8>, Malformed> {
     let mut elements = Elements::default();
     if code == SET {
-        for _ in 0..input.count()? {
+        for _ in 0..input.length()? {
             elements.push(&input.string()?);
         }
     } else {
@@ -155,7 +172,7 @@ fn set(code: u8, input: &mut Input<'_>) -> Result<Vec<u8>, Malformed> {
 fn zset(code: u8, input: &mut Input<'_>) -> Result<Vec<u8>, Malformed> {
     let mut members: Vec<(Vec<u8>, f64)> = Vec::new();
     if matches!(code, ZSET | ZSET_2) {
-        for _ in 0..input.count()? {
+        for _ in 0..input.length()? {
             let member = input.string()?;
             members.push((member, if code == ZSET_2 { input.double()? } else { input.double_text()? }));
         }
@@ -201,8 +218,15 @@ fn hash(code: u8, input: &mut Input<'_>) -> Result<Vec<u8>, Malformed> {
         _ => 0,
     };
     match code {
+        HASH_VALKEY => {
+            for _ in 0..input.length()? {
+                let (field, value, expiry) = (input.string()?, input.string()?, input.int64()?);
+                let expiry = if expiry == -1 { 0 } else { u64::try_from(expiry).map_err(|_| Malformed)?.max(1) };
+                push(&field, &value, expiry)?;
+            }
+        }
         HASH | HASH_METADATA | HASH_METADATA_EARLY => {
-            for _ in 0..input.count()? {
+            for _ in 0..input.length()? {
                 let told = if code == HASH { 0 } else { input.length()? };
                 let expiry = match (code, told) {
                     (HASH_METADATA, 1..) => told.checked_add(earliest).ok_or(Malformed)? - 1,
@@ -244,8 +268,39 @@ fn hash(code: u8, input: &mut Input<'_>) -> Result<Vec<u8>, Malformed> {
     elements.all_different(2)
 }
 
-/// Appends the code and the value of a collection, or of a string whose text is given.
-pub fn put_value(out: &mut Vec<u8>, view: &View<'_>, text: &[u8], compress: bool, now: UnixMillis) {
+impl Restored {
+    /// Whether it is a collection that cannot be: only a stream may be empty.
+    pub fn lacks_elements(&self) -> bool {
+        !matches!(self, Restored::String(_) | Restored::Stream(_)) && self.len() == 0
+    }
+
+    /// Bytes of the text or of the elements.
+    #[expect(clippy::len_without_is_empty, reason = "only strings can be empty")]
+    pub fn len(&self) -> usize {
+        match self {
+            Restored::String(bytes)
+            | Restored::List(bytes)
+            | Restored::Set(bytes)
+            | Restored::ZSet(bytes)
+            | Restored::Hash(bytes) => bytes.len(),
+            Restored::Stream(stream) => stream.len(),
+        }
+    }
+}
+
+/// How values are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Form {
+    /// Strings are compressed when it pays.
+    pub compress: bool,
+    /// Every server since Redis 7.0 is to read it: when a consumer was last active is left out then.
+    pub wide: bool,
+}
+
+/// Appends the code and the value of a collection, or of a string whose text is given. False: there is nothing to write,
+/// as of a hash whose fields have all expired.
+pub fn put_value(out: &mut Vec<u8>, view: &View<'_>, text: &[u8], form: Form, now: UnixMillis) -> bool {
+    let Form { compress, wide } = form;
     let mut digits = itoa::Buffer::new();
     match view.kind {
         Type::String => {
@@ -275,6 +330,9 @@ pub fn put_value(out: &mut Vec<u8>, view: &View<'_>, text: &[u8], compress: bool
         }
         Type::Hash => {
             let hash = Hash::at(*view, now);
+            if hash.live() == 0 {
+                return false;
+            }
             let earliest = hash.iter().filter_map(|element| element.note).min();
             out.push(if earliest.is_some() { HASH_METADATA } else { HASH });
             if let Some(earliest) = earliest {
@@ -290,8 +348,10 @@ pub fn put_value(out: &mut Vec<u8>, view: &View<'_>, text: &[u8], compress: bool
             }
         }
         Type::Stream => {
-            out.push(STREAM_3);
-            stream::put(out, STREAM_3, &Stream::new(*view), compress);
+            let code = if wide { STREAM_2 } else { STREAM_3 };
+            out.push(code);
+            stream::put(out, code, &Stream::new(*view), compress);
         }
     }
+    true
 }

@@ -106,7 +106,7 @@ fn run(steps: Vec<Step>) {
     }
     // The same after it was written and read.
     let mut bytes = Vec::new();
-    rdb::put_value(&mut bytes, &home.view(), b"", true, 0);
+    rdb::put_value(&mut bytes, &home.view(), b"", rdb::Form { compress: true, wide: false }, 0);
     let Ok(Restored::Stream(restored)) = rdb::restore(&rdb::seal(bytes), 1 << 20, false) else {
         panic!("a stream is read back");
     };

@@ -10,7 +10,7 @@ use crate::{
         home::Home,
         list::{self, End, Limit},
         packed,
-        rdb::{self, DumpError, Restored, RestoredConsumer, RestoredGroup, RestoredStream},
+        rdb::{self, DumpError, Form, Restored, RestoredConsumer, RestoredGroup, RestoredStream},
         set,
         stream::{
             self,
@@ -35,8 +35,7 @@ fn payload(db: &mut Db<'_, '_>, key: &[u8], compress: bool, now: UnixMillis) -> 
     let mut digits = itoa::Buffer::new();
     let string = db.read(key).map(|item| text(&item.value, &mut digits).to_vec())?;
     let view = db.view_any(key)?;
-    rdb::put_value(&mut out, &view, &string, compress, now);
-    Some(rdb::seal(out))
+    rdb::put_value(&mut out, &view, &string, Form { compress, wide: false }, now).then(|| rdb::seal(out))
 }
 
 /// RESTORE's options.

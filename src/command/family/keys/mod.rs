@@ -1,6 +1,6 @@
 //! Keys of any type: existence, names, times to live, walks, DUMP and RESTORE.
 
-mod dump;
+pub mod dump;
 mod expire;
 mod generic;
 mod object;

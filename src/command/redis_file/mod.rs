@@ -1,0 +1,19 @@
+//! Redis's files (`dump.rdb`): bringing in what one holds, and writing one.
+
+mod export;
+mod import;
+
+pub use export::{Exported, export};
+pub use import::{ImportError, Imported, Progress, import, is_redis_file};
+
+use std::path::{Path, PathBuf};
+
+/// Keys that are looked up together.
+const STEP: usize = 1000;
+
+/// The file's name with something after it.
+pub fn beside(path: &Path, after: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(after);
+    PathBuf::from(name)
+}

@@ -1,0 +1,160 @@
+//! Redis's files at the start: bringing one in with a bar or lines that tell how far it is, and writing one instead of
+//! serving.
+
+use super::{logging, persistence};
+use crate::{
+    aof,
+    command::redis_file::{self, Progress, beside},
+    config::{Loaded, Settings},
+    keyspace::Keyspace,
+    util::clock::{Clock, UnixMillis},
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::{
+    error::Error,
+    fs,
+    io::{self, IsTerminal},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+/// How often the log hears how far it has come, when there is no terminal to draw on.
+const TOLD_EVERY: Duration = Duration::from_secs(2);
+
+/// Brings a file in. The next snapshot will take the place of one that lies at the snapshot's path, so that one is kept
+/// under a second name.
+///
+/// # Errors
+/// When the file cannot be brought in as a whole, or not kept.
+pub fn bring_in(keyspace: &Keyspace, settings: &Settings, path: &Path, now: UnixMillis) -> Result<(), Box<dyn Error>> {
+    let began = Instant::now();
+    let mut teller = Teller::new(path);
+    let imported = redis_file::import(keyspace, settings, path, now, &mut |progress| teller.tell(progress));
+    teller.end();
+    let imported = imported?;
+    if path == settings.snapshot_path() {
+        keep(path)?;
+    }
+    let stored: u64 = (0..keyspace.databases()).map(|db| keyspace.db_stats(db).keys).sum();
+    tracing::info!(
+        path = %path.display(),
+        keys = imported.keys,
+        expired = imported.expired,
+        bytes = imported.bytes,
+        ms = began.elapsed().as_millis(),
+        "Redis file brought in"
+    );
+    if imported.empty > 0 {
+        tracing::warn!(keys = imported.empty, "collections without elements are left out, as Redis leaves them out");
+    }
+    if imported.functions > 0 {
+        tracing::warn!(libraries = imported.functions, "the file's libraries of functions are left out");
+    }
+    if stored < imported.keys {
+        tracing::warn!(evicted = imported.keys - stored, "not all of its keys fit into 'maxmemory': some were evicted");
+    }
+    Ok(())
+}
+
+/// Where a Redis file that the first snapshot replaces is kept.
+fn kept(path: &Path) -> PathBuf {
+    beside(path, ".redis")
+}
+
+fn keep(path: &Path) -> Result<(), String> {
+    let kept = kept(path);
+    let failed = |error: io::Error| format!("can't keep {} as {}: {error}", path.display(), kept.display());
+    match fs::hard_link(path, &kept) {
+        Ok(()) => tracing::info!(path = %kept.display(), "the Redis file is kept under this name"),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let (one, other) = (fs::metadata(path).map_err(failed)?, fs::metadata(&kept).map_err(failed)?);
+            // An earlier start has kept it.
+            if (one.dev(), one.ino()) != (other.dev(), other.ino()) {
+                return Err(format!(
+                    "{} is a Redis file, which snapshots would replace; it can't be kept as {}, which is there already: \
+                     move one of them away",
+                    path.display(),
+                    kept.display()
+                ));
+            }
+        }
+        // Not every file system has links: there a copy is as good.
+        Err(_) => {
+            fs::copy(path, &kept).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells how far an import has come.
+enum Teller {
+    Bar(ProgressBar),
+    Lines { path: PathBuf, told: Instant },
+}
+
+impl Teller {
+    fn new(path: &Path) -> Teller {
+        if !io::stderr().is_terminal() {
+            return Teller::Lines { path: path.to_owned(), told: Instant::now() };
+        }
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent}% of {total_bytes}, {msg} keys, {eta} left")
+        {
+            bar.set_style(style);
+        }
+        Teller::Bar(bar)
+    }
+
+    fn tell(&mut self, progress: Progress) {
+        match self {
+            Teller::Bar(bar) => {
+                bar.set_length(progress.of);
+                bar.set_position(progress.bytes);
+                bar.set_message(progress.keys.to_string());
+            }
+            Teller::Lines { path, told } if told.elapsed() >= TOLD_EVERY => {
+                *told = Instant::now();
+                let percent = progress.bytes.saturating_mul(100) / progress.of.max(1);
+                tracing::info!(keys = progress.keys, percent, "bringing in {}", path.display());
+            }
+            Teller::Lines { .. } => {}
+        }
+    }
+
+    fn end(self) {
+        if let Teller::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Writes the snapshot as a Redis file and ends.
+pub fn export(loaded: &Loaded, path: &Path) -> ExitCode {
+    match run(&loaded.settings, path) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("flagstone: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(settings: &Settings, path: &Path) -> Result<(), Box<dyn Error>> {
+    // The log stays what it is: only the last line is for the terminal.
+    logging::start(settings)?;
+    let now = Clock::Wall.now();
+    if !settings.snapshot_path().exists() {
+        return Err(format!("there is no snapshot at {}", settings.snapshot_path().display()).into());
+    }
+    let (keyspace, log) = persistence::open_keyspace(settings, 0, now)?;
+    let changes = aof::files(&settings.append_directory(), &settings.append_filename).unwrap_or_default();
+    if settings.append_only && changes.iter().any(|(number, _)| *number >= log) {
+        eprintln!("flagstone: changes since the snapshot, which are in the append-only file, are left out");
+    }
+    let exported = redis_file::export(&keyspace, path, settings.rdb_compression, now)
+        .map_err(|error| format!("can't write {}: {error}", path.display()))?;
+    println!("{} keys, {} bytes: {}", exported.keys, exported.bytes, path.display());
+    Ok(())
+}
