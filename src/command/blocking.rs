@@ -21,6 +21,7 @@ use super::{
     dispatch,
     handle::{ClientHandle, State},
     keys,
+    reply::ReplyBuffer,
 };
 use crate::{
     keyspace::{Locked, Ready, ShardSet, Want},
@@ -47,6 +48,8 @@ pub struct Waiter {
     pub(super) protocol: Protocol,
     /// The client wants no reply (CLIENT REPLY).
     silent: bool,
+    /// See [`Client::script_oom`].
+    pub(super) script_oom: bool,
     /// In whose queues its ticket stands.
     keys: Vec<Box<[u8]>>,
     /// What its command needs locked.
@@ -110,6 +113,33 @@ impl Context<'_> {
         if self.client.stands_in {
             return true;
         }
+        let shards = self.shared.keyspace.shard_set(keys::keys(self.spec, words));
+        let waiter = self.become_waiter(words, keys, shards, deadline);
+        for key in keys {
+            self.keys.wait(waiter.db, key, waiter.ticket, want);
+        }
+        true
+    }
+
+    /// Has the command executed by the thread for scripts, with all shards locked, and the client wait for that.
+    /// False: it is to be executed here.
+    pub fn hand_over(&mut self, words: &Args<'_>) -> bool {
+        if self.client.in_exec || self.client.stands_in || !self.shared.scripts.queue.is_open() {
+            return false;
+        }
+        self.client.block = Some(Block { retry: false, deadline: None });
+        let waiter = self.become_waiter(words, &[], self.shared.keyspace.all_shards(), None);
+        self.shared.scripts.queue.push(waiter.ticket);
+        true
+    }
+
+    fn become_waiter(
+        &mut self,
+        words: &Args<'_>,
+        keys: &Args<'_>,
+        shards: ShardSet,
+        deadline: Option<UnixMillis>,
+    ) -> Arc<Waiter> {
         let Context { shared, client, .. } = self;
         let waiter = Arc::new(Waiter {
             ticket: shared.blocking.last_ticket.fetch_add(1, Relaxed) + 1,
@@ -120,20 +150,18 @@ impl Context<'_> {
             db: client.db,
             protocol: client.protocol,
             silent: client.reply_mode.is_silent(),
+            script_oom: client.script_oom,
             keys: keys.iter().map(|key| (*key).into()).collect(),
-            shards: shared.keyspace.shard_set(keys::keys(self.spec, words)),
+            shards,
             deadline,
             fate: Mutex::new(Fate::Waiting),
         });
-        for key in keys {
-            self.keys.wait(waiter.db, key, waiter.ticket, want);
-        }
         client.handle.ticket.store(waiter.ticket, Relaxed);
         client.handle.set_state(State::BLOCKED, true);
         shared.stats.blocked_clients.add(1);
         shared.blocking.waiters.lock().insert(waiter.ticket, Arc::clone(&waiter));
-        client.waiting = Some(waiter);
-        true
+        client.waiting = Some(Arc::clone(&waiter));
+        waiter
     }
 }
 
@@ -183,26 +211,8 @@ pub(super) fn serve(shared: &Arc<Shared>, worker: usize, mut locked: Locked<'_>)
             if !matches!(*fate, Fate::Waiting) || waiter.handle.is_killed() {
                 continue;
             }
-            reply.set_protocol(waiter.protocol);
-            let mut client = Client::stand_in(shared, &waiter, worker);
-            let words: SmallVec<[&[u8]; 8]> = waiter.words.iter().map(|word| &word[..]).collect();
-            let mut context = Context {
-                shared,
-                client: &mut client,
-                reply: &mut *reply,
-                keys: locked.lend(),
-                now,
-                command: waiter.command,
-                spec: waiter.command.spec,
-            };
-            match dispatch::still_permitted(&context, &words) {
-                Ok(()) => dispatch::call(&mut context, &words),
-                // Its user may have lost the right while it waited.
-                Err(error) => context.reply.error(&error.0),
-            }
-            drop(context);
-            let bytes = reply.take();
-            if client.block.is_none() {
+            let (bytes, done) = execute(shared, &waiter, worker, &mut *reply, &mut locked);
+            if done {
                 waiter.leave_queues(&mut locked);
                 waiter.end(shared, &mut fate, Fate::Served(bytes));
                 waiter.handle.nudge();
@@ -211,6 +221,46 @@ pub(super) fn serve(shared: &Arc<Shared>, worker: usize, mut locked: Locked<'_>)
         ready.pop_front();
         ready.extend(locked.take_ready());
     }
+}
+
+/// Executes a waiter's command as that client. Answers its reply, and whether it is done and need not wait longer.
+fn execute(
+    shared: &Arc<Shared>,
+    waiter: &Waiter,
+    worker: usize,
+    reply: &mut dyn ReplyBuffer,
+    locked: &mut Locked<'_>,
+) -> (Vec<u8>, bool) {
+    reply.set_protocol(waiter.protocol);
+    let mut client = Client::stand_in(shared, waiter, worker);
+    let words: SmallVec<[&[u8]; 8]> = waiter.words.iter().map(|word| &word[..]).collect();
+    let (now, keys) = (locked.now(), locked.lend());
+    let (command, spec) = (waiter.command, waiter.command.spec);
+    let mut context = Context { shared, client: &mut client, reply: &mut *reply, keys, now, command, spec };
+    match dispatch::still_permitted(&context, &words) {
+        Ok(()) => dispatch::call(&mut context, &words),
+        // Its user may have lost the right while it waited.
+        Err(error) => context.reply.error(&error.0),
+    }
+    drop(context);
+    (reply.take(), client.block.is_none())
+}
+
+/// For the thread for scripts: executes a command that was handed over. Its waiter is not held meanwhile, so that its
+/// client may go.
+pub fn run_handed_over(shared: &Arc<Shared>, worker: usize, ticket: u64) {
+    let Some(waiter) = shared.blocking.get(ticket) else { return };
+    let mut locked = shared.keyspace.lock(waiter.shards, shared.clock.now());
+    let mut reply = (shared.encoder)(Protocol::Resp2);
+    let (bytes, _) = execute(shared, &waiter, worker, &mut *reply, &mut locked);
+    let mut fate = waiter.fate.lock();
+    if matches!(*fate, Fate::Waiting) {
+        waiter.end(shared, &mut fate, Fate::Served(bytes));
+        waiter.handle.nudge();
+    }
+    drop(fate);
+    locked.advance_to(shared.clock.now());
+    serve(shared, worker, locked);
 }
 
 /// For the cron: serves those who wait for the end of a key, which came without a command.

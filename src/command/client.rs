@@ -143,6 +143,7 @@ impl Client {
         client.unlimited = client.user.is_unlimited();
         client.protocol = waiter.protocol;
         client.db = waiter.db;
+        client.script_oom = waiter.script_oom;
         client
     }
 

@@ -439,7 +439,7 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
         commands.store(commands.load(Relaxed) + 1, Relaxed);
     }
     if shared.monitors.any()
-        && !client.stands_in
+        && (!client.stands_in || client.in_script)
         && !command.spec.flags.intersects(Flags::SKIP_MONITOR.union(Flags::ADMIN))
     {
         shared.monitors.feed(&client.handle, args, &client.redacted, context.now);

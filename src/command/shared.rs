@@ -53,9 +53,19 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// The number of the cron thread, for what is counted per thread.
+    pub fn cron_worker(&self) -> usize {
+        self.stats.workers().len() - 2
+    }
+
+    /// That of the thread for scripts.
+    pub fn script_worker(&self) -> usize {
+        self.stats.workers().len() - 1
+    }
+
     pub fn new(config: Config, keyspace: Keyspace, encoder: EncoderFactory, clock: Clock) -> Self {
-        // One more than there are threads: the cron's.
-        let stats = Stats::new(config.current().threads() + 1, table::all().len());
+        // Two more than there are threads: the cron's and that of scripts.
+        let stats = Stats::new(config.current().threads() + 2, table::all().len());
         let started_ms = clock.now();
         let saver = Saver::new(started_ms);
         saver.forget_changes(&keyspace);

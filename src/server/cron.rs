@@ -72,7 +72,7 @@ fn run(shared: &Arc<Shared>, beat: u64) {
     shared.stats.sample_rates(now);
     shared.publish_effects();
     shared.publish_changes();
-    let worker = shared.stats.workers().len() - 1;
+    let worker = shared.cron_worker();
     blocking::serve_all(shared, worker, now);
     trim_query_buffers(shared, now);
     persistence::apply_save_rules(shared, now);

@@ -3,6 +3,7 @@
 mod acceptor;
 mod apply;
 mod cron;
+mod scripts;
 pub mod health;
 mod logging;
 mod persistence;
@@ -26,6 +27,7 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     // Declared in the order in which they end.
     _acceptor: Acceptor,
+    _scripts: scripts::ScriptRunner,
     _cron: cron::Cron,
     _persistence: persistence::Persistence,
     _workers: Arc<Workers>,
@@ -40,7 +42,16 @@ impl Server {
         let acceptor = Acceptor::start(&shared, listeners, Arc::clone(&workers))?;
         let cron = cron::Cron::start(Arc::clone(&shared))?;
         let persistence = persistence::Persistence::start(&shared)?;
-        Ok(Server { shared, addresses, _acceptor: acceptor, _cron: cron, _persistence: persistence, _workers: workers })
+        let scripts = scripts::ScriptRunner::start(&shared)?;
+        Ok(Server {
+            shared,
+            addresses,
+            _acceptor: acceptor,
+            _scripts: scripts,
+            _cron: cron,
+            _persistence: persistence,
+            _workers: workers,
+        })
     }
 
     pub fn shared(&self) -> &Arc<Shared> {

@@ -135,7 +135,7 @@ fn server(view: &View<'_>, out: &mut String) {
     line(out, "lru_clock", (view.now / 1000) & 0xFF_FFFF);
     line(out, "executable", std::env::current_exe().unwrap_or_default().display());
     line(out, "config_file", view.shared.config.file().map(|file| file.display().to_string()).unwrap_or_default());
-    line(out, "io_threads_active", i32::from(view.shared.stats.workers().len() > 1));
+    line(out, "io_threads_active", i32::from(view.shared.cron_worker() > 1));
     line(out, "availability_zone", &view.settings.availability_zone);
 }
 

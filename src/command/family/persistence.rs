@@ -148,7 +148,9 @@ fn shutdown(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         return Ok(());
     }
     tracing::info!("User requested shutdown...");
-    cx.shared.scripts.busy.kill_all();
+    if how.contains(ShutdownOn::NOSAVE) {
+        cx.shared.scripts.busy.end_all();
+    }
     shut_down(cx.shared, how).map_err(|_| Error::new("ERR Errors trying to SHUTDOWN. Check logs."))?;
     cx.client.closing = true;
     Ok(())

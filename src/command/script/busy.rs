@@ -50,6 +50,7 @@ impl Running {
 pub struct Busy {
     count: AtomicUsize,
     all: Mutex<Vec<Arc<Running>>>,
+    ending: AtomicBool,
 }
 
 impl Busy {
@@ -97,8 +98,12 @@ impl Busy {
         Ok(())
     }
 
-    /// The server ends: they have to, whatever they have done.
-    pub fn kill_all(&self) {
-        self.all.lock().iter().for_each(|running| running.killed.store(true, Relaxed));
+    /// The server ends: all scripts have to, whatever they have done.
+    pub fn end_all(&self) {
+        self.ending.store(true, Relaxed);
+    }
+
+    pub fn is_ending(&self) -> bool {
+        self.ending.load(Relaxed)
     }
 }

@@ -5,6 +5,7 @@ use super::{
     convert::{Capture, Fields, Port},
     functions::{self, Library, is_name},
     host::{self, HOST, Run},
+    queue::SHORT,
 };
 use crate::command::{Args, CommandResult, Context, Error, Shared};
 use crate::keyspace::ShardSet;
@@ -16,7 +17,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
     },
     time::Instant,
 };
@@ -246,9 +247,19 @@ pub fn evaluate(
         };
         judge(cx, script.flags, read_only)?;
         script.used.store(true, Relaxed);
+        if !script.is_short.load(Relaxed) && cx.hand_over(request) {
+            return Ok(());
+        }
         let name = || script.name();
-        let subject =
-            Subject { name: &name, flags: script.flags, manners: &script.manners, is_function: false, request };
+        let is_short = &script.is_short;
+        let subject = Subject {
+            name: &name,
+            flags: script.flags,
+            manners: &script.manners,
+            is_short,
+            is_function: false,
+            request,
+        };
         Task::new(cx, engine, subject, read_only, words.0)
             .run_all(cx, |engine| Ok((engine.run.clone(), engine.arguments(&function, words)?)))
     })
@@ -265,9 +276,13 @@ pub fn call_function(
         let name = request[1];
         let loaded = engine.function(cx.shared, name).ok_or(Error::new("ERR Function not found"))?;
         judge(cx, loaded.flags, read_only)?;
+        if !loaded.library.is_short.load(Relaxed) && cx.hand_over(request) {
+            return Ok(());
+        }
+        let is_short = &loaded.library.is_short;
         let called = || String::from_utf8_lossy(name).into_owned();
         let (flags, manners) = (loaded.flags, &loaded.library.manners);
-        let subject = Subject { name: &called, flags, manners, is_function: true, request };
+        let subject = Subject { name: &called, flags, manners, is_short, is_function: true, request };
         Task::new(cx, engine, subject, read_only, words.0)
             .run_all(cx, |engine| Ok((engine.run_function.clone(), engine.arguments(&loaded.callback, words)?)))
     })
@@ -293,7 +308,13 @@ pub fn load_library(code: &[u8]) -> Result<Library, Error> {
              long",
         ));
     }
-    Ok(Library { name, code: code.to_vec(), functions, manners: AtomicU8::new(Manners::Unknown as u8) })
+    Ok(Library {
+        name,
+        code: code.to_vec(),
+        functions,
+        manners: AtomicU8::new(Manners::Unknown as u8),
+        is_short: AtomicBool::new(false),
+    })
 }
 
 /// What `register_function` was given, after the name of the table it was found in.
@@ -387,6 +408,7 @@ struct Subject<'e> {
     name: &'e dyn Fn() -> String,
     flags: ScriptFlags,
     manners: &'e AtomicU8,
+    is_short: &'e AtomicBool,
     is_function: bool,
     request: &'e Args<'e>,
 }
@@ -460,6 +482,9 @@ impl<'e> Task<'e> {
         };
         let outcome = HOST.set(&mut run, || function.call::<(bool, Value)>(arguments));
         let (strayed, undeclared, wrote) = (run.strayed, run.undeclared, run.wrote);
+        if !self.subject.is_short.load(Relaxed) && run.since.elapsed() < SHORT {
+            self.subject.is_short.store(true, Relaxed);
+        }
         drop(run);
         let protocol = capture.borrow().protocol;
         (cx.client.in_exec, cx.client.in_script) = (in_exec, false);

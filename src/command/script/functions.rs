@@ -10,7 +10,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -37,6 +37,8 @@ pub struct Library {
     pub functions: Vec<Function>,
     /// See [`super::Manners`].
     pub manners: AtomicU8,
+    /// A function of it has proved to be short.
+    pub is_short: AtomicBool,
 }
 
 impl Library {

@@ -138,6 +138,9 @@ impl Host for Run<'_, '_, '_> {
                 "a script has been running for long; it can be ended by SCRIPT KILL or FUNCTION KILL",
             );
         }
+        if self.cx.shared.scripts.busy.is_ending() {
+            return Err(Error::new("ERR Script killed by the end of the server"));
+        }
         match &self.running {
             Some(running) if running.is_killed() => Err(Error::new(match self.is_function {
                 true => "ERR Script killed by user with FUNCTION KILL...",

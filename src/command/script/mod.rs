@@ -7,6 +7,7 @@ mod engine;
 pub mod functions;
 mod host;
 mod libraries;
+pub mod queue;
 mod reading;
 
 pub use engine::{Named, call_function, check, evaluate, load_library, manners};
@@ -14,6 +15,7 @@ pub use engine::{Named, call_function, check, evaluate, load_library, manners};
 use super::Error;
 use busy::Busy;
 use parking_lot::RwLock;
+use queue::Queue;
 use sha1::{Digest as _, Sha1};
 use std::{
     collections::{HashMap, VecDeque},
@@ -78,6 +80,8 @@ pub struct Script {
     /// Used since it last came up for being forgotten.
     used: AtomicBool,
     manners: AtomicU8,
+    /// It has proved to be short.
+    is_short: AtomicBool,
 }
 
 impl Script {
@@ -94,6 +98,7 @@ impl Script {
             loaded: AtomicBool::new(loaded),
             used: AtomicBool::new(true),
             manners: AtomicU8::new(manners as u8),
+            is_short: AtomicBool::new(false),
         })
     }
 
@@ -151,6 +156,7 @@ pub struct Scripts {
     generation: AtomicU64,
     /// Those that have been running for long.
     pub busy: Busy,
+    pub queue: Queue,
     /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call what they otherwise may not.
     pub deny_nothing: AtomicBool,
 }

@@ -1,6 +1,7 @@
 //! EVAL and its like, SCRIPT.
 
-use crate::harness::check;
+use crate::{harness::check, instance::Server, tree::Tree};
+use flagstone::command::Protocol;
 
 #[test]
 fn values_and_replies() {
@@ -304,4 +305,36 @@ fn libraries_of_functions() {
         (error) NOTBUSY No scripts in execution right now.
         "##,
     );
+}
+
+#[test]
+fn a_script_without_end_is_ended() {
+    let server = Server::start();
+    let words = |words: &[&str]| words.iter().map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>();
+    let (mut runner, mut other) = (server.connect(Protocol::Resp2), server.connect(Protocol::Resp2));
+    let mut ask = |request: &[&str]| {
+        other.send(&words(request));
+        other.try_receive().expect("a reply")
+    };
+    let begins = |reply: &Tree, text: &str| matches!(reply, Tree::Error(error) if error.starts_with(text));
+    assert_eq!(ask(&["CONFIG", "SET", "busy-reply-threshold", "1"]), Tree::Simple("OK".into()));
+    for (script, killable) in [
+        ("while true do pcall(function() while true do end end) end", true),
+        ("redis.call('set', KEYS[1], 'v') for i = 1, 100000000 do end return 'done'", false),
+    ] {
+        runner.send(&words(&["EVAL", script, "1", "k"]));
+        while !begins(&ask(&["PING"]), "BUSY") {}
+        assert!(begins(&ask(&["GET", "k"]), "BUSY"));
+        assert!(begins(&ask(&["FUNCTION", "KILL"]), "BUSY"));
+        let killed = ask(&["SCRIPT", "KILL"]);
+        let reply = runner.try_receive().expect("a reply");
+        if killable {
+            assert_eq!(killed, Tree::Simple("OK".into()));
+            assert!(begins(&reply, "ERR Script killed by user with SCRIPT KILL"), "{reply:?}");
+        } else {
+            assert!(begins(&killed, "UNKILLABLE") || begins(&killed, "NOTBUSY"), "{killed:?}");
+            assert_eq!(reply, Tree::Bulk(b"done".to_vec()));
+        }
+        assert_eq!(ask(&["PING"]), Tree::Simple("PONG".into()));
+    }
 }
