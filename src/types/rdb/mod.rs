@@ -24,12 +24,12 @@ pub type Checksum = Digest<'static, u64, Table<16>>;
 
 static CRC64: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_REDIS);
 
-/// The version that is written: Redis 7.0's, which every later server reads.
+/// The version of files: Redis 7.0's, which every later server reads.
 const VERSION: u16 = 10;
 /// The server that writes such files.
 const WRITTEN_AS: &str = "7.0.15";
-/// That of a stream which tells when consumers were active: Redis 7.2's.
-const VERSION_WITH_ACTIVE: u16 = 11;
+/// That of payloads: Redis 7.2's, whose streams tell when consumers were active.
+const VERSION_OF_PAYLOADS: u16 = 11;
 /// That of a hash whose fields expire: Redis 7.4's.
 const VERSION_WITH_FIELD_EXPIRY: u16 = 12;
 /// The newest that is read (Redis 8).
@@ -62,8 +62,7 @@ pub fn checksum() -> Checksum {
 pub fn seal(mut body: Vec<u8>) -> Vec<u8> {
     let version = match body.first() {
         Some(&value::HASH_METADATA) => VERSION_WITH_FIELD_EXPIRY,
-        Some(&stream::STREAM_3) => VERSION_WITH_ACTIVE,
-        _ => VERSION,
+        _ => VERSION_OF_PAYLOADS,
     };
     body.extend(version.to_le_bytes());
     let crc = CRC64.checksum(&body);
