@@ -132,6 +132,12 @@ impl Settings {
         self.dir.join(&self.dbfilename)
     }
 
+    /// Where function libraries are kept, if anything is.
+    pub fn functions_path(&self) -> Option<PathBuf> {
+        let kept = !self.save.is_empty() || self.append_only;
+        kept.then(|| self.dir.join(format!("{}.functions", self.dbfilename)))
+    }
+
     /// The Redis file to bring in.
     pub fn import_path(&self) -> Option<PathBuf> {
         if self.import_rdb.is_empty() { None } else { Some(self.dir.join(&self.import_rdb)) }

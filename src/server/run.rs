@@ -2,14 +2,18 @@
 
 use super::{Server, logging, persistence, supervise};
 use crate::{
-    command::{Shared, shutdown::shut_down_on_signal},
+    command::{
+        Shared,
+        script::{self, functions::RestorePolicy},
+        shutdown::shut_down_on_signal,
+    },
     config::{Config, Loaded, PubsubDefault, Settings},
     net,
     resp::Encoder,
     snapshot,
     util::clock::Clock,
 };
-use std::{error::Error, fs, path::Path, process::ExitCode, sync::Arc};
+use std::{error::Error, fs, io, path::Path, process::ExitCode, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves until told to end.
@@ -43,6 +47,7 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     let shared = Arc::new(Shared::new(config, keyspace, Encoder::boxed, Clock::Wall));
     load_users(&shared)?;
     persistence::open_log(&shared, log)?;
+    load_functions(&shared)?;
     allow_descriptors(&settings);
     let listeners = net::bind(&settings)?;
     if listeners.is_empty() {
@@ -65,6 +70,22 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     }
     tracing::info!("Flagstone is now ready to exit, bye bye...");
     Ok(())
+}
+
+/// Loads the function libraries that were kept.
+fn load_functions(shared: &Shared) -> Result<(), Box<dyn Error>> {
+    let Some(path) = shared.config.current().functions_path() else { return Ok(()) };
+    let payload = match fs::read(&path) {
+        Ok(payload) => payload,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(format!("function libraries in {}: {error}", path.display()).into()),
+    };
+    let loaded = script::functions::codes(&payload)
+        .and_then(|codes| codes.iter().map(|code| script::load_library(code)).collect::<Result<_, _>>())
+        .and_then(|libraries| shared.functions.restore(libraries, RestorePolicy::Flush));
+    loaded.map_err(|error| {
+        format!("function libraries in {}: {}", path.display(), String::from_utf8_lossy(&error.0)).into()
+    })
 }
 
 /// Takes the users of the configuration or of the file that it names.

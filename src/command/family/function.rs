@@ -199,9 +199,19 @@ fn load(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         return Err(Error::quoting("ERR Library '", &name, "' already exists"));
     }
     cx.shared.functions.add(script::load_library(code)?, replace)?;
-    cx.keep(args);
+    keep(cx);
     cx.reply.bulk(&name);
     Ok(())
+}
+
+/// Libraries outlive the server as its data does. They are few and change seldom: they are written at once.
+fn keep(cx: &Context<'_>) {
+    let settings = cx.shared.config.current();
+    if let Some(path) = settings.functions_path()
+        && let Err(error) = cx.shared.functions.write(&path)
+    {
+        tracing::error!(path = %path.display(), %error, "function libraries cannot be kept: they will not outlive the server");
+    }
 }
 
 fn wrong_number(args: &Args<'_>) -> Error {
@@ -210,7 +220,7 @@ fn wrong_number(args: &Args<'_>) -> Error {
 
 fn delete(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     cx.shared.functions.delete(args[2])?;
-    cx.keep(args);
+    keep(cx);
     cx.reply.ok();
     Ok(())
 }
@@ -223,7 +233,7 @@ fn flush(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         _ => return Err(wrong_number(args)),
     }
     cx.shared.functions.flush();
-    cx.keep(args);
+    keep(cx);
     cx.reply.ok();
     Ok(())
 }
@@ -242,7 +252,7 @@ fn restore(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let codes = functions::codes(args[2])?;
     let libraries = codes.iter().map(|code| script::load_library(code)).collect::<Result<_, _>>()?;
     cx.shared.functions.restore(libraries, policy)?;
-    cx.keep(args);
+    keep(cx);
     cx.reply.ok();
     Ok(())
 }

@@ -324,6 +324,9 @@ fn read_registration(arguments: MultiValue, into: &RefCell<Vec<Registered>>) -> 
         Some(Value::String(api)) => api.to_string_lossy(),
         _ => String::new(),
     };
+    if HOST.is_set() {
+        return Err(host::raise(format!("ERR {api}.register_function can only be called on FUNCTION LOAD command")));
+    }
     let refuse =
         |text: &str| Err(host::raise(format!("ERR {}", text.replace("$", &format!("{api}.register_function")))));
     let (mut name, mut description, mut callback, mut flags) = (None, None, None, ScriptFlags::empty());

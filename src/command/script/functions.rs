@@ -8,6 +8,9 @@ use crate::{
 use parking_lot::RwLock;
 use std::{
     collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Write},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
@@ -54,13 +57,15 @@ impl Library {
     pub fn name_of(code: &[u8]) -> Result<Vec<u8>, Error> {
         let text = code.strip_prefix(b"#!").ok_or(Error::new("ERR Missing library metadata"))?;
         let end = memchr::memchr(b'\n', text).ok_or(Error::new("ERR Invalid library metadata"))?;
-        let mut words = text[..end].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        let engine = words.next().ok_or(Error::new("ERR Invalid library metadata"))?;
+        let mut words = text[..end].split(u8::is_ascii_whitespace);
+        let engine = words.next().unwrap_or_default();
+        let words = words.filter(|word| !word.is_empty());
         let mut name = None;
         for word in words {
             let value = word.get(..5).filter(|start| start.eq_ignore_ascii_case(b"name=")).map(|_| &word[5..]);
             let value = value.ok_or_else(|| Error::quoting("ERR Invalid metadata value given: ", word, ""))?;
-            if name.replace(value).is_some() {
+            let quoted = |quote: u8| value.strip_prefix(&[quote])?.strip_suffix(&[quote]);
+            if name.replace(quoted(b'"').or_else(|| quoted(b'\'')).unwrap_or(value)).is_some() {
                 return Err(Error::new("ERR Invalid metadata value, name argument was given multiple times"));
             }
         }
@@ -153,6 +158,25 @@ impl Functions {
                 insert(all, library, policy == RestorePolicy::Replace)
             })
         })
+    }
+
+    /// Keeps the libraries in a file beside the snapshot, in the form of FUNCTION DUMP; without any there is none.
+    ///
+    /// # Errors
+    /// What the file system says. The file is as it was then.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        if self.all().is_empty() {
+            return match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            };
+        }
+        let unfinished = path.with_extension("unfinished");
+        let mut file = File::create(&unfinished)?;
+        file.write_all(&self.dump())?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)?;
+        path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
     }
 
     /// The libraries as FUNCTION DUMP answers them.

@@ -1,7 +1,8 @@
 //! EVAL and its like, SCRIPT.
 
-use crate::{harness::check, instance::Server, tree::Tree};
+use crate::{harness::check, instance::Server, process::Process, tree::Tree};
 use flagstone::command::Protocol;
+use rustix::process::Signal;
 
 #[test]
 fn values_and_replies() {
@@ -337,4 +338,27 @@ fn a_script_without_end_is_ended() {
         }
         assert_eq!(ask(&["PING"]), Tree::Simple("PONG".into()));
     }
+}
+
+#[test]
+fn libraries_outlive_the_server() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let words = |words: &[&str]| words.iter().map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>();
+    let ask = |client: &mut crate::client::Client, request: &[&str]| {
+        client.send(&words(request));
+        client.try_receive().expect("a reply")
+    };
+    let code = "#!lua name=kept\nredis.register_function('seven', function() return 7 end)";
+    let (mut process, mut client) = Process::start(dir.path(), &[]).connected();
+    assert_eq!(ask(&mut client, &["FUNCTION", "LOAD", code]), Tree::Bulk(b"kept".to_vec()));
+    process.signal(Signal::KILL);
+    process.child.wait().expect("it has ended");
+    let (mut process, mut client) = Process::start(dir.path(), &[]).connected();
+    assert_eq!(ask(&mut client, &["FCALL", "seven", "0"]), Tree::Integer(7));
+    assert_eq!(ask(&mut client, &["FUNCTION", "FLUSH"]), Tree::Simple("OK".into()));
+    process.signal(Signal::KILL);
+    process.child.wait().expect("it has ended");
+    let (process, mut client) = Process::start(dir.path(), &[]).connected();
+    assert_eq!(ask(&mut client, &["FUNCTION", "LIST"]), Tree::Array(Vec::new()));
+    process.signal(Signal::KILL);
 }

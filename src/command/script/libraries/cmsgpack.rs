@@ -118,27 +118,30 @@ fn pack_text(out: &mut Vec<u8>, text: &[u8]) {
 }
 
 fn pack_table(out: &mut Vec<u8>, table: &Table, depth: usize) -> mlua::Result<()> {
-    let pairs: Vec<(Value, Value)> = table.pairs().collect::<mlua::Result<_>>()?;
-    let index = |key: &Value| match key {
-        Value::Integer(n) => Some(*n),
-        Value::Number(n) if n.fract() == 0.0 => Some(*n as i64),
-        _ => None,
-    };
-    let is_array = !pairs.is_empty()
-        && pairs.iter().all(|(key, _)| index(key).is_some_and(|at| (1..=pairs.len() as i64).contains(&at)));
-    let mut begin = |short: u8, tag: u8| match pairs.len() {
+    // Twice, one pair at a time: an interpreter lends out a few thousand values at most.
+    let (mut count, mut last) = (0usize, 0);
+    for pair in table.pairs::<Value, Value>() {
+        let index = match pair?.0 {
+            Value::Integer(n) if n > 0 => n,
+            Value::Number(n) if n.fract() == 0.0 && (1.0..9e15).contains(&n) => n as i64,
+            _ => i64::MAX,
+        };
+        (count, last) = (count + 1, index.max(last));
+    }
+    let mut begin = |short: u8, tag: u8| match count {
         len @ 0..16 => out.push(short | len as u8),
         len @ 16..=0xFFFF => put(out, tag, &(len as u16).to_be_bytes()),
         len => put(out, tag + 1, &(len as u32).to_be_bytes()),
     };
-    if is_array {
+    if count > 0 && last == count as i64 {
         begin(0x90, 0xDC);
-        (1..=pairs.len()).try_for_each(|at| pack(out, &table.raw_get(at)?, depth + 1))
+        (1..=count).try_for_each(|at| pack(out, &table.raw_get(at)?, depth + 1))
     } else {
         begin(0x80, 0xDE);
-        pairs.iter().try_for_each(|(key, value)| {
-            pack(out, key, depth + 1)?;
-            pack(out, value, depth + 1)
+        table.pairs::<Value, Value>().try_for_each(|pair| {
+            let (key, value) = pair?;
+            pack(out, &key, depth + 1)?;
+            pack(out, &value, depth + 1)
         })
     }
 }
