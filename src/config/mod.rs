@@ -15,6 +15,7 @@ mod rewrite;
 mod settings;
 mod shared;
 mod table;
+mod tls;
 mod value;
 
 pub use cgroup::{MemoryLimit, memory_limit};
@@ -27,6 +28,7 @@ pub use rewrite::replace as replace_file;
 pub use settings::Settings;
 pub use shared::{Config, Hook, SetError};
 pub use table::{SECTIONS, Section, all, find};
+pub use tls::{AuthClients, ClientUser, Protocols, TlsSettings};
 pub use value::*;
 
 /// The words of a row's default: split at blanks, and one empty word for an empty default.

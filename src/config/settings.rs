@@ -1,6 +1,6 @@
 //! Every setting that does something, as a plain typed struct.
 
-use super::{directive::Kept, table, value::*};
+use super::{directive::Kept, table, tls::TlsSettings, value::*};
 use std::path::{Path, PathBuf};
 
 #[derive(Clone, Debug)]
@@ -21,6 +21,11 @@ pub struct Settings {
     pub client_output_buffer_limits: OutputLimits,
     /// 0: one per core.
     pub server_threads: u32,
+
+    // TLS
+    /// 0: none.
+    pub tls_port: u16,
+    pub tls: TlsSettings,
 
     // General
     pub databases: u32,
@@ -199,6 +204,8 @@ fn blank() -> Settings {
         client_query_buffer_limit: 0,
         client_output_buffer_limits: OutputLimits::default(),
         server_threads: 0,
+        tls_port: 0,
+        tls: TlsSettings::default(),
         databases: 0,
         hz: 0,
         daemonize: false,

@@ -218,9 +218,9 @@ mod tests {
             "CONFIG SET failed (possibly related to argument 'MAXMEMORY') - duplicate parameter",
         );
         check(
-            &[("tls-port", "6380")],
-            "CONFIG SET failed (possibly related to argument 'tls-port') - \
-             there is no TLS yet: put a proxy that speaks it in front",
+            &[("tls-cluster", "yes")],
+            "CONFIG SET failed (possibly related to argument 'tls-cluster') - \
+             there is no cluster mode yet",
         );
     }
 

@@ -447,6 +447,12 @@ pub struct BindAddress {
     pub optional: bool,
 }
 
+impl std::fmt::Display for BindAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", if self.optional { "-" } else { "" }, self.address)
+    }
+}
+
 impl Value for BindAddresses {
     fn read(_: Kind, words: &[String]) -> Result<Self, Reason> {
         if words.len() > 16 {
@@ -463,8 +469,7 @@ impl Value for BindAddresses {
         ))
     }
     fn show(&self) -> String {
-        let words: Vec<String> =
-            self.0.iter().map(|bind| format!("{}{}", if bind.optional { "-" } else { "" }, bind.address)).collect();
+        let words: Vec<String> = self.0.iter().map(ToString::to_string).collect();
         words.join(" ")
     }
 }

@@ -118,7 +118,7 @@ impl Connection {
 
     /// Serves the client until the connection ends.
     pub async fn serve(&mut self) {
-        let end = poll_fn(|cx| self.poll(cx)).await;
+        let end = poll_fn(|cx| self.poll(cx).map(|end| (self.socket.say_goodbye(cx), end).1)).await;
         let (id, stats) = (self.client.handle.id, &self.shared.stats);
         match end {
             End::Closed => tracing::debug!(client = id, "client closed the connection"),
@@ -175,7 +175,11 @@ impl Connection {
             }
             self.flush(cx, turn.now)?;
             if self.closing {
-                return if self.output.pending() == 0 { Err(End::Closed) } else { Ok(Next::Wait) };
+                return if self.output.pending() == 0 && !self.socket.holds() {
+                    Err(End::Closed)
+                } else {
+                    Ok(Next::Wait)
+                };
             }
             if self.output.pending() > UNREAD_MAX {
                 return Ok(Next::Wait);

@@ -15,6 +15,7 @@ use std::{
 #[derive(Debug)]
 pub enum Listener {
     Tcp(TcpListener),
+    Tls(TcpListener),
     Unix(UnixListener, PathBuf),
 }
 
@@ -33,9 +34,10 @@ impl std::fmt::Display for BindError {
 
 impl std::error::Error for BindError {}
 
-/// Binds everything `bind`, `port` and `unixsocket` name. Port 0 means no TCP, as in Redis.
+/// Binds everything `bind`, `port`, `tls-port` and `unixsocket` name. Port 0 means none, as in Redis.
 pub fn bind(settings: &Settings) -> Result<Vec<Listener>, BindError> {
-    let mut listeners = bind_tcp(settings)?;
+    let mut listeners = bind_tcp(settings, Speech::Plain)?;
+    listeners.extend(bind_tcp(settings, Speech::Tls)?);
     if !settings.unix_socket.is_empty() {
         let path = settings.resolve(Path::new(&settings.unix_socket));
         let listener = unix(&path, settings.unix_socket_mode.0, settings.tcp_backlog)
@@ -45,20 +47,39 @@ pub fn bind(settings: &Settings) -> Result<Vec<Listener>, BindError> {
     Ok(listeners)
 }
 
-/// Binds what `bind` and `port` name.
-pub fn bind_tcp(settings: &Settings) -> Result<Vec<Listener>, BindError> {
+/// What is spoken on a TCP port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Speech {
+    Plain,
+    Tls,
+}
+
+impl Speech {
+    pub const ALL: [Speech; 2] = [Speech::Plain, Speech::Tls];
+
+    pub fn port(self, settings: &Settings) -> u16 {
+        match self {
+            Speech::Plain => settings.port,
+            Speech::Tls => settings.tls_port,
+        }
+    }
+}
+
+/// Binds the port for `speech` on all that `bind` names.
+pub fn bind_tcp(settings: &Settings, speech: Speech) -> Result<Vec<Listener>, BindError> {
     let mut listeners = Vec::new();
-    if settings.port != 0 {
-        for bind in &settings.bind.0 {
-            match tcp(&bind.address, settings.port, settings.tcp_backlog) {
-                Ok(listener) => listeners.push(Listener::Tcp(listener)),
-                Err(error) if bind.optional && is_not_here(&error) => {
-                    tracing::debug!(address = bind.address, %error, "optional address is not available");
-                }
-                Err(error) => {
-                    return Err(BindError { address: format!("{}:{}", bind.address, settings.port), error });
-                }
+    let port = speech.port(settings);
+    if port == 0 {
+        return Ok(listeners);
+    }
+    for bind in &settings.bind.0 {
+        match (tcp(&bind.address, port, settings.tcp_backlog), speech) {
+            (Ok(listener), Speech::Plain) => listeners.push(Listener::Tcp(listener)),
+            (Ok(listener), Speech::Tls) => listeners.push(Listener::Tls(listener)),
+            (Err(error), _) if bind.optional && is_not_here(&error) => {
+                tracing::debug!(address = bind.address, %error, "optional address is not available");
             }
+            (Err(error), _) => return Err(BindError { address: format!("{}:{port}", bind.address), error }),
         }
     }
     Ok(listeners)
@@ -113,18 +134,25 @@ impl Listener {
     /// Where clients find it, for the log.
     pub fn name(&self) -> String {
         match self {
-            Listener::Tcp(listener) => listener.local_addr().map_or_else(|_| "?".to_owned(), |a| a.to_string()),
+            Listener::Tcp(listener) | Listener::Tls(listener) => {
+                listener.local_addr().map_or_else(|_| "?".to_owned(), |address| address.to_string())
+            }
             Listener::Unix(_, path) => path.display().to_string(),
         }
     }
 
-    pub fn is_tcp(&self) -> bool {
-        matches!(self, Listener::Tcp(_))
+    /// `None` for a Unix socket.
+    pub fn speech(&self) -> Option<Speech> {
+        match self {
+            Listener::Tcp(_) => Some(Speech::Plain),
+            Listener::Tls(_) => Some(Speech::Tls),
+            Listener::Unix(..) => None,
+        }
     }
 
     pub fn local_address(&self) -> Option<SocketAddr> {
         match self {
-            Listener::Tcp(listener) => listener.local_addr().ok(),
+            Listener::Tcp(listener) | Listener::Tls(listener) => listener.local_addr().ok(),
             Listener::Unix(..) => None,
         }
     }
@@ -133,6 +161,7 @@ impl Listener {
     pub async fn accept(&self, workers: &Workers) -> io::Result<()> {
         let acceptor = match self {
             Listener::Tcp(listener) => Acceptor::Tcp(tokio::net::TcpListener::from_std(listener.try_clone()?)?),
+            Listener::Tls(listener) => Acceptor::Tls(tokio::net::TcpListener::from_std(listener.try_clone()?)?),
             Listener::Unix(listener, _) => Acceptor::Unix(tokio::net::UnixListener::from_std(listener.try_clone()?)?),
         };
         loop {
@@ -152,6 +181,7 @@ impl Listener {
 /// A listener in the runtime of the thread that accepts.
 enum Acceptor {
     Tcp(tokio::net::TcpListener),
+    Tls(tokio::net::TcpListener),
     Unix(tokio::net::UnixListener),
 }
 
@@ -159,6 +189,7 @@ impl Acceptor {
     async fn accept(&self) -> io::Result<Accepted> {
         Ok(match self {
             Acceptor::Tcp(listener) => Accepted::Tcp(listener.accept().await?.0.into_std()?),
+            Acceptor::Tls(listener) => Accepted::Tls(listener.accept().await?.0.into_std()?),
             Acceptor::Unix(listener) => Accepted::Unix(listener.accept().await?.0.into_std()?),
         })
     }

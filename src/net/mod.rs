@@ -6,13 +6,16 @@
 //! request and writing its reply.
 
 mod buffers;
+mod ciphers;
 mod connection;
 mod input;
 mod listener;
 mod output;
 mod socket;
+mod tls;
 mod turn;
 mod worker;
 
-pub use listener::{BindError, Listener, bind, bind_tcp, tcp};
+pub use listener::{BindError, Listener, Speech, bind, bind_tcp, tcp};
+pub use tls::{Tls, TlsError};
 pub use worker::Workers;

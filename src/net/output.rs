@@ -81,6 +81,7 @@ impl Output {
                 Poll::Pending => break,
             }
         }
+        socket.flush(cx)?;
         let written = self.sent - before;
         if self.pending() == 0 {
             self.encoder.out.clear();

@@ -1,4 +1,4 @@
-//! A client's socket, TCP or Unix.
+//! A client's socket: TCP, TLS or Unix.
 
 use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
@@ -13,11 +13,14 @@ use tokio::{
     io::{AsyncReadExt, AsyncWrite},
     net::{TcpStream, UnixStream},
 };
+use tokio_rustls::server::TlsStream;
 
 /// An accepted connection on its way to a worker.
 #[derive(Debug)]
 pub enum Accepted {
     Tcp(std::net::TcpStream),
+    /// The handshake is to come.
+    Tls(std::net::TcpStream),
     Unix(std::os::unix::net::UnixStream),
 }
 
@@ -25,7 +28,7 @@ impl Accepted {
     /// The texts `address:port` of the other end and of ours.
     pub fn names(&self) -> (String, String) {
         match self {
-            Accepted::Tcp(stream) => {
+            Accepted::Tcp(stream) | Accepted::Tls(stream) => {
                 let text = |address: io::Result<std::net::SocketAddr>| {
                     address.map_or_else(|_| "?:0".to_owned(), |address| address.to_string())
                 };
@@ -41,18 +44,21 @@ impl Accepted {
 
     pub fn is_loopback(&self) -> bool {
         match self {
-            Accepted::Tcp(stream) => stream.peer_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback()),
+            Accepted::Tcp(stream) | Accepted::Tls(stream) => {
+                stream.peer_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback())
+            }
             Accepted::Unix(_) => true,
         }
     }
 
-    /// Sends a line to a client that is turned away.
+    /// Sends a line to a client that is turned away. Before the handshake of TLS it could not read it.
     pub fn refuse(self, line: &[u8]) {
         use io::Write;
         // The client may be gone already, and nothing is owed to it.
         let _ = match self {
             Accepted::Tcp(mut stream) => stream.write(line),
             Accepted::Unix(mut stream) => stream.write(line),
+            Accepted::Tls(_) => Ok(0),
         };
     }
 }
@@ -60,21 +66,24 @@ impl Accepted {
 #[derive(Debug)]
 pub enum Socket {
     Tcp(TcpStream),
+    /// Few and large: the others need not have its size.
+    Tls(Box<Tls>),
     Unix(UnixStream),
+}
+
+#[derive(Debug)]
+pub struct Tls {
+    stream: TlsStream<TcpStream>,
+    /// It may hold bytes that the socket has not taken.
+    holds: bool,
 }
 
 impl Socket {
     /// Takes an accepted connection into this thread's runtime.
     pub fn new(accepted: Accepted, keepalive_seconds: u32) -> io::Result<Socket> {
         match accepted {
-            Accepted::Tcp(stream) => {
-                stream.set_nonblocking(true)?;
-                stream.set_nodelay(true)?;
-                if keepalive_seconds > 0 {
-                    set_keepalive(&stream, u64::from(keepalive_seconds))?;
-                }
-                TcpStream::from_std(stream).map(Socket::Tcp)
-            }
+            // Of TLS, this is what the handshake is made on.
+            Accepted::Tcp(stream) | Accepted::Tls(stream) => tcp(stream, keepalive_seconds).map(Socket::Tcp),
             Accepted::Unix(stream) => {
                 stream.set_nonblocking(true)?;
                 UnixStream::from_std(stream).map(Socket::Unix)
@@ -82,10 +91,15 @@ impl Socket {
         }
     }
 
+    pub fn tls(stream: TlsStream<TcpStream>) -> Socket {
+        Socket::Tls(Box::new(Tls { stream, holds: false }))
+    }
+
     /// Its number in this process, for CLIENT LIST.
     pub fn descriptor(&self) -> i32 {
         match self {
             Socket::Tcp(stream) => stream.as_raw_fd(),
+            Socket::Tls(tls) => tls.stream.as_raw_fd(),
             Socket::Unix(stream) => stream.as_raw_fd(),
         }
     }
@@ -96,6 +110,7 @@ impl Socket {
         // that a read that did not fill the buffer has emptied the socket, and spare the next one.
         match self {
             Socket::Tcp(stream) => pin!(stream.read_buf(buffer)).poll(cx),
+            Socket::Tls(tls) => pin!(tls.stream.read_buf(buffer)).poll(cx),
             Socket::Unix(stream) => pin!(stream.read_buf(buffer)).poll(cx),
         }
     }
@@ -103,9 +118,48 @@ impl Socket {
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self {
             Socket::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Socket::Tls(tls) => {
+                tls.holds = true;
+                Pin::new(&mut tls.stream).poll_write(cx, bytes)
+            }
             Socket::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
+
+    /// Sends what has been written and is still here; the task is woken when there is room for it.
+    pub fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if let Socket::Tls(tls) = self
+            && tls.holds
+            && let Poll::Ready(result) = Pin::new(&mut tls.stream).poll_flush(cx)
+        {
+            result?;
+            tls.holds = false;
+        }
+        Ok(())
+    }
+
+    /// Whether something that was written may still be here.
+    pub fn holds(&self) -> bool {
+        matches!(self, Socket::Tls(tls) if tls.holds)
+    }
+
+    /// Tells the other end that nothing more comes, if that takes no waiting.
+    pub fn say_goodbye(&mut self, cx: &mut Context<'_>) {
+        if let Socket::Tls(tls) = self {
+            // Whoever does not hear it sees the socket close.
+            let _ = Pin::new(&mut tls.stream).poll_shutdown(cx);
+        }
+    }
+}
+
+/// Takes a TCP connection into this thread's runtime.
+pub fn tcp(stream: std::net::TcpStream, keepalive_seconds: u32) -> io::Result<TcpStream> {
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    if keepalive_seconds > 0 {
+        set_keepalive(&stream, u64::from(keepalive_seconds))?;
+    }
+    TcpStream::from_std(stream)
 }
 
 /// As Redis spaces the probes: the first after the idle time, then three a third of it apart.

@@ -2,7 +2,8 @@
 
 use super::{
     connection::Connection,
-    socket::{Accepted, Socket},
+    socket::{self, Accepted, Socket},
+    tls::Tls,
 };
 use crate::command::{Client, Shared};
 use std::{
@@ -12,12 +13,17 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread::JoinHandle,
+    time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
+
+/// A client that has not finished its handshake after so long is let go.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
 /// All workers. Dropping it ends their connections and waits for the threads.
 pub struct Workers {
     shared: Arc<Shared>,
+    tls: Arc<Tls>,
     workers: Vec<Worker>,
 }
 
@@ -31,11 +37,17 @@ struct Worker {
 
 impl Workers {
     pub fn start(shared: &Arc<Shared>, threads: usize) -> io::Result<Workers> {
+        let tls = Arc::new(Tls::default());
         let mut workers = Vec::new();
         for index in 0..threads.max(1) {
-            workers.push(Worker::start(shared, index)?);
+            workers.push(Worker::start(shared, &tls, index)?);
         }
-        Ok(Workers { shared: Arc::clone(shared), workers })
+        Ok(Workers { shared: Arc::clone(shared), tls, workers })
+    }
+
+    /// What their handshakes are made with.
+    pub fn tls(&self) -> &Tls {
+        &self.tls
     }
 
     /// Clients being served.
@@ -88,22 +100,23 @@ impl Drop for Workers {
 }
 
 impl Worker {
-    fn start(shared: &Arc<Shared>, index: usize) -> io::Result<Worker> {
+    fn start(shared: &Arc<Shared>, tls: &Arc<Tls>, index: usize) -> io::Result<Worker> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let load = Arc::new(AtomicUsize::new(0));
-        let (shared, own_load) = (Arc::clone(shared), Arc::clone(&load));
+        let (shared, tls, own_load) = (Arc::clone(shared), Arc::clone(tls), Arc::clone(&load));
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             runtime.block_on(async {
                 while let Some(accepted) = receiver.recv().await {
                     let guard = Load(Arc::clone(&own_load));
-                    if let Some(mut connection) = connect(&shared, accepted, index) {
-                        tokio::spawn(async move {
+                    let (shared, tls) = (Arc::clone(&shared), Arc::clone(&tls));
+                    tokio::spawn(async move {
+                        if let Some(mut connection) = connect(shared, &tls, accepted, index).await {
                             connection.serve().await;
-                            // Who sees in CLIENT LIST that a client has gone finds its place free.
-                            drop(guard);
-                        });
-                    }
+                        }
+                        // Who sees in CLIENT LIST that a client has gone finds its place free.
+                        drop(guard);
+                    });
                 }
             });
         })?;
@@ -111,18 +124,32 @@ impl Worker {
     }
 }
 
-fn connect(shared: &Arc<Shared>, accepted: Accepted, worker: usize) -> Option<Connection> {
+async fn connect(shared: Arc<Shared>, tls: &Tls, accepted: Accepted, worker: usize) -> Option<Box<Connection>> {
     let (peer, local) = accepted.names();
     let keepalive = shared.config.current().tcp_keepalive_seconds;
-    match Socket::new(accepted, keepalive) {
+    let socket = match accepted {
+        Accepted::Tls(stream) => shake_hands(tls, stream, keepalive).await,
+        plain => Socket::new(plain, keepalive),
+    };
+    match socket {
         Ok(socket) => {
-            let client = Client::new(shared, peer, local, worker);
-            Some(Connection::new(Arc::clone(shared), client, socket))
+            let client = Client::new(&shared, peer, local, worker);
+            Some(Box::new(Connection::new(shared, client, socket)))
         }
         Err(error) => {
             tracing::debug!(%peer, %error, "connection lost before it was served");
             None
         }
+    }
+}
+
+/// The handshake of TLS. The others of the thread are served meanwhile, and the client has its place among `maxclients`.
+async fn shake_hands(tls: &Tls, stream: std::net::TcpStream, keepalive: u32) -> io::Result<Socket> {
+    let stream = socket::tcp(stream, keepalive)?;
+    let acceptor = tls.acceptor().ok_or(io::ErrorKind::ConnectionRefused)?;
+    match timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {
+        Ok(result) => result.map(Socket::tls),
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
 }
 

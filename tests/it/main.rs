@@ -15,4 +15,5 @@ mod protocol;
 mod redis_file;
 mod restart;
 mod structure;
+mod tls;
 mod tree;

@@ -126,7 +126,8 @@ fn server(view: &View<'_>, out: &mut String) {
     line(out, "multiplexing_api", "epoll");
     line(out, "process_id", std::process::id());
     line(out, "run_id", &view.shared.run_id);
-    line(out, "tcp_port", view.settings.port);
+    let Settings { port, tls_port, .. } = *view.settings;
+    line(out, "tcp_port", if port == 0 { tls_port } else { port });
     line(out, "server_time_usec", view.now * 1000);
     line(out, "uptime_in_seconds", uptime);
     line(out, "uptime_in_days", uptime / 86400);
@@ -137,6 +138,21 @@ fn server(view: &View<'_>, out: &mut String) {
     line(out, "config_file", view.shared.config.file().map(|file| file.display().to_string()).unwrap_or_default());
     line(out, "io_threads_active", i32::from(view.shared.cron_worker() > 1));
     line(out, "availability_zone", &view.settings.availability_zone);
+    listeners(out, view.settings);
+}
+
+/// Where clients find the server.
+fn listeners(out: &mut String, settings: &Settings) {
+    let binds: String = settings.bind.0.iter().map(|bind| format!(",bind={bind}")).collect();
+    let unix = &settings.unix_socket;
+    let listeners = [
+        (settings.port != 0).then(|| format!("name=tcp{binds},port={}", settings.port)),
+        (!unix.is_empty()).then(|| format!("name=unix,bind={unix}")),
+        (settings.tls_port != 0).then(|| format!("name=tls{binds},port={}", settings.tls_port)),
+    ];
+    for (at, listener) in listeners.into_iter().flatten().enumerate() {
+        line(out, &format!("listener{at}"), listener);
+    }
 }
 
 fn clients(view: &View<'_>, out: &mut String) {

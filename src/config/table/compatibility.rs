@@ -16,7 +16,7 @@ const BYTES: Kind = Memory(0, i64::MAX as u64);
 const REPLICATION: &str = "Of replication, which is not here yet.";
 const CLUSTER: &str = "Of cluster mode, which is not here yet.";
 const LOG_FILE: &str = "Of the append-only file, which is never rewritten here: a snapshot takes its place.";
-const TLS: &str = "Of TLS, which is not here yet.";
+const TLS: &str = "Connections are accepted as they come.";
 const ALLOCATOR: &str = "The arena moves and returns its own memory.";
 const THREADS: &str = "See 'server-threads'.";
 const SNAPSHOT_FORMAT: &str = "Snapshots are an image of memory with a checksum for every block.";
@@ -181,24 +181,6 @@ pub static INERT: Section = Section {
         inert("cluster-slot-migration-handoff-max-lag-bytes", BYTES, "1mb", CLUSTER),
         inert("cluster-slot-migration-write-pause-timeout", Integer(0, i64::MAX), "10000", CLUSTER),
         inert("cluster-slot-migration-sync-buffer-drain-timeout", Integer(0, i64::MAX), "60000", CLUSTER).hidden(),
-        inert("tls-auth-clients-user", Choice(&["off", "cn"]), "off", TLS),
-        inert("tls-cert-file", Text, "", TLS),
-        inert("tls-key-file", Text, "", TLS),
-        inert("tls-key-file-pass", Text, "", TLS).with(Flags::SENSITIVE),
-        inert("tls-client-cert-file", Text, "", TLS),
-        inert("tls-client-key-file", Text, "", TLS),
-        inert("tls-client-key-file-pass", Text, "", TLS).with(Flags::SENSITIVE),
-        inert("tls-dh-params-file", Text, "", TLS),
-        inert("tls-ca-cert-file", Text, "", TLS),
-        inert("tls-ca-cert-dir", Text, "", TLS),
-        inert("tls-auth-clients", Choice(&["no", "yes", "optional"]), "yes", TLS),
-        inert("tls-protocols", Text, "", TLS),
-        inert("tls-ciphers", Text, "", TLS),
-        inert("tls-ciphersuites", Text, "", TLS),
-        inert("tls-prefer-server-ciphers", YesNo, "no", TLS),
-        inert("tls-session-caching", YesNo, "yes", TLS),
-        inert("tls-session-cache-size", ANY, "20480", TLS),
-        inert("tls-session-cache-timeout", ANY, "300", TLS),
     ],
 };
 
@@ -236,9 +218,6 @@ pub static REFUSED: Section = Section {
             .alias(&["slaveof"])
             .words()
             .immutable(),
-        refused("tls-port", PORT, "0", "there is no TLS yet: put a proxy that speaks it in front"),
-        refused("tls-replication", YesNo, "no", "there is no TLS yet"),
-        refused("tls-cluster", YesNo, "no", "there is no TLS yet"),
         refused("syslog-enabled", YesNo, "no", "there is no syslog: log to standard output or to 'logfile'")
             .immutable(),
         inert("syslog-ident", Text, "flagstone", "Of syslog, which is not here.").immutable(),

@@ -5,6 +5,7 @@ mod core;
 mod log;
 mod memory;
 mod observe;
+mod tls;
 
 use super::directive::Directive;
 
@@ -17,6 +18,7 @@ pub struct Section {
 
 pub static SECTIONS: &[&Section] = &[
     &core::NETWORK,
+    &tls::TLS,
     &core::GENERAL,
     &core::SECURITY,
     &memory::MEMORY,
