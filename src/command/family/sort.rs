@@ -210,8 +210,9 @@ fn sort(cx: &mut Context<'_>, args: &Args<'_>, may_store: bool) -> CommandResult
     if !matches!(kind, Type::List | Type::Set | Type::ZSet) {
         return Err(Error::WRONG_TYPE);
     }
-    // The order of a set means nothing, so what is stored would differ from one server to the next.
-    if !sorted && kind == Type::Set && options.store.is_some() {
+    // The order of a set means nothing, so what is stored, or what a script goes by, would differ from one server to the
+    // next.
+    if !sorted && kind == Type::Set && (options.store.is_some() || cx.client.in_script) {
         (sorted, options.alpha, by) = (true, true, None);
     }
     let mut elements = elements(&mut db, key, kind, &options, sorted)?;
