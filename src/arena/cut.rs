@@ -6,6 +6,8 @@
 //! back is remembered with what it was. When the copies of all shards together reach the pool's
 //! bound, the changer hands the old block to the [`CutSink`] (which writes it to the image) itself:
 //! it never waits for the sweep, which may want its lock.
+//!
+//! The image that is written over may hold a block already as it is to be: then nobody copies or writes it.
 
 use super::{Arena, BLOCK, BLOCKS_PER_PAGE, Kind, PageId, PageMeta, ShardHeap};
 use std::{
@@ -24,7 +26,29 @@ pub trait CutSink: Send + Sync {
     fn unreserve(&self, blocks: usize);
     /// Writes one block of the image at once. Errors are the sink's to remember: the snapshot
     /// fails, the change goes on.
-    fn spill(&self, block: u64, bytes: &Block);
+    fn spill(&self, block: u64, written: u32, bytes: &Block);
+    /// Whether the image that is written over holds this block, last written in epoch `written`, as it is to be.
+    fn holds(&self, _block: u64, _written: u32) -> bool {
+        false
+    }
+}
+
+/// A block as it was at the cut.
+pub enum Taken<'a> {
+    /// The image that is written over holds it.
+    Held,
+    /// Its bytes, and the epoch in which they were last written.
+    Bytes(u32, &'a [u8]),
+}
+
+/// What takes blocks from the sweep: by number.
+pub type Take<'a> = &'a mut dyn FnMut(u64, Taken<'_>);
+
+/// What became of a block that changed before the sweep came to it.
+enum Old {
+    Copied(u32, Box<Block>),
+    Spilled,
+    Held,
 }
 
 /// A page as it was at the cut.
@@ -40,7 +64,7 @@ pub struct SavedPage {
 pub(super) struct Cut {
     /// 0: none.
     pub epoch: u32,
-    saved: HashMap<usize, Option<Box<Block>>, ahash::RandomState>,
+    saved: HashMap<usize, Old, ahash::RandomState>,
     gone: Vec<SavedPage>,
     sink: Option<Arc<dyn CutSink>>,
 }
@@ -89,7 +113,7 @@ impl ShardHeap {
 
     /// Forgets what was kept for a cut.
     pub fn leave_cut(&mut self) {
-        let pooled = self.cut.saved.values().flatten().count();
+        let pooled = self.cut.saved.values().filter(|old| matches!(old, Old::Copied(..))).count();
         if let Some(sink) = self.cut.sink.take() {
             sink.unreserve(pooled);
         }
@@ -109,19 +133,29 @@ impl ShardHeap {
     }
 
     fn save_block(&mut self, block: usize) {
+        let written = self.written(block);
+        if self.cut.sink.as_ref().is_some_and(|sink| sink.holds(block as u64, written)) {
+            self.cut.saved.insert(block, Old::Held);
+            return;
+        }
         let mut copy = Box::new([0; BLOCK]);
         // SAFETY: the block belongs to a page of this shard, whose lock is held; `&mut self` means
         // that no slice into it is lent.
         copy.copy_from_slice(unsafe { self.arena.mapping.slice(block * BLOCK, BLOCK) });
-        match &self.cut.sink {
+        let old = match &self.cut.sink {
             Some(sink) if !sink.reserve() => {
-                sink.spill(block as u64, &copy);
-                self.cut.saved.insert(block, None);
+                sink.spill(block as u64, written, &copy);
+                Old::Spilled
             }
-            _ => {
-                self.cut.saved.insert(block, Some(copy));
-            }
-        }
+            _ => Old::Copied(written, copy),
+        };
+        self.cut.saved.insert(block, old);
+    }
+
+    /// The epoch that the block's bytes are from: of a page that was allocated anew, none are older than that.
+    fn written(&self, block: usize) -> u32 {
+        let page = PageId((block / BLOCKS_PER_PAGE) as u32);
+        self.arena.stamps[block].load(Relaxed).max(self.entry(page).born())
     }
 
     /// A page is about to be given back: what the running cut needs of it is kept.
@@ -149,7 +183,7 @@ impl ShardHeap {
     /// The sweep takes a page as it was at the cut: `each(block number, bytes)` for every block
     /// that held something then and was not spilled. False when the page is not this shard's or
     /// was allocated after the cut.
-    pub fn take_page(&mut self, page: PageId, each: &mut dyn FnMut(u64, &[u8])) -> Option<SavedPage> {
+    pub fn take_page(&mut self, page: PageId, each: Take) -> Option<SavedPage> {
         let cut = self.cut.epoch;
         let entry = self.arena.pages.get(page.0 as usize)?;
         if cut == 0
@@ -171,15 +205,20 @@ impl ShardHeap {
             if let Some(old) = self.cut.saved.remove(&block) {
                 self.hand_over(block, old, each);
             } else if block < page.first_block() + in_use && self.arena.stamps[block].load(Relaxed) < cut {
+                let written = self.written(block);
+                if self.cut.sink.as_ref().is_some_and(|sink| sink.holds(block as u64, written)) {
+                    each(block as u64, Taken::Held);
+                    continue;
+                }
                 // SAFETY: the page is this shard's and `&mut self` holds it.
-                each(block as u64, unsafe { self.arena.mapping.slice(block * BLOCK, BLOCK) });
+                each(block as u64, Taken::Bytes(written, unsafe { self.arena.mapping.slice(block * BLOCK, BLOCK) }));
             }
         }
         Some(saved)
     }
 
     /// After all pages: those that were given back since the cut.
-    pub fn take_gone(&mut self, each: &mut dyn FnMut(u64, &[u8])) -> Vec<SavedPage> {
+    pub fn take_gone(&mut self, each: Take) -> Vec<SavedPage> {
         let gone = std::mem::take(&mut self.cut.gone);
         for page in &gone {
             for block in page.page.first_block()..page.page.first_block() + BLOCKS_PER_PAGE {
@@ -191,12 +230,16 @@ impl ShardHeap {
         gone
     }
 
-    fn hand_over(&self, block: usize, old: Option<Box<Block>>, each: &mut dyn FnMut(u64, &[u8])) {
-        if let Some(bytes) = old {
-            each(block as u64, &bytes[..]);
-            if let Some(sink) = &self.cut.sink {
-                sink.unreserve(1);
+    fn hand_over(&self, block: usize, old: Old, each: Take) {
+        match old {
+            Old::Copied(written, bytes) => {
+                each(block as u64, Taken::Bytes(written, &bytes[..]));
+                if let Some(sink) = &self.cut.sink {
+                    sink.unreserve(1);
+                }
             }
+            Old::Held => each(block as u64, Taken::Held),
+            Old::Spilled => {}
         }
     }
 }

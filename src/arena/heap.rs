@@ -239,6 +239,10 @@ impl ShardHeap {
         if let Some(reason) = &damage {
             bytes.fill(0);
             self.arena.damaged_pages.fetch_add(1, Relaxed);
+            // It is not as any image has it.
+            for block in page.first_block()..page.first_block() + super::BLOCKS_PER_PAGE {
+                self.arena.stamps[block].store(self.epoch, Relaxed);
+            }
             tracing::error!(page = page.0, reason, "a page of the snapshot is damaged; its keys are gone");
         }
         let entry = self.entry(page);

@@ -2,6 +2,7 @@
 //! are resident. A run that grows takes up the address space reserved behind it first.
 
 use super::{ArenaFull, BLOCK, BLOCKS_PER_PAGE, Offset, PAGE, PageId, ShardHeap, pages::PageMeta};
+use std::sync::atomic::Ordering;
 
 impl ShardHeap {
     /// Allocates a run for `bytes`, with address space for `reserve` bytes.
@@ -55,6 +56,10 @@ impl ShardHeap {
             self.arena.uncount_blocks(old - new);
             self.large_blocks.set(self.large_blocks.get() - u64::from(old - new));
         } else {
+            // They are zeros, whatever an image says of an earlier use.
+            for block in page.first_block() + old as usize..page.first_block() + new as usize {
+                self.arena.stamps[block].store(self.epoch, Ordering::Relaxed);
+            }
             self.arena.count_blocks(new - old);
             self.large_blocks.set(self.large_blocks.get() + u64::from(new - old));
         }

@@ -192,13 +192,3 @@ impl<T: Zeroed> Index<usize> for Table<T> {
         self.get(at).expect("within the reservation")
     }
 }
-
-/// Maps a file for reading.
-///
-/// The mapping is of a snapshot image, which is written once and renamed into place: nobody
-/// writes to it. A reader checks the file's length before each access.
-pub fn map_file(file: &std::fs::File) -> io::Result<memmap2::Mmap> {
-    // SAFETY: the file is not written while mapped (images are only ever replaced by rename), so
-    // the bytes behind `&[u8]` do not change.
-    unsafe { memmap2::Mmap::map(file) }
-}

@@ -33,9 +33,8 @@ mod retire;
 mod slab;
 
 pub use class::{CLASSES, MAX_SLAB, class_of, class_size};
-pub use cut::{Block, CutSink, SavedPage};
+pub use cut::{Block, CutSink, SavedPage, Take, Taken};
 pub use heap::{HeapStats, ShardHeap};
-pub use mapping::map_file;
 pub use offset::{BLOCK, BLOCKS_PER_PAGE, Offset, PAGE, PageId};
 pub use pages::{Kind, PageMeta};
 
@@ -54,6 +53,9 @@ use std::{
 pub const TAG_UNUSED: u8 = 0x00;
 /// The first byte of a chunk on its page's free list.
 pub const TAG_FREE: u8 = 0xFF;
+
+/// Images that are remembered; two alternate, and the name may be changed.
+const IMAGES: usize = 8;
 
 /// There is no address space or page left (the reservation is full).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,6 +89,8 @@ pub struct Arena {
     loading: AtomicBool,
     source: RwLock<Option<Arc<dyn PageSource>>>,
     damaged_pages: AtomicU64,
+    /// The images that this memory was written to, or came from, the newest last: of them the stamps tell what has changed.
+    images: Mutex<Vec<u64>>,
     /// Per region of 2 MiB, whether it was made a huge page (see [`huge`]).
     huge: Table<AtomicU32>,
     next_region: AtomicU32,
@@ -122,6 +126,7 @@ impl Arena {
             loading: AtomicBool::new(false),
             source: RwLock::new(None),
             damaged_pages: AtomicU64::new(0),
+            images: Mutex::default(),
             huge: Table::reserve(pages * PAGE / huge::REGION + 1)?,
             next_region: AtomicU32::new(0),
             no_huge_pages: AtomicBool::new(false),
@@ -181,16 +186,34 @@ impl Arena {
         self.loading.load(Relaxed)
     }
 
-    /// Takes over the pages of an image. `pages` are (page, meta, blocks in use), each to be
-    /// loaded from `source` at its first touch. The arena must be fresh.
-    pub fn attach(&self, pages: &[(PageId, PageMeta, u32)], source: Arc<dyn PageSource>) -> Result<(), ArenaFull> {
+    /// Takes over the pages of an image of the cut `epoch`. `pages` are (page, meta, blocks in use), each to be
+    /// loaded from `source` at its first touch; `written` says of blocks in which epoch they were last written.
+    /// The arena must be fresh.
+    pub fn attach(
+        &self,
+        epoch: u32,
+        pages: &[(PageId, PageMeta, u32)],
+        written: impl Iterator<Item = (u32, u32)>,
+        source: Arc<dyn PageSource>,
+    ) -> Result<(), ArenaFull> {
         let frontier = pages.iter().map(|(page, ..)| page.0 + 1).max().unwrap_or(1);
         self.pool.lock().rebuild(frontier, pages.iter().map(|(page, ..)| page.0))?;
         for (page, meta, blocks) in pages {
             let entry = &self.pages[page.0 as usize];
             entry.set_large_blocks(*blocks);
             entry.set_meta(meta.not_resident());
+            // Blocks that the image lacks are zeros since nobody knows when.
+            for block in page.first_block()..page.first_block() + BLOCKS_PER_PAGE {
+                self.stamps[block].store(epoch, Relaxed);
+            }
         }
+        for (block, written) in written {
+            if let Some(stamp) = self.stamps.get(block as usize) {
+                stamp.store(written, Relaxed);
+            }
+        }
+        // What happens from now on comes after the image's cut.
+        self.epoch.fetch_max(epoch, SeqCst);
         *self.source.write() = Some(source);
         self.loading.store(true, Release);
         Ok(())
@@ -208,6 +231,20 @@ impl Arena {
     pub fn loaded(&self) {
         self.loading.store(false, Release);
         *self.source.write() = None;
+    }
+
+    /// The stamps tell what has changed since the image with this id.
+    pub fn note_image(&self, id: u64) {
+        let mut images = self.images.lock();
+        if images.len() == IMAGES {
+            images.remove(0);
+        }
+        images.push(id);
+    }
+
+    /// Whether they do.
+    pub fn knows_image(&self, id: u64) -> bool {
+        id != 0 && self.images.lock().contains(&id)
     }
 
     fn count_blocks(&self, more: u32) {

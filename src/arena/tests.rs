@@ -112,7 +112,7 @@ impl CutSink for Pool {
     fn unreserve(&self, blocks: usize) {
         self.room.fetch_add(blocks as u64, Relaxed);
     }
-    fn spill(&self, block: u64, bytes: &Block) {
+    fn spill(&self, block: u64, _: u32, bytes: &Block) {
         self.spilled.lock().push((block, Box::new(*bytes)));
     }
 }
@@ -144,7 +144,10 @@ fn a_cut_sees_the_past() {
             fill(&mut heap, 1024, 3);
         }
         let mut image: std::collections::BTreeMap<u64, Vec<u8>> = Default::default();
-        let mut each = |block: u64, bytes: &[u8]| assert!(image.insert(block, bytes.to_vec()).is_none());
+        let mut each = |block: u64, taken: Taken<'_>| match taken {
+            Taken::Bytes(_, bytes) => assert!(image.insert(block, bytes.to_vec()).is_none()),
+            Taken::Held => panic!("nothing is held"),
+        };
         for page in 0..arena.frontier().0 {
             heap.take_page(PageId(page), &mut each);
         }
@@ -205,7 +208,10 @@ fn a_retired_heap_goes_in_steps() {
     assert_eq!(arena.resident(), before);
     assert!(other.chunk(kept)[..1024].iter().all(|b| *b == 9));
     let mut old = 0;
-    heap.take_gone(&mut |_, bytes| old += bytes.iter().filter(|b| **b == 1).count());
+    heap.take_gone(&mut |_, taken| {
+        let Taken::Bytes(_, bytes) = taken else { panic!("nothing is held") };
+        old += bytes.iter().filter(|b| **b == 1).count();
+    });
     assert_eq!(old, 200 * 1024 + 70_000);
     heap.leave_cut();
     arena.end_cut();

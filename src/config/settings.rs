@@ -83,6 +83,8 @@ pub struct Settings {
     pub rdb_compression: bool,
     pub rdb_version_check: VersionCheck,
     pub rdb_key_save_delay_us: i64,
+    /// Bytes per second; 0: no limit.
+    pub snapshot_max_bandwidth: u64,
     pub shutdown_timeout_seconds: u32,
     pub shutdown_on_sigterm: ShutdownOn,
     pub shutdown_on_sigint: ShutdownOn,
@@ -247,6 +249,7 @@ fn blank() -> Settings {
         rdb_compression: false,
         rdb_version_check: VersionCheck::Strict,
         rdb_key_save_delay_us: 0,
+        snapshot_max_bandwidth: 0,
         shutdown_timeout_seconds: 0,
         shutdown_on_sigterm: ShutdownOn::empty(),
         shutdown_on_sigint: ShutdownOn::empty(),

@@ -453,7 +453,7 @@ impl Keyspace {
 
     /// For the snapshot: takes a page of whichever shard owns it, as it was at the cut. Each
     /// block is handed to `each`. `None` when the page held nothing then or is gone since.
-    pub fn take_page(&self, page: PageId, each: &mut dyn FnMut(u64, &[u8])) -> Option<crate::arena::SavedPage> {
+    pub fn take_page(&self, page: PageId, each: crate::arena::Take) -> Option<crate::arena::SavedPage> {
         loop {
             let owner = self.arena.page(page);
             if owner.kind() == crate::arena::Kind::Free {
@@ -471,11 +471,7 @@ impl Keyspace {
 
     /// For the snapshot, after all pages: what the shard gave back since the cut, and its
     /// indexes' roots as they were.
-    pub fn take_rest(
-        &self,
-        shard: usize,
-        each: &mut dyn FnMut(u64, &[u8]),
-    ) -> (Vec<crate::arena::SavedPage>, Vec<[u64; 4]>) {
+    pub fn take_rest(&self, shard: usize, each: crate::arena::Take) -> (Vec<crate::arena::SavedPage>, Vec<[u64; 4]>) {
         let mut shard = self.shards[shard].0.lock();
         let epoch = self.arena.epoch();
         shard.enter(epoch);

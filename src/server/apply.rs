@@ -11,11 +11,13 @@ use std::sync::Arc;
 pub fn follow(shared: &Arc<Shared>) {
     let delay = |settings: &Settings| u64::try_from(settings.rdb_key_save_delay_us).unwrap_or(0);
     shared.saver.set_delay_per_key(delay(&shared.config.current()));
+    shared.saver.set_bandwidth(shared.config.current().snapshot_max_bandwidth);
     // The configuration is part of what is shared: it must not keep it alive.
     let keyspace = Arc::downgrade(shared);
     shared.config.on_change(Box::new(move |before, after| {
         let Some(shared) = keyspace.upgrade() else { return Ok(()) };
         shared.saver.set_delay_per_key(delay(after));
+        shared.saver.set_bandwidth(after.snapshot_max_bandwidth);
         if before.maxmemory_policy != after.maxmemory_policy {
             shared.keyspace.set_policy(after.maxmemory_policy);
         }

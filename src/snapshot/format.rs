@@ -6,13 +6,16 @@ use crate::{
 };
 
 pub(super) const MAGIC: [u8; 8] = *b"FLAGSTON";
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 const ENDIAN_MARK: u32 = 0x0102_0304;
 /// What is hashed to tell whether the hash function is still the one that placed the keys.
 const HASH_VECTOR: &[u8] = b"flagstone hash test vector";
-pub(super) const SUPERBLOCK: usize = 192;
+pub(super) const SUPERBLOCK: usize = 256;
+/// Its length in version 1, which knew no epochs: its images are read, never written over in part.
+const SUPERBLOCK_1: usize = 192;
 pub(super) const PAGE_ENTRY: usize = 16;
-pub(super) const BLOCK_ENTRY: usize = 8;
+const BLOCK_ENTRY: usize = 12;
+const BLOCK_ENTRY_1: usize = 8;
 pub(super) const ROOT: usize = 32;
 
 /// Where a table lies in the file, how many rows it has, and its checksum.
@@ -21,6 +24,27 @@ pub(super) struct TableAt {
     pub offset: u64,
     pub rows: u64,
     pub crc: u32,
+}
+
+/// A row of the block table.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct BlockRow {
+    pub block: u32,
+    pub crc: u32,
+    /// The epoch of its last write.
+    pub written: u32,
+}
+
+impl BlockRow {
+    pub fn encode(self) -> impl Iterator<Item = u8> {
+        [self.block, self.crc, self.written].into_iter().flat_map(u32::to_le_bytes)
+    }
+
+    /// Rows as long as [`Superblock::block_entry`] says.
+    pub fn decode(row: &[u8]) -> BlockRow {
+        let mut input = Reader(row);
+        BlockRow { block: input.u32(), crc: input.u32(), written: input.u32() }
+    }
 }
 
 /// What the first block says.
@@ -38,6 +62,12 @@ pub(super) struct Superblock {
     pub file_len: u64,
     /// The append-only file that goes on from here; 0 when nothing was said of one.
     pub log: u64,
+    /// The cut's: what was written in this epoch or later is not in the image.
+    pub epoch: u32,
+    /// Drawn anew for each image; 0 in version 1.
+    pub id: u64,
+    /// The image before this one, which the same memory was written to; 0 when there is none.
+    pub parent: u64,
 }
 
 /// Identifies the size classes: an image is only read with the ones it was written with.
@@ -97,7 +127,7 @@ impl Superblock {
         for table in [self.pages, self.blocks, self.roots] {
             out.u64(table.offset).u64(table.rows).u32(table.crc).u32(0);
         }
-        out.u64(self.log);
+        out.u64(self.log).u32(self.epoch).u32(0).u64(self.id).u64(self.parent);
         debug_assert!(out.0.len() <= SUPERBLOCK - 4);
         out.0.resize(SUPERBLOCK - 4, 0);
         let crc = crc32c::crc32c(&out.0);
@@ -124,9 +154,12 @@ impl Superblock {
         if mark == ENDIAN_MARK.swap_bytes() {
             return Err("byte order: found the opposite of this machine's".into());
         }
-        expect("version", version, VERSION)?;
+        if version != 1 {
+            expect("version", version, VERSION)?;
+        }
         expect("byte order mark", mark, ENDIAN_MARK)?;
-        let (body, crc) = bytes.split_at(SUPERBLOCK - 4);
+        let length = if version == 1 { SUPERBLOCK_1 } else { SUPERBLOCK };
+        let (body, crc) = bytes[..length].split_at(length - 4);
         expect("superblock checksum", u32::from_le_bytes(*crc.first_chunk().unwrap_or(&[0; 4])), crc32c::crc32c(body))?;
         expect("page size", input.u32(), PAGE as u32)?;
         expect("block size", input.u32(), BLOCK as u32)?;
@@ -148,6 +181,10 @@ impl Superblock {
         };
         let (pages, blocks, roots) = (table(), table(), table());
         let log = input.u64();
+        let (epoch, _, id, parent) = match version {
+            1 => (1, 0, 0, 0),
+            _ => (input.u32(), input.u32(), input.u64(), input.u64()),
+        };
         Ok(Superblock {
             shards,
             databases,
@@ -160,6 +197,14 @@ impl Superblock {
             roots,
             file_len,
             log,
+            epoch,
+            id,
+            parent,
         })
+    }
+
+    /// Bytes of a row of the block table.
+    pub fn block_entry(&self) -> usize {
+        if self.id == 0 { BLOCK_ENTRY_1 } else { BLOCK_ENTRY }
     }
 }

@@ -1,17 +1,20 @@
 //! Reading an image: everything but the data is checked before the server serves; the data, when
 //! it is first touched.
 
-use super::format::{self, BLOCK_ENTRY, PAGE_ENTRY, ROOT, SUPERBLOCK, Superblock, TableAt};
+use super::{
+    disk,
+    format::{self, BlockRow, PAGE_ENTRY, ROOT, SUPERBLOCK, Superblock, TableAt},
+};
 use crate::{
-    arena::{BLOCK, BLOCKS_PER_PAGE, Kind, PAGE, PageId, PageMeta, PageSource, class_size, map_file},
+    arena::{BLOCK, BLOCKS_PER_PAGE, Kind, PAGE, PageId, PageMeta, PageSource, class_size},
     keyspace::{Keyspace, Options},
     util::clock::UnixMillis,
 };
-use memmap2::{Advice, Mmap};
 use std::{
     fmt,
     fs::File,
     io,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -51,14 +54,14 @@ pub struct Image {
 
 /// The data blocks: what is read when a page is first touched.
 struct Data {
+    /// Locked: nobody writes to it while it is read.
     file: File,
-    mapping: Mmap,
-    /// (block, checksum), ascending.
-    blocks: Vec<(u32, u32)>,
+    /// Ascending.
+    blocks: Vec<BlockRow>,
 }
 
 /// Pages that are asked of the disk at once while all are loaded in turn.
-const AHEAD: u32 = 16;
+const AHEAD: u64 = 16;
 
 impl Image {
     /// Opens and checks the image at `path`; `None` when there is no such file.
@@ -76,7 +79,7 @@ impl Image {
     }
 
     fn read(file: File) -> Result<Image, Problem> {
-        use std::os::unix::fs::FileExt;
+        disk::lock_for_reading(&file);
         let len = file.metadata()?.len();
         if len < SUPERBLOCK as u64 {
             return Err(Problem::Invalid(format!("length: found {len}, expected at least {SUPERBLOCK}")));
@@ -114,18 +117,16 @@ impl Image {
             .chunks_exact(PAGE_ENTRY)
             .map(|row| (PageId(word(row) as u32), PageMeta(word(&row[8..])), (word(row) >> 32) as u32))
             .collect();
-        let blocks: Vec<_> = read("block table", superblock.blocks, BLOCK_ENTRY)?
-            .chunks_exact(BLOCK_ENTRY)
-            .map(|row| (word(row) as u32, (word(row) >> 32) as u32))
+        let blocks: Vec<_> = read("block table", superblock.blocks, superblock.block_entry())?
+            .chunks_exact(superblock.block_entry())
+            .map(BlockRow::decode)
             .collect();
         let roots: Vec<[u64; 4]> = read("root table", superblock.roots, ROOT)?
             .chunks_exact(ROOT)
             .map(|row| std::array::from_fn(|i| word(&row[i * 8..])))
             .collect();
         check_tables(&superblock, &pages, &blocks, &roots).map_err(Problem::Invalid)?;
-        let mapping = map_file(&file)?;
-        let _ = mapping.advise(Advice::Random);
-        Ok(Image { superblock, pages, roots, data: Data { file, mapping, blocks } })
+        Ok(Image { superblock, pages, roots, data: Data { file, blocks } })
     }
 
     /// When the snapshot was taken.
@@ -155,10 +156,14 @@ impl Image {
         let keyspace = Keyspace::new(&adapted).map_err(io)?;
         let same_hash = format::hash_vector(&keyspace) == self.superblock.hash_vector;
         let databases = self.superblock.databases as usize;
-        keyspace.arena().attach(&self.pages, Arc::new(self.data)).map_err(|_| LoadError::Invalid {
-            path: PathBuf::new(),
-            reason: "it is larger than the address space reserved".into(),
+        let data = Arc::new(self.data);
+        let written = data.blocks.iter().map(|row| (row.block, row.written));
+        keyspace.arena().attach(self.superblock.epoch, &self.pages, written, data.clone()).map_err(|_| {
+            LoadError::Invalid { path: PathBuf::new(), reason: "it is larger than the address space reserved".into() }
         })?;
+        for id in [self.superblock.parent, self.superblock.id] {
+            keyspace.arena().note_image(id);
+        }
         for (shard, roots) in self.roots.chunks_exact(databases + 1).enumerate() {
             if !keyspace.adopt_roots(shard, roots) {
                 return Err(LoadError::Invalid {
@@ -197,7 +202,7 @@ impl From<io::Error> for Problem {
 fn check_tables(
     superblock: &Superblock,
     pages: &[(PageId, PageMeta, u32)],
-    blocks: &[(u32, u32)],
+    blocks: &[BlockRow],
     roots: &[[u64; 4]],
 ) -> Result<(), String> {
     let frontier = superblock.frontier;
@@ -209,8 +214,8 @@ fn check_tables(
     {
         return Err("page table: rows out of order or beyond the data".into());
     }
-    if !blocks.is_sorted_by(|a, b| a.0 < b.0)
-        || blocks.last().is_some_and(|(block, _)| *block as u64 >= frontier * BLOCKS_PER_PAGE as u64)
+    if !blocks.is_sorted_by(|a, b| a.block < b.block)
+        || blocks.last().is_some_and(|row| row.block as u64 >= frontier.saturating_mul(BLOCKS_PER_PAGE as u64))
     {
         return Err("block table: rows out of order or beyond the data".into());
     }
@@ -241,49 +246,47 @@ fn check_tables(
 
 impl Data {
     /// The page's rows of the block table.
-    fn rows(&self, page: PageId) -> std::ops::Range<usize> {
+    fn rows(&self, page: PageId) -> &[BlockRow] {
         let first = page.0 * BLOCKS_PER_PAGE as u32;
-        self.blocks.partition_point(|(block, _)| *block < first)
-            ..self.blocks.partition_point(|(block, _)| *block < first + BLOCKS_PER_PAGE as u32)
+        let from = self.blocks.partition_point(|row| row.block < first);
+        let rows = self.blocks.get(from..).unwrap_or_default();
+        &rows[..rows.iter().take(BLOCKS_PER_PAGE).take_while(|row| row.block < first + BLOCKS_PER_PAGE as u32).count()]
     }
 
-    /// A file that was cut short while it is mapped would be a fault at the access.
-    fn check_length(&self) -> Result<(), String> {
-        let len = self.file.metadata().map_err(|error| error.to_string())?.len();
-        if len < self.mapping.len() as u64 { Err(format!("the file has shrunk to {len} bytes")) } else { Ok(()) }
+    /// Reads the blocks of `rows` into the page `into`. Read, not mapped: a file that is cut short answers an error then,
+    /// where an access to a mapping would be the process's end.
+    fn read(&self, page: PageId, rows: &[BlockRow], into: &mut [u8]) -> Result<(), String> {
+        let first = page.0 * BLOCKS_PER_PAGE as u32;
+        for run in rows.chunk_by(|a, b| a.block + 1 == b.block) {
+            let at = (run[0].block - first) as usize * BLOCK;
+            let bytes = into.get_mut(at..at + run.len() * BLOCK).ok_or("a block beyond its page")?;
+            let read = self.file.read_exact_at(bytes, run[0].block as u64 * BLOCK as u64);
+            read.map_err(|error| format!("block {} and the {} after it: {error}", run[0].block, run.len() - 1))?;
+        }
+        Ok(())
     }
 }
 
 impl PageSource for Data {
     fn prepare(&self, page: PageId) {
-        if self.check_length().is_err() {
-            return;
+        if u64::from(page.0).is_multiple_of(AHEAD) {
+            let len = std::num::NonZeroU64::new(AHEAD * PAGE as u64);
+            let _ = rustix::fs::fadvise(&self.file, page.start().bytes(), len, rustix::fs::Advice::WillNeed);
         }
-        let at = page.start().bytes() as usize;
-        if page.0.is_multiple_of(AHEAD) {
-            let len = (AHEAD as usize * PAGE).min(self.mapping.len().saturating_sub(at));
-            let _ = self.mapping.advise_range(Advice::WillNeed, at, len);
-        }
-        for (block, _) in &self.blocks[self.rows(page)] {
-            std::hint::black_box(self.mapping.get(*block as usize * BLOCK).copied());
-        }
+        // Whoever reads them next finds them in the system's memory.
+        let mut page_bytes = vec![0; PAGE];
+        let _ = self.read(page, self.rows(page), &mut page_bytes);
     }
 
     fn load(&self, page: PageId, into: &mut [u8]) -> Result<(), String> {
-        let first = page.0 * BLOCKS_PER_PAGE as u32;
-        self.check_length()?;
-        // The blocks in one read, not in one each.
-        let _ = self.mapping.advise_range(Advice::WillNeed, page.start().bytes() as usize, PAGE);
         let rows = self.rows(page);
-        for (block, expected) in &self.blocks[rows] {
-            let at = *block as usize * BLOCK;
-            let bytes = self.mapping.get(at..at + BLOCK).ok_or("block beyond the file")?;
-            let found = crc32c::crc32c(bytes);
-            if found != *expected {
-                return Err(format!("block {block}: checksum found {found:#010x}, expected {expected:#010x}"));
+        self.read(page, rows, into)?;
+        for row in rows {
+            let at = (row.block as usize % BLOCKS_PER_PAGE) * BLOCK;
+            let found = crc32c::crc32c(into.get(at..at + BLOCK).ok_or("a block beyond its page")?);
+            if found != row.crc {
+                return Err(format!("block {}: checksum found {found:#010x}, expected {:#010x}", row.block, row.crc));
             }
-            let to = (*block - first) as usize * BLOCK;
-            into[to..to + BLOCK].copy_from_slice(bytes);
         }
         Ok(())
     }

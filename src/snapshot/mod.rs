@@ -2,11 +2,13 @@
 //!
 //! A snapshot begins with a cut (one atomic increment, see [`crate::arena`]) and needs no fork: the
 //! sweep takes page after page under its shard's lock, and changes meanwhile copy the old block
-//! first. On start the file's tables are checked, the file is mapped, and the server serves;
-//! a page comes into the arena at its first touch, its checksums verified then.
+//! first. Two files alternate, and only blocks that have changed since the older one was written are written to it
+//! (see `save`). On start the newer file's tables are checked and the server serves; a page comes into the arena at its first touch, its checksums verified then.
 //!
 //! `docs/format.md` describes the bytes.
 
+mod base;
+mod disk;
 mod format;
 mod image;
 mod pool;
@@ -14,7 +16,7 @@ mod save;
 mod saver;
 
 pub use image::{Image, LoadError};
-pub use save::{Report, discard_unfinished, save};
+pub use save::{Pace, Report, Unpaced, discard_unfinished, save};
 pub use saver::{Saver, SaverStatus};
 
 #[cfg(test)]

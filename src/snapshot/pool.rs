@@ -1,12 +1,11 @@
 //! Where blocks go that change while the sweep has not come to them: a bounded pool, and beyond it
 //! straight to the image.
 
+use super::{base::Base, disk::DiskFile, format::BlockRow};
 use crate::arena::{BLOCK, Block, CutSink};
 use parking_lot::Mutex;
 use std::{
-    fs::File,
     io,
-    os::unix::fs::FileExt,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -18,21 +17,22 @@ const POOL_BLOCKS: usize = (16 << 20) / BLOCK;
 
 /// A running snapshot's sink.
 pub(super) struct Pool {
-    file: Arc<File>,
+    file: Arc<dyn DiskFile>,
+    base: Arc<Base>,
     kept: AtomicUsize,
     spilled: Mutex<Spilled>,
 }
 
-/// What changers have written themselves: (block, checksum).
+/// What changers have written themselves.
 #[derive(Default)]
 pub(super) struct Spilled {
-    pub blocks: Vec<(u32, u32)>,
+    pub blocks: Vec<BlockRow>,
     pub error: Option<io::Error>,
 }
 
 impl Pool {
-    pub fn new(file: Arc<File>) -> Pool {
-        Pool { file, kept: AtomicUsize::new(0), spilled: Mutex::default() }
+    pub fn new(file: Arc<dyn DiskFile>, base: Arc<Base>) -> Pool {
+        Pool { file, base, kept: AtomicUsize::new(0), spilled: Mutex::default() }
     }
 
     pub fn take_spilled(&self) -> Spilled {
@@ -49,11 +49,17 @@ impl CutSink for Pool {
         self.kept.fetch_sub(blocks, Relaxed);
     }
 
-    fn spill(&self, block: u64, bytes: &Block) {
-        let written = self.file.write_all_at(bytes, block * BLOCK as u64);
+    fn holds(&self, block: u64, written: u32) -> bool {
+        self.base.holds(block, written)
+    }
+
+    fn spill(&self, block: u64, written: u32, bytes: &Block) {
+        let done = self.file.write_at(bytes, block * BLOCK as u64);
         let mut spilled = self.spilled.lock();
-        match written {
-            Ok(()) => spilled.blocks.push((block as u32, crc32c::crc32c(bytes))),
+        match done {
+            Ok(()) => {
+                spilled.blocks.push(BlockRow { block: block as u32, crc: crc32c::crc32c(bytes), written });
+            }
             Err(error) => spilled.error = Some(error),
         }
     }

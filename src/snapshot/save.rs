@@ -1,19 +1,28 @@
-//! Writing an image: cut, sweep, tables, superblock; to a new file, which then takes the old
-//! one's name. So whatever goes wrong, the previous image is whole.
+//! Writing an image: cut, sweep, tables, superblock; into the older of two files, which then takes the newer
+//! one's name. So whatever goes wrong, the newer image is whole.
+//!
+//! 1. The older file's superblock is wiped, and that is synced: from here on nobody takes it for an image.
+//! 2. The blocks that it does not hold as they are to be, and the tables, are written and synced.
+//! 3. The superblock is written and synced: now it is an image.
+//! 4. The two files exchange their names.
+//!
+//! Where there is no older file, or not one that this memory was written to, a new one is written in full.
+//! One that could not be written or synced is removed, never tried again.
 
 use super::{
-    format::{self, Superblock, TableAt},
+    base::{Base, read_superblock},
+    disk::{Disk, DiskFile, System},
+    format::{self, BlockRow, SUPERBLOCK, Superblock, TableAt},
     pool::Pool,
 };
 use crate::{
-    arena::{BLOCK, PAGE, PageId, SavedPage},
+    arena::{BLOCK, PAGE, PageId, SavedPage, Taken},
     keyspace::Keyspace,
     util::clock::UnixMillis,
 };
 use std::{
-    fs::{self, File, OpenOptions},
+    hash::BuildHasher,
     io,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -22,10 +31,32 @@ use std::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Report {
     pub pages: u64,
+    /// Bytes of data that the image holds.
     pub bytes: u64,
+    /// Bytes that were written for it, tables too.
+    pub written: u64,
+    /// Whether it was written over an older image.
+    pub incremental: bool,
     /// Changes counted when the cut was made.
     pub dirty: u64,
 }
+
+/// How fast a snapshot is written, and whether it is worth while still.
+pub trait Pace {
+    /// Called with no lock held after so many bytes.
+    fn wrote(&self, _bytes: u64) {}
+    /// All is written and nothing is in its place yet.
+    fn linger(&self) {}
+    /// The image will not be in time.
+    fn gives_up(&self) -> bool {
+        false
+    }
+}
+
+/// As fast as it goes.
+pub struct Unpaced;
+
+impl Pace for Unpaced {}
 
 /// Writes the whole keyspace, as it is now, to `path`. Commands go on meanwhile. One snapshot
 /// runs at a time: that is the caller's to see to.
@@ -33,119 +64,180 @@ pub struct Report {
 /// # Errors
 /// Whatever the file system says; the file at `path` is then as it was before.
 pub fn save(keyspace: &Keyspace, path: &Path, now: UnixMillis) -> io::Result<Report> {
-    save_and(keyspace, path, now, &|| ())
+    save_paced(keyspace, path, now, &Unpaced)
 }
 
-/// As [`save`]; `linger` is called when all is written and nothing is in its place yet.
-pub fn save_and(keyspace: &Keyspace, path: &Path, now: UnixMillis, linger: &dyn Fn()) -> io::Result<Report> {
-    let temporary = temporary_of(path);
-    let result = write_image(keyspace, &temporary, now).and_then(|(report, log)| {
-        linger();
-        fs::rename(&temporary, path)?;
-        sync_directory(path)?;
+/// As [`save`], at a pace.
+///
+/// # Errors
+/// As [`save`]; when the pace gives up, `TimedOut`.
+pub fn save_paced(keyspace: &Keyspace, path: &Path, now: UnixMillis, pace: &dyn Pace) -> io::Result<Report> {
+    save_on(&System, keyspace, path, now, pace)
+}
+
+pub(super) fn save_on(
+    disk: &dyn Disk,
+    keyspace: &Keyspace,
+    path: &Path,
+    now: UnixMillis,
+    pace: &dyn Pace,
+) -> io::Result<Report> {
+    let older = older_of(path);
+    let result = write_image(disk, keyspace, path, &older, now, pace);
+    let result = result.and_then(|(report, log, id)| {
+        disk.exchange(&older, path)?;
+        // Whether the names have changed for good is not known before the next line; the file is whole under either.
+        keyspace.arena().note_image(id);
+        disk.sync_directory(path)?;
         keyspace.log().retire(log);
         Ok(report)
     });
     if result.is_err() {
-        let _ = fs::remove_file(&temporary);
+        discard(disk, &older);
     }
     result
 }
 
 /// The process ends at once: what has been written of a snapshot is of no use.
 pub fn discard_unfinished(path: &Path) {
-    // Mostly there is nothing to remove.
-    let _ = fs::remove_file(temporary_of(path));
+    discard(&System, &older_of(path));
 }
 
-/// Beside the image, so that the rename stays within one file system.
-fn temporary_of(path: &Path) -> PathBuf {
+/// Removes what is no image.
+fn discard(disk: &dyn Disk, path: &Path) {
+    if disk.open(path).is_ok_and(|file| read_superblock(&*file).is_none()) {
+        let _ = disk.remove(path);
+    }
+}
+
+/// The other of the two files, beside the image.
+pub(super) fn older_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".tmp-{}", std::process::id()));
+    name.push(".older");
     path.with_file_name(name)
 }
 
-fn sync_directory(path: &Path) -> io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    File::open(directory)?.sync_all()
-}
-
 /// The sweep's side of the file. Blocks are gathered while their shard is locked, and written when it is not.
-struct Writer {
-    file: Arc<File>,
+struct Writer<'a> {
+    file: Arc<dyn DiskFile>,
+    pace: &'a dyn Pace,
     buffer: Vec<u8>,
     /// Runs of neighbours in the buffer: the first block of each, and where it begins.
     runs: Vec<(u64, usize)>,
-    blocks: Vec<(u32, u32)>,
+    blocks: Vec<BlockRow>,
+    /// Blocks that the file holds already.
+    held: Vec<u32>,
+    /// Bytes written since the last sync.
+    unsynced: usize,
     error: Option<io::Error>,
 }
 
 /// How much is gathered before it is written.
 const GATHER: usize = 1 << 20;
+/// How much is written before it is synced, so that the last sync is no longer than the others and the system need not
+/// keep the image in memory.
+const BEHIND: usize = 64 << 20;
 
-impl Writer {
-    fn put(&mut self, block: u64, bytes: &[u8]) {
+impl Writer<'_> {
+    fn put(&mut self, block: u64, taken: Taken<'_>) {
+        let (written, bytes) = match taken {
+            Taken::Held => return self.held.push(block as u32),
+            Taken::Bytes(written, bytes) => (written, bytes),
+        };
         let next = self.runs.last().map(|(first, at)| first + ((self.buffer.len() - at) / BLOCK) as u64);
         if next != Some(block) {
             self.runs.push((block, self.buffer.len()));
         }
-        self.blocks.push((block as u32, 0));
+        self.blocks.push(BlockRow { block: block as u32, crc: 0, written });
         self.buffer.extend_from_slice(bytes);
     }
 
     /// Writes what was gathered. Called with no lock held.
     fn flush(&mut self) {
         let gathered = self.blocks.len() - self.buffer.len() / BLOCK;
-        for ((_, sum), bytes) in self.blocks[gathered..].iter_mut().zip(self.buffer.chunks_exact(BLOCK)) {
-            *sum = crc32c::crc32c(bytes);
+        for (row, bytes) in self.blocks[gathered..].iter_mut().zip(self.buffer.chunks_exact(BLOCK)) {
+            row.crc = crc32c::crc32c(bytes);
         }
-        let ends = self.runs.iter().skip(1).map(|(_, at)| *at).chain([self.buffer.len()]);
-        for ((first, at), end) in self.runs.iter().zip(ends) {
-            if self.error.is_none()
-                && let Err(error) = self.file.write_all_at(&self.buffer[*at..end], first * BLOCK as u64)
-            {
-                self.error = Some(error);
-            }
+        if self.error.is_none()
+            && let Err(error) = self.write()
+        {
+            self.error = Some(error);
         }
         self.runs.clear();
         self.buffer.clear();
     }
+
+    fn write(&mut self) -> io::Result<()> {
+        let ends = self.runs.iter().skip(1).map(|(_, at)| *at).chain([self.buffer.len()]);
+        for ((first, at), end) in self.runs.iter().zip(ends) {
+            self.file.write_at(&self.buffer[*at..end], first * BLOCK as u64)?;
+        }
+        self.unsynced += self.buffer.len();
+        if self.unsynced >= BEHIND {
+            self.file.sync()?;
+            self.file.forget();
+            self.unsynced = 0;
+        }
+        self.pace.wrote(self.buffer.len() as u64);
+        Ok(())
+    }
 }
 
-/// Answers the number of the append-only file that goes on from the image, too.
-fn write_image(keyspace: &Keyspace, path: &Path, now: UnixMillis) -> io::Result<(Report, u64)> {
-    let file = Arc::new(OpenOptions::new().write(true).create(true).truncate(true).open(path)?);
-    let pool = Arc::new(Pool::new(Arc::clone(&file)));
+/// Answers the number of the append-only file that goes on from the image, and the image's id, too.
+fn write_image(
+    disk: &dyn Disk,
+    keyspace: &Keyspace,
+    path: &Path,
+    older: &Path,
+    now: UnixMillis,
+    pace: &dyn Pace,
+) -> io::Result<(Report, u64, u64)> {
+    let arena = Arc::clone(keyspace.arena());
+    let parent = disk.open(path).ok().and_then(|file| read_superblock(&*file)).map_or(0, |superblock| superblock.id);
+    let base = Base::open(disk, older, &arena);
+    let incremental = base.is_some();
+    let (file, base) = match base {
+        Some((file, base)) => {
+            file.write_at(&[0; SUPERBLOCK], 0)?;
+            file.sync()?;
+            (file, base)
+        }
+        None => (disk.create(older)?, Base::default()),
+    };
+    let base = Arc::new(base);
+    let pool = Arc::new(Pool::new(Arc::clone(&file), Arc::clone(&base)));
     let mut writer = Writer {
         file: Arc::clone(&file),
+        pace,
         buffer: Vec::with_capacity(GATHER + PAGE),
         runs: Vec::new(),
         blocks: Vec::new(),
+        held: Vec::new(),
+        unsynced: 0,
         error: None,
     };
-    let arena = Arc::clone(keyspace.arena());
     let dirty = keyspace.stats().dirty;
     let log = keyspace.log().rotate(arena.epoch() + 1)?;
-    arena.begin_cut(pool.clone());
+    let epoch = arena.begin_cut(pool.clone());
     let mut pages = Vec::new();
     let mut page = 1;
     // The frontier may fall while the sweep runs; what was behind it is among what is gone then.
     while page < arena.frontier().0 {
         if writer.error.is_none() {
-            pages.extend(keyspace.take_page(PageId(page), &mut |block, bytes| writer.put(block, bytes)));
+            pages.extend(keyspace.take_page(PageId(page), &mut |block, taken| writer.put(block, taken)));
             // Written here, with no lock held.
             if writer.buffer.len() >= GATHER {
                 writer.flush();
+            }
+            if pace.gives_up() {
+                writer.error = Some(io::Error::new(io::ErrorKind::TimedOut, "the deadline has passed"));
             }
         }
         page += 1;
     }
     let mut roots = Vec::new();
     for shard in 0..keyspace.shards() {
-        let (gone, of_shard) = keyspace.take_rest(shard, &mut |block, bytes| writer.put(block, bytes));
+        let (gone, of_shard) = keyspace.take_rest(shard, &mut |block, taken| writer.put(block, taken));
         writer.flush();
         pages.extend(gone);
         roots.extend(of_shard);
@@ -155,28 +247,60 @@ fn write_image(keyspace: &Keyspace, path: &Path, now: UnixMillis) -> io::Result<
     if let Some(error) = writer.error.or(spilled.error) {
         return Err(error);
     }
+    // The sweep has touched every page that was there.
+    arena.loaded();
     let mut blocks = writer.blocks;
     blocks.extend(spilled.blocks);
+    let data = (blocks.len() * BLOCK) as u64;
+    let held = writer.held.len();
+    blocks.extend(base.rows_of(writer.held));
     blocks.sort_unstable();
     pages.sort_unstable_by_key(|saved| saved.page);
-    let bytes = (blocks.len() * BLOCK) as u64;
-    write_tables(keyspace, &file, (now, log), &pages, &blocks, &roots)?;
-    file.sync_all()?;
-    Ok((Report { pages: pages.len() as u64, bytes, dirty }, log))
+    let frontier = pages.last().map_or(1, |saved| saved.page.0 as u64 + 1);
+    if incremental {
+        let kept = |page: u32| pages.binary_search_by_key(&page, |saved| saved.page.0).is_ok();
+        base.pages().filter(|page| !kept(*page)).for_each(|page| file.punch(page as u64 * PAGE as u64, PAGE as u64));
+        file.set_len(frontier * PAGE as u64)?;
+    }
+    let [page_table, block_table, root_table] = write_tables(&*file, frontier * PAGE as u64, &pages, &blocks, &roots)?;
+    let file_len = root_table.offset + root_table.rows * format::ROOT as u64;
+    file.sync()?;
+    pace.linger();
+    let id = std::hash::RandomState::new().hash_one(epoch).max(1);
+    let superblock = Superblock {
+        shards: keyspace.shards() as u32,
+        databases: keyspace.databases() as u32,
+        hash_keys: keyspace.hash_keys(),
+        hash_vector: format::hash_vector(keyspace),
+        saved_at_ms: now,
+        frontier,
+        pages: page_table,
+        blocks: block_table,
+        roots: root_table,
+        file_len,
+        log,
+        epoch,
+        id,
+        parent: if arena.knows_image(parent) { parent } else { 0 },
+    };
+    file.write_at(&superblock.encode(), 0)?;
+    file.sync()?;
+    file.forget();
+    let bytes = data + (held * BLOCK) as u64;
+    let written = data + (file_len - frontier * PAGE as u64) + SUPERBLOCK as u64;
+    Ok((Report { pages: pages.len() as u64, bytes, written, incremental, dirty }, log, id))
 }
 
+/// One behind the other.
 fn write_tables(
-    keyspace: &Keyspace,
-    file: &File,
-    (now, log): (UnixMillis, u64),
+    file: &dyn DiskFile,
+    mut offset: u64,
     pages: &[SavedPage],
-    blocks: &[(u32, u32)],
+    blocks: &[BlockRow],
     roots: &[[u64; 4]],
-) -> io::Result<()> {
-    let frontier = pages.last().map_or(1, |saved| saved.page.0 as u64 + 1);
-    let mut offset = frontier * PAGE as u64;
+) -> io::Result<[TableAt; 3]> {
     let mut table = |rows: usize, bytes: Vec<u8>| -> io::Result<TableAt> {
-        file.write_all_at(&bytes, offset)?;
+        file.write_at(&bytes, offset)?;
         let at = TableAt { offset, rows: rows as u64, crc: crc32c::crc32c(&bytes) };
         offset += bytes.len() as u64;
         Ok(at)
@@ -185,22 +309,9 @@ fn write_tables(
         let words = saved.page.0 as u64 | (saved.blocks as u64) << 32;
         words.to_le_bytes().into_iter().chain(saved.meta.resident().0.to_le_bytes())
     });
-    let pages = table(pages.len(), page_rows.collect())?;
-    let block_rows = blocks.iter().flat_map(|(block, crc)| (*block as u64 | (*crc as u64) << 32).to_le_bytes());
-    let blocks = table(blocks.len(), block_rows.collect())?;
-    let roots = table(roots.len(), roots.iter().flatten().flat_map(|word| word.to_le_bytes()).collect())?;
-    let superblock = Superblock {
-        shards: keyspace.shards() as u32,
-        databases: keyspace.databases() as u32,
-        hash_keys: keyspace.hash_keys(),
-        hash_vector: format::hash_vector(keyspace),
-        saved_at_ms: now,
-        frontier,
-        pages,
-        blocks,
-        roots,
-        file_len: offset,
-        log,
-    };
-    file.write_all_at(&superblock.encode(), 0)
+    Ok([
+        table(pages.len(), page_rows.collect())?,
+        table(blocks.len(), blocks.iter().flat_map(|row| row.encode()).collect())?,
+        table(roots.len(), roots.iter().flatten().flat_map(|word| word.to_le_bytes()).collect())?,
+    ])
 }

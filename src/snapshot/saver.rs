@@ -1,7 +1,7 @@
 //! When snapshots are taken and how the last one went: behind SAVE, BGSAVE, LASTSAVE, the `save`
 //! rules and INFO persistence.
 
-use super::save::{self, Report};
+use super::save::{self, Pace, Report};
 use crate::{keyspace::Keyspace, util::clock::UnixMillis};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::{
@@ -26,6 +26,9 @@ pub struct SaverStatus {
     pub started_ms: UnixMillis,
     pub saves: u64,
     pub last_bytes: u64,
+    /// What the last one wrote, and whether over an older image.
+    pub last_written: u64,
+    pub last_incremental: bool,
     dirty_at_last: u64,
     requested: bool,
     /// The one that is requested, and the one that runs, are to take the place of the append-only file (BGREWRITEAOF).
@@ -65,6 +68,8 @@ pub struct Saver {
     waiting: AtomicUsize,
     /// `rdb-key-save-delay`.
     delay_us_per_key: AtomicU64,
+    /// `snapshot-max-bandwidth`, bytes per second; 0: as fast as it goes.
+    bandwidth: AtomicU64,
 }
 
 /// How often a delayed snapshot looks whether it may end.
@@ -82,6 +87,8 @@ impl Saver {
                 started_ms: 0,
                 saves: 0,
                 last_bytes: 0,
+                last_written: 0,
+                last_incremental: false,
                 dirty_at_last: 0,
                 requested: false,
                 rewrite_requested: false,
@@ -94,6 +101,7 @@ impl Saver {
             failing: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             delay_us_per_key: AtomicU64::new(0),
+            bandwidth: AtomicU64::new(0),
         }
     }
 
@@ -224,6 +232,30 @@ impl Saver {
         self.delay_us_per_key.store(us, Relaxed);
     }
 
+    /// `snapshot-max-bandwidth`: of the running snapshot too.
+    pub fn set_bandwidth(&self, bytes_per_second: u64) {
+        self.bandwidth.store(bytes_per_second, Relaxed);
+        self.changed.notify_all();
+    }
+
+    /// Waits as long as writing so many bytes may take, unless somebody waits for the end.
+    fn keep_bandwidth(&self, bytes: u64) {
+        let mut waited = Duration::ZERO;
+        loop {
+            let bandwidth = self.bandwidth.load(Relaxed);
+            let whole = Duration::from_nanos(
+                (u128::from(bytes) * 1_000_000_000).checked_div(bandwidth.into()).unwrap_or(0) as u64,
+            );
+            let mut status = self.status.lock();
+            if waited >= whole || status.stop || self.waiting.load(Relaxed) > 0 {
+                return;
+            }
+            let slice = SLICE.min(whole - waited);
+            self.changed.wait_for(&mut status, slice);
+            waited += slice;
+        }
+    }
+
     /// Waits as the delay says, while there are keys and nobody waits for the end.
     fn linger(&self, keyspace: &Keyspace) {
         let mut waited = Duration::ZERO;
@@ -248,7 +280,7 @@ impl Saver {
             let mut status = self.status.lock();
             (status.in_progress, status.started_ms, status.last_attempt_ms) = (true, started, started);
         }
-        let result = save::save_and(keyspace, path, started, &|| self.linger(keyspace));
+        let result = save::save_paced(keyspace, path, started, &Running { saver: self, keyspace });
         let ended = clock();
         let mut status = self.status.lock();
         (status.in_progress, status.rewrites, status.hurries) = (false, false, false);
@@ -259,8 +291,25 @@ impl Saver {
             status.last_save_ms = ended;
             status.dirty_at_last = report.dirty;
             status.last_bytes = report.bytes;
+            (status.last_written, status.last_incremental) = (report.written, report.incremental);
             status.saves += 1;
         }
         result
+    }
+}
+
+/// The pace of a snapshot that this saver has begun.
+struct Running<'a> {
+    saver: &'a Saver,
+    keyspace: &'a Keyspace,
+}
+
+impl Pace for Running<'_> {
+    fn wrote(&self, bytes: u64) {
+        self.saver.keep_bandwidth(bytes);
+    }
+
+    fn linger(&self) {
+        self.saver.linger(self.keyspace);
     }
 }

@@ -177,3 +177,70 @@ fn damage_is_named_or_quarantined() {
         }
     }
 }
+
+/// Changes of every kind between snapshots, restarts among them; what is loaded is what was there, and an image is written
+/// over in part only when that is right.
+#[test]
+fn images_alternate_and_only_changes_are_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dump.flag");
+    let mut random = fastrand::Rng::with_seed(5);
+    let mut keyspace = Keyspace::new(&options()).unwrap();
+    fill(&keyspace, 2000);
+    let mut incremental = 0;
+    for round in 0..if cfg!(debug_assertions) { 30 } else { 200 } {
+        for _ in 0..random.usize(0..60) {
+            let i = random.usize(0..2000);
+            let key = format!("key:{i}");
+            let mut locked = keyspace.lock(keyspace.shard_set(std::iter::once(key.as_bytes())), NOW);
+            match random.u8(0..4) {
+                0 => drop(locked.db(i % 3).remove(key.as_bytes())),
+                1 => {
+                    // Grows by zeros, or only a part changes.
+                    let at = random.usize(0..300_000);
+                    let mut db = locked.db(i % 3);
+                    let len = db.read(key.as_bytes()).map_or(0, |item| match item.value {
+                        Value::Bytes(bytes) => bytes.len(),
+                        Value::Int(_) => 0,
+                    });
+                    db.string_range_mut(key.as_bytes(), len.max(at + 6), at..at + 6)
+                        .unwrap()
+                        .copy_from_slice(b"ranged");
+                }
+                _ => {
+                    let len = [3, 90, 1500, 30_000, 150_000][random.usize(0..5)];
+                    locked.db(i % 3).set(key.as_bytes(), &vec![random.u8(..); len], Ttl::Clear).unwrap();
+                }
+            }
+        }
+        if random.u8(0..20) == 0 {
+            keyspace.lock(keyspace.all_shards(), NOW).flush(Some(random.usize(0..3)));
+            while keyspace.arena().release_retired(10) > 0 {}
+        }
+        let report = save(&keyspace, &path, NOW).unwrap();
+        incremental += u32::from(report.incremental);
+        assert!(round < 2 || report.incremental, "round {round}");
+        let before = contents(&keyspace);
+        if round % 3 == 2 {
+            // From here on, with whatever is not resident yet when the next changes come.
+            keyspace = load(&path);
+            if random.bool() {
+                assert!(contents(&keyspace) == before, "round {round}");
+            }
+        } else {
+            assert!(contents(&load(&path)) == before, "round {round}");
+        }
+    }
+    assert!(incremental > 20);
+    let report = save(&keyspace, &path, NOW).unwrap();
+    let again = save(&keyspace, &path, NOW).unwrap();
+    assert!(again.incremental && again.written < report.bytes / 50, "{again:?}");
+    // An older image that was not this memory's, or is damaged, is not written over in part.
+    std::fs::copy(&path, save::older_of(&path)).unwrap();
+    let other = Keyspace::new(&options()).unwrap();
+    assert!(!save(&other, &path, NOW).unwrap().incremental);
+    assert!(contents(&load(&path)).is_empty());
+    std::fs::remove_file(save::older_of(&path)).unwrap();
+    assert!(!save(&keyspace, &path, NOW).unwrap().incremental);
+    assert!(contents(&load(&path)) == contents(&keyspace));
+}

@@ -275,6 +275,8 @@ fn persistence(view: &View<'_>, out: &mut String) {
         line(out, "aof_delayed_fsync", 0);
     }
     line(out, "snapshot_bytes", saver.last_bytes);
+    line(out, "snapshot_last_bytes_written", saver.last_written);
+    line(out, "snapshot_last_kind", if saver.last_incremental { "incremental" } else { "full" });
     line(out, "snapshot_damaged_pages", view.shared.keyspace.arena().damaged_pages());
 }
 

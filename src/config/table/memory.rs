@@ -159,6 +159,13 @@ pub static SNAPSHOTS: Section = Section {
         )
         .hidden(),
         directive(
+            "snapshot-max-bandwidth",
+            Memory(0, u64::MAX),
+            "0",
+            "Bytes per second that a snapshot writes at most, 0 for as many as it can; the last one before the server ends takes no heed.",
+            field!(snapshot_max_bandwidth),
+        ),
+        directive(
             "shutdown-timeout",
             Integer(0, INT),
             "10",
