@@ -7,7 +7,7 @@ use crate::{
     command::{Protocol, Reply},
     util::double,
 };
-use mlua::{Lua, LuaString, Table, Value};
+use mlua::{Function, Lua, LuaString, Table, Value};
 use std::cell::RefCell;
 
 /// A script's value may be nested so deep; beyond, as in Redis, it is an error.
@@ -288,6 +288,25 @@ pub struct Fields {
     set: LuaString,
     big_number: LuaString,
     verbatim: LuaString,
+    /// Lua's `next`.
+    next: Function,
+}
+
+/// A table whose elements are being answered. An interpreter lends out a few thousand values at a time, so they are taken
+/// from it one by one.
+enum Begun {
+    Array {
+        table: Table,
+        next: usize,
+        len: usize,
+    },
+    /// A map, whose key has been answered if there is a value; or a set, of which only the keys count.
+    Pairs {
+        table: Table,
+        key: Value,
+        value: Option<Value>,
+        is_map: bool,
+    },
 }
 
 impl Fields {
@@ -300,65 +319,112 @@ impl Fields {
             set: lua.create_string("set")?,
             big_number: lua.create_string("big_number")?,
             verbatim: lua.create_string("verbatim_string")?,
+            next: lua.globals().get("next")?,
         })
     }
 
     /// Answers with what a script has returned; `protocol` is the one that it has chosen for itself. Tables may be nested
     /// (even in themselves), so those that are begun stand in a list and not on the stack.
     pub fn answer(&self, reply: &mut dyn Reply, value: Value, protocol: Protocol) -> mlua::Result<()> {
-        let mut begun = vec![vec![value].into_iter()];
-        while let Some(elements) = begun.last_mut() {
-            match elements.next() {
+        let mut begun = Vec::new();
+        self.answer_one(reply, value, protocol, &mut begun)?;
+        while let Some(innermost) = begun.last_mut() {
+            match innermost.next(&self.next)? {
                 None => drop(begun.pop()),
-                Some(Value::Table(_)) if begun.len() > DEPTH_MAX => reply.error(b"ERR reached lua stack limit"),
-                Some(Value::Table(table)) => {
-                    let elements = self.answer_table(reply, &table)?;
-                    begun.push(elements.into_iter());
-                }
-                Some(scalar) => answer_scalar(reply, &scalar, protocol),
+                Some(value) => self.answer_one(reply, value, protocol, &mut begun)?,
             }
         }
         Ok(())
     }
 
-    /// Begins the answer that a table means; what it returns is to follow.
-    fn answer_table(&self, reply: &mut dyn Reply, table: &Table) -> mlua::Result<Vec<Value>> {
+    fn answer_one(
+        &self,
+        reply: &mut dyn Reply,
+        value: Value,
+        protocol: Protocol,
+        begun: &mut Vec<Begun>,
+    ) -> mlua::Result<()> {
+        match value {
+            Value::Table(_) if begun.len() >= DEPTH_MAX => reply.error(b"ERR reached lua stack limit"),
+            Value::Table(table) => begun.extend(self.answer_table(reply, table)?),
+            scalar => answer_scalar(reply, &scalar, protocol),
+        }
+        Ok(())
+    }
+
+    /// Answers with a table, or begins to.
+    fn answer_table(&self, reply: &mut dyn Reply, table: Table) -> mlua::Result<Option<Begun>> {
         if let Value::String(text) = table.raw_get::<Value>(&self.err)? {
             reply.error(&text.as_bytes());
-            return Ok(Vec::new());
+            return Ok(None);
         }
         if let Value::String(text) = table.raw_get::<Value>(&self.ok)? {
-            reply.simple(&text.to_string_lossy());
-            return Ok(Vec::new());
+            reply.simple(&text.to_string_lossy().replace(['\r', '\n'], " "));
+            return Ok(None);
         }
         if let Some(n) = number(&table.raw_get::<Value>(&self.double)?) {
             reply.double(n);
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        if let Value::Table(map) = table.raw_get::<Value>(&self.map)? {
-            let pairs: Vec<(Value, Value)> = map.pairs().collect::<mlua::Result<_>>()?;
-            reply.map(pairs.len());
-            return Ok(pairs.into_iter().flat_map(|(key, value)| [key, value]).collect());
+        if let Value::Table(table) = table.raw_get::<Value>(&self.map)? {
+            reply.map(pairs(&table)?);
+            return Ok(Some(Begun::Pairs { table, key: Value::Nil, value: None, is_map: true }));
         }
-        if let Value::Table(set) = table.raw_get::<Value>(&self.set)? {
-            let members: Vec<(Value, Value)> = set.pairs().collect::<mlua::Result<_>>()?;
-            reply.set(members.len());
-            return Ok(members.into_iter().map(|(member, _)| member).collect());
+        if let Value::Table(table) = table.raw_get::<Value>(&self.set)? {
+            reply.set(pairs(&table)?);
+            return Ok(Some(Begun::Pairs { table, key: Value::Nil, value: None, is_map: false }));
         }
         if let Value::String(digits) = table.raw_get::<Value>(&self.big_number)? {
             reply.big_number(&digits.to_string_lossy().replace(['\r', '\n'], " "));
-            return Ok(Vec::new());
+            return Ok(None);
         }
         if let Value::Table(parts) = table.raw_get::<Value>(&self.verbatim)?
             && let (Value::String(format), Value::String(text)) = (parts.raw_get("format")?, parts.raw_get("string")?)
         {
             let format = format!("{:<3.3}", format.to_string_lossy());
             reply.verbatim(&format, &text.as_bytes());
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let elements: Vec<Value> = table.sequence_values().collect::<mlua::Result<_>>()?;
-        reply.array(elements.len());
-        Ok(elements)
+        // An array ends before its first nil.
+        let mut len = 0;
+        while !table.raw_get::<Value>(len + 1)?.is_nil() {
+            len += 1;
+        }
+        reply.array(len);
+        Ok(Some(Begun::Array { table, next: 1, len }))
+    }
+}
+
+fn pairs(table: &Table) -> mlua::Result<usize> {
+    let mut count = 0;
+    table.for_each(|_: Value, _: Value| {
+        count += 1;
+        Ok(())
+    })?;
+    Ok(count)
+}
+
+impl Begun {
+    fn next(&mut self, next: &Function) -> mlua::Result<Option<Value>> {
+        match self {
+            Begun::Array { next, len, .. } if *next > *len => Ok(None),
+            Begun::Array { table, next, .. } => {
+                *next += 1;
+                table.raw_get(*next - 1).map(Some)
+            }
+            Begun::Pairs { table, key, value, is_map } => {
+                if let Some(value) = value.take() {
+                    return Ok(Some(value));
+                }
+                let (next_key, next_value) = next.call::<(Value, Value)>((&*table, &*key))?;
+                if next_key.is_nil() {
+                    return Ok(None);
+                }
+                *key = next_key.clone();
+                *value = is_map.then_some(next_value);
+                Ok(Some(next_key))
+            }
+        }
     }
 }
 

@@ -272,19 +272,24 @@ fn log(_: &Lua, (level, text): (i64, LuaString)) -> mlua::Result<()> {
 
 /// Where the script is that a function of ours was called by.
 fn place(lua: &Lua, (): ()) -> mlua::Result<(Option<String>, Option<usize>)> {
-    for level in 1..12 {
+    Ok(place_within(lua, 12))
+}
+
+/// The same, if it is among the first levels.
+pub fn place_within(lua: &Lua, levels: usize) -> (Option<String>, Option<usize>) {
+    for level in 1..=levels {
         let found = lua.inspect_stack(level, |frame| {
             let source = frame.source();
             let name = source.source.as_deref().unwrap_or_default();
             (source.what != "C" && name.starts_with("@user_")).then(|| (name.to_owned(), frame.current_line()))
         });
         match found {
-            Some(Some((source, line))) => return Ok((Some(source), line)),
+            Some(Some((source, line))) => return (Some(source), line),
             Some(None) => {}
             None => break,
         }
     }
-    Ok((None, None))
+    (None, None)
 }
 
 /// A word of a command, as a script gives it.

@@ -362,3 +362,26 @@ fn libraries_outlive_the_server() {
     assert_eq!(ask(&mut client, &["FUNCTION", "LIST"]), Tree::Array(Vec::new()));
     process.signal(Signal::KILL);
 }
+
+/// An interpreter lends out a few thousand values at a time.
+#[test]
+fn large_values() {
+    check(
+        r#"
+        > EVAL "local t = {} for i = 1, 20000 do t[i] = 'x' .. i end return #cjson.decode(cjson.encode(t)) + #cmsgpack.unpack(cmsgpack.pack(t))" 0
+        (integer) 40000
+        > EVAL "local t = {} for i = 1, 20000 do t['x' .. i] = i end cjson.decode(cjson.encode(t)) cmsgpack.unpack(cmsgpack.pack(t)) return 1" 0
+        (integer) 1
+        > EVAL "for i = 1, 9000 do redis.call('rpush', KEYS[1], 'x' .. i) end return #redis.call('lrange', KEYS[1], 0, -1)" 1 l
+        (integer) 9000
+        > EVAL "local t = {} for i = 1, 7000 do t[i] = 'x' .. i end return redis.call('rpush', KEYS[1], unpack(t))" 1 l
+        (integer) 16000
+        > EVAL "local t = {} for i = 1, 9000 do t[i] = {'x' .. i} end redis.call('set', KEYS[1], #t) return t" 1 n
+        > GET n
+        "9000"
+        > EVAL "local t = {} for i = 1, 9000 do t['x' .. i] = 'y' end redis.call('incr', KEYS[1]) return {map = t}" 1 n
+        > GET n
+        "9001"
+        "#,
+    );
+}

@@ -1,5 +1,6 @@
 //! `bit`: operations on the 32 low bits of numbers. (As LuaJIT's BitOp.)
 
+use super::function;
 use mlua::{Lua, Table, Variadic};
 
 /// The 32 bits that a number stands for: modulo 2^32, halves to even.
@@ -9,11 +10,11 @@ fn bits(n: f64) -> i32 {
 
 pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let bit = lua.create_table()?;
-    bit.raw_set("tobit", lua.create_function(|_, n: f64| Ok(bits(n)))?)?;
-    bit.raw_set("bnot", lua.create_function(|_, n: f64| Ok(!bits(n)))?)?;
-    bit.raw_set("bswap", lua.create_function(|_, n: f64| Ok(bits(n).swap_bytes()))?)?;
+    bit.raw_set("tobit", function(lua, |_, n: f64| Ok(bits(n)))?)?;
+    bit.raw_set("bnot", function(lua, |_, n: f64| Ok(!bits(n)))?)?;
+    bit.raw_set("bswap", function(lua, |_, n: f64| Ok(bits(n).swap_bytes()))?)?;
     let fold = |f: fn(i32, i32) -> i32| {
-        lua.create_function(move |_, (first, rest): (f64, Variadic<f64>)| {
+        function(lua, move |_, (first, rest): (f64, Variadic<f64>)| {
             Ok(rest.iter().fold(bits(first), |all, n| f(all, bits(*n))))
         })
     };
@@ -21,14 +22,14 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     bit.raw_set("bor", fold(|a, b| a | b)?)?;
     bit.raw_set("bxor", fold(|a, b| a ^ b)?)?;
     let shift = |f: fn(u32, u32) -> u32| {
-        lua.create_function(move |_, (n, by): (f64, f64)| Ok(f(bits(n) as u32, bits(by) as u32 & 31) as i32))
+        function(lua, move |_, (n, by): (f64, f64)| Ok(f(bits(n) as u32, bits(by) as u32 & 31) as i32))
     };
     bit.raw_set("lshift", shift(|n, by| n << by)?)?;
     bit.raw_set("rshift", shift(|n, by| n >> by)?)?;
     bit.raw_set("arshift", shift(|n, by| (n as i32 >> by) as u32)?)?;
     bit.raw_set("rol", shift(u32::rotate_left)?)?;
     bit.raw_set("ror", shift(u32::rotate_right)?)?;
-    bit.raw_set("tohex", lua.create_function(|_, (n, digits): (f64, Option<f64>)| Ok(hex(bits(n), digits)))?)?;
+    bit.raw_set("tohex", function(lua, |_, (n, digits): (f64, Option<f64>)| Ok(hex(bits(n), digits)))?)?;
     Ok(bit)
 }
 

@@ -3,7 +3,7 @@
 //! Strings are bytes: what is no UTF-8 passes through. Arrays are tables whose keys are 1 to n; the null of JSON is a
 //! value of its own, `cjson.null`.
 
-use super::{nested, refuse};
+use super::{function, nested, refuse};
 use crate::util::double;
 use mlua::{LightUserData, Lua, LuaString, Table, Value};
 use std::{cell::RefCell, rc::Rc};
@@ -53,7 +53,7 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let own = Rc::clone(&options);
     json.raw_set(
         "encode",
-        lua.create_function(move |lua, value: Value| {
+        function(lua, move |lua, value: Value| {
             let mut out = Vec::new();
             encode(&mut out, &value, &own.borrow(), 0)?;
             lua.create_string(out)
@@ -62,14 +62,14 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let own = Rc::clone(&options);
     json.raw_set(
         "decode",
-        lua.create_function(move |lua, text: LuaString| {
+        function(lua, move |lua, text: LuaString| {
             let text = text.as_bytes();
             Parser { lua, text: &text, at: 0, options: *own.borrow() }.whole()
         })?,
     )?;
     let depth = |which: fn(&mut Options) -> &mut usize| {
         let own = Rc::clone(&options);
-        lua.create_function(move |_, depth: Option<i64>| {
+        function(lua, move |_, depth: Option<i64>| {
             let mut own = own.borrow_mut();
             let field = which(&mut own);
             if let Some(depth) = depth {
@@ -86,7 +86,7 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let own = Rc::clone(&options);
     json.raw_set(
         "encode_sparse_array",
-        lua.create_function(move |_, (convert, ratio, safe): (Option<bool>, Option<i64>, Option<i64>)| {
+        function(lua, move |_, (convert, ratio, safe): (Option<bool>, Option<i64>, Option<i64>)| {
             let mut own = own.borrow_mut();
             own.sparse_convert = convert.unwrap_or(own.sparse_convert);
             own.sparse_ratio = ratio.unwrap_or(own.sparse_ratio).max(0);
@@ -97,7 +97,7 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let own = Rc::clone(&options);
     json.raw_set(
         "encode_number_precision",
-        lua.create_function(move |_, precision: Option<i64>| {
+        function(lua, move |_, precision: Option<i64>| {
             let mut own = own.borrow_mut();
             match precision {
                 Some(precision @ 1..=16) => own.precision = precision as usize,
@@ -107,11 +107,11 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
             Ok(own.precision)
         })?,
     )?;
-    json.raw_set("encode_keep_buffer", lua.create_function(|_, keep: Option<bool>| Ok(keep.unwrap_or(true)))?)?;
+    json.raw_set("encode_keep_buffer", function(lua, |_, keep: Option<bool>| Ok(keep.unwrap_or(true)))?)?;
     let own = Rc::clone(&options);
     json.raw_set(
         "encode_invalid_numbers",
-        lua.create_function(move |lua, setting: Option<Value>| {
+        function(lua, move |lua, setting: Option<Value>| {
             let mut own = own.borrow_mut();
             own.encode_invalid = match setting {
                 None => own.encode_invalid,
@@ -129,13 +129,13 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let own = Rc::clone(&options);
     json.raw_set(
         "decode_invalid_numbers",
-        lua.create_function(move |_, setting: Option<bool>| {
+        function(lua, move |_, setting: Option<bool>| {
             let mut own = own.borrow_mut();
             own.decode_invalid = setting.unwrap_or(own.decode_invalid);
             Ok(own.decode_invalid)
         })?,
     )?;
-    json.raw_set("new", lua.create_function(|lua, ()| table(lua))?)?;
+    json.raw_set("new", function(lua, |lua, ()| table(lua))?)?;
     json.raw_set("null", null())?;
     json.raw_set("_NAME", "cjson")?;
     json.raw_set("_VERSION", "2.1.0")?;

@@ -1,6 +1,6 @@
 //! `cmsgpack`: values as MessagePack and back. (<https://github.com/msgpack/msgpack/blob/master/spec.md>)
 
-use super::{nested, refuse};
+use super::{VALUES_MAX, function, nested, refuse};
 use mlua::{Lua, LuaString, MultiValue, Table, Value, Variadic};
 
 /// A value that is nested deeper is written as nil.
@@ -12,7 +12,7 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let library = lua.create_table()?;
     library.raw_set(
         "pack",
-        lua.create_function(|lua, values: Variadic<Value>| {
+        function(lua, |lua, values: Variadic<Value>| {
             if values.is_empty() {
                 return refuse("MessagePack pack needs input.");
             }
@@ -23,11 +23,12 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     )?;
     library.raw_set(
         "unpack",
-        lua.create_function(|lua, text: LuaString| {
+        function(lua, |lua, text: LuaString| {
             let bytes = text.as_bytes();
             let mut input = Input { lua, bytes: &bytes, at: 0 };
             let mut values = MultiValue::new();
             while input.at < bytes.len() {
+                limited(&values)?;
                 values.push_back(input.value(0)?);
             }
             Ok(values)
@@ -35,11 +36,11 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     )?;
     library.raw_set(
         "unpack_one",
-        lua.create_function(|lua, (text, offset): (LuaString, Option<i64>)| some(lua, &text, 1, offset.unwrap_or(0)))?,
+        function(lua, |lua, (text, offset): (LuaString, Option<i64>)| some(lua, &text, 1, offset.unwrap_or(0)))?,
     )?;
     library.raw_set(
         "unpack_limit",
-        lua.create_function(|lua, (text, limit, offset): (LuaString, i64, Option<i64>)| {
+        function(lua, |lua, (text, limit, offset): (LuaString, i64, Option<i64>)| {
             some(lua, &text, limit, offset.unwrap_or(0))
         })?,
     )?;
@@ -61,11 +62,17 @@ fn some(lua: &Lua, text: &LuaString, limit: i64, offset: i64) -> mlua::Result<Mu
     let mut input = Input { lua, bytes: &bytes, at };
     let mut values = MultiValue::new();
     while input.at < bytes.len() && (values.len() as i64) < limit {
+        limited(&values)?;
         values.push_back(input.value(0)?);
     }
     let next = if input.at < bytes.len() { input.at as i64 } else { -1 };
     values.push_front(Value::Integer(next));
     Ok(values)
+}
+
+/// Whether one more value may be answered.
+fn limited(values: &MultiValue) -> mlua::Result<()> {
+    if values.len() < VALUES_MAX { Ok(()) } else { refuse("too many values to unpack") }
 }
 
 fn pack(out: &mut Vec<u8>, value: &Value, depth: usize) -> mlua::Result<()> {
@@ -118,28 +125,26 @@ fn pack_text(out: &mut Vec<u8>, text: &[u8]) {
 }
 
 fn pack_table(out: &mut Vec<u8>, table: &Table, depth: usize) -> mlua::Result<()> {
-    // Twice, one pair at a time: an interpreter lends out a few thousand values at most.
-    let (mut count, mut last) = (0usize, 0);
-    for pair in table.pairs::<Value, Value>() {
-        let index = match pair?.0 {
-            Value::Integer(n) if n > 0 => n,
-            Value::Number(n) if n.fract() == 0.0 && (1.0..9e15).contains(&n) => n as i64,
-            _ => i64::MAX,
-        };
-        (count, last) = (count + 1, index.max(last));
-    }
-    let mut begin = |short: u8, tag: u8| match count {
+    let (mut pairs, mut longest, mut is_array) = (0, 0, true);
+    table.for_each(|key: Value, _: Value| {
+        pairs += 1;
+        match key {
+            Value::Integer(n) if n > 0 => longest = longest.max(n as usize),
+            _ => is_array = false,
+        }
+        Ok(())
+    })?;
+    let mut begin = |short: u8, tag: u8| match pairs {
         len @ 0..16 => out.push(short | len as u8),
         len @ 16..=0xFFFF => put(out, tag, &(len as u16).to_be_bytes()),
         len => put(out, tag + 1, &(len as u32).to_be_bytes()),
     };
-    if count > 0 && last == count as i64 {
+    if is_array && longest == pairs {
         begin(0x90, 0xDC);
-        (1..=count).try_for_each(|at| pack(out, &table.raw_get(at)?, depth + 1))
+        (1..=pairs).try_for_each(|at| pack(out, &table.raw_get(at)?, depth + 1))
     } else {
         begin(0x80, 0xDE);
-        table.pairs::<Value, Value>().try_for_each(|pair| {
-            let (key, value) = pair?;
+        table.for_each(|key: Value, value: Value| {
             pack(out, &key, depth + 1)?;
             pack(out, &value, depth + 1)
         })

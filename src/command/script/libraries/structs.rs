@@ -8,7 +8,7 @@
 //! x         a byte of nothing                       space   nothing
 //! ```
 
-use super::refuse;
+use super::{VALUES_MAX, function, refuse};
 use mlua::{Lua, LuaString, MultiValue, Table, Value, Variadic};
 
 /// The largest integer.
@@ -20,17 +20,17 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let library = lua.create_table()?;
     library.raw_set(
         "pack",
-        lua.create_function(|lua, (format, values): (LuaString, Variadic<Value>)| {
+        function(lua, |lua, (format, values): (LuaString, Variadic<Value>)| {
             lua.create_string(pack(lua, &format.as_bytes(), &values)?)
         })?,
     )?;
     library.raw_set(
         "unpack",
-        lua.create_function(|lua, (format, data, from): (LuaString, LuaString, Option<i64>)| {
+        function(lua, |lua, (format, data, from): (LuaString, LuaString, Option<i64>)| {
             unpack(lua, &format.as_bytes(), &data.as_bytes(), from.unwrap_or(1))
         })?,
     )?;
-    library.raw_set("size", lua.create_function(|_, format: LuaString| size(&format.as_bytes()))?)?;
+    library.raw_set("size", function(lua, |_, format: LuaString| size(&format.as_bytes()))?)?;
     Ok(library)
 }
 
@@ -209,6 +209,9 @@ fn unpack(lua: &Lua, format: &[u8], data: &[u8], from: i64) -> mlua::Result<Mult
     let mut format = Format::new(format);
     let mut values: Vec<Value> = Vec::new();
     while let Some(option) = format.next()? {
+        if values.len() >= VALUES_MAX {
+            return refuse("too many results in unpack");
+        }
         at = at.saturating_add(format.gap(&option, at));
         let size = match &option {
             Item::Int { size, .. } => *size,
