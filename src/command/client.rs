@@ -7,6 +7,7 @@ use super::{
     client_list,
     handle::{ClientHandle, State},
     hub::Name,
+    redis_file::Contents,
     tracking::{Caching, Options},
     transaction::{Transaction, Watched},
 };
@@ -59,6 +60,8 @@ pub struct Client {
     paused: bool,
     /// Between MULTI and EXEC.
     pub transaction: Option<Box<Transaction>>,
+    /// What it has said with REPLCONF.
+    pub replication: ReplicationWishes,
     /// CLIENT TRACKING.
     pub tracking: Option<Box<Options>>,
     pub caching: Caching,
@@ -78,6 +81,15 @@ pub struct Client {
     pub(super) redacted: SmallVec<[usize; 2]>,
     /// When the running command began: when the one before it in the pipeline ended.
     started: Option<Moment>,
+}
+
+/// What a client has said with REPLCONF.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct ReplicationWishes {
+    /// It wants to be a replica, not only a file.
+    pub is_replica: bool,
+    pub file_only: bool,
+    pub contents: Contents,
 }
 
 /// What a client has subscribed to.
@@ -185,6 +197,7 @@ impl Client {
             stands_in: false,
             paused: false,
             transaction: None,
+            replication: ReplicationWishes::default(),
             tracking: None,
             caching: Caching::default(),
             in_script: false,

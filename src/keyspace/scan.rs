@@ -43,6 +43,20 @@ impl Locked<'_> {
         ((shard as u64) << (64 - bits)) >> CURSOR_SHIFT
     }
 
+    /// One step through a single shard: calls `visit(key)` for about `count` keys that are not expired, and answers where
+    /// the next step goes on.
+    pub fn scan_shard(
+        &mut self,
+        shard: usize,
+        db: usize,
+        position: u64,
+        count: usize,
+        visit: &mut dyn FnMut(&[u8]),
+    ) -> Option<u64> {
+        let judged_at = self.judged_at;
+        self.with_shard(shard, |shard| shard.scan(db, position, count, judged_at, &mut |key, _| visit(key)))
+    }
+
     /// A key chosen at random among those not expired, copied into `out`; false when there is
     /// none.
     pub fn random_key(&mut self, db: usize, out: &mut Vec<u8>) -> bool {

@@ -24,19 +24,28 @@ use std::{
 /// How long a failed snapshot of a rule is not tried again.
 const RETRY_MS: i64 = 5000;
 
+/// What a start begins with.
+pub struct Opened {
+    pub keyspace: Keyspace,
+    /// The number of the append-only file that goes on from there.
+    pub log: u64,
+    /// The codes of libraries of functions, to be loaded.
+    pub libraries: Vec<Vec<u8>>,
+}
+
 /// Makes the keyspace: of the snapshot when there is one, else of the Redis file that lies in its place or that the
-/// settings name, else empty. Answers the number of the append-only file that goes on from there, too.
+/// settings name, else empty.
 ///
 /// # Errors
 /// When there is a file that cannot be used.
-pub fn open_keyspace(settings: &Settings, maxmemory: u64, now: UnixMillis) -> Result<(Keyspace, u64), Box<dyn Error>> {
+pub fn open_keyspace(settings: &Settings, maxmemory: u64, now: UnixMillis) -> Result<Opened, Box<dyn Error>> {
     let path = settings.snapshot_path();
     let options = Options::new(settings.databases as usize, settings.threads(), maxmemory, settings.maxmemory_policy);
     let empty = || Keyspace::new(&options).map_err(|error| LoadError::Io { path: path.clone(), error });
     if is_redis_file(&path) {
         let keyspace = empty()?;
-        redis_file::bring_in(&keyspace, settings, &path, now)?;
-        return Ok((keyspace, 0));
+        let libraries = redis_file::bring_in(&keyspace, settings, &path, now)?;
+        return Ok(Opened { keyspace, log: 0, libraries });
     }
     let import = settings.import_path();
     match Image::open(&path)? {
@@ -48,15 +57,16 @@ pub fn open_keyspace(settings: &Settings, maxmemory: u64, now: UnixMillis) -> Re
             if let Some(import) = import {
                 tracing::info!(path = %import.display(), "there is a snapshot: import-rdb is left out");
             }
-            Ok((keyspace, log))
+            Ok(Opened { keyspace, log, libraries: Vec::new() })
         }
         None => {
             let keyspace = empty()?;
             tracing::info!(path = %path.display(), "no snapshot yet; it will be written here");
-            if let Some(import) = import {
-                redis_file::bring_in(&keyspace, settings, &import, now)?;
-            }
-            Ok((keyspace, 0))
+            let libraries = match import {
+                Some(import) => redis_file::bring_in(&keyspace, settings, &import, now)?,
+                None => Vec::new(),
+            };
+            Ok(Opened { keyspace, log: 0, libraries })
         }
     }
 }

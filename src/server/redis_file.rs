@@ -4,7 +4,11 @@
 use super::{logging, persistence};
 use crate::{
     aof,
-    command::redis_file::{self, Progress, beside},
+    command::{
+        self, Shared,
+        redis_file::{self, Progress, Wanted, beside},
+        script::{functions::RestorePolicy, load_library},
+    },
     config::{Loaded, Settings},
     keyspace::Keyspace,
     util::clock::{Clock, UnixMillis},
@@ -14,7 +18,6 @@ use std::{
     error::Error,
     fs,
     io::{self, IsTerminal},
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
@@ -23,12 +26,17 @@ use std::{
 /// How often the log hears how far it has come, when there is no terminal to draw on.
 const TOLD_EVERY: Duration = Duration::from_secs(2);
 
-/// Brings a file in. The next snapshot will take the place of one that lies at the snapshot's path, so that one is kept
+/// Brings a file in, and answers the codes of its libraries of functions. The next snapshot will take the place of one that lies at the snapshot's path, so that one is kept
 /// under a second name.
 ///
 /// # Errors
 /// When the file cannot be brought in as a whole, or not kept.
-pub fn bring_in(keyspace: &Keyspace, settings: &Settings, path: &Path, now: UnixMillis) -> Result<(), Box<dyn Error>> {
+pub fn bring_in(
+    keyspace: &Keyspace,
+    settings: &Settings,
+    path: &Path,
+    now: UnixMillis,
+) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     let began = Instant::now();
     let mut teller = Teller::new(path);
     let imported = redis_file::import(keyspace, settings, path, now, &mut |progress| teller.tell(progress));
@@ -49,13 +57,22 @@ pub fn bring_in(keyspace: &Keyspace, settings: &Settings, path: &Path, now: Unix
     if imported.empty > 0 {
         tracing::warn!(keys = imported.empty, "collections without elements are left out, as Redis leaves them out");
     }
-    if imported.functions > 0 {
-        tracing::warn!(libraries = imported.functions, "the file's libraries of functions are left out");
-    }
     if stored < imported.keys {
         tracing::warn!(evicted = imported.keys - stored, "not all of its keys fit into 'maxmemory': some were evicted");
     }
-    Ok(())
+    Ok(imported.libraries)
+}
+
+/// Loads the libraries of functions that a file held.
+///
+/// # Errors
+/// When one of them is not as it should be.
+pub fn load_libraries(shared: &Shared, codes: &[Vec<u8>]) -> Result<(), Box<dyn Error>> {
+    let refused = |error: command::Error| {
+        format!("a library of functions in the Redis file can't be loaded: {}", String::from_utf8_lossy(&error.0))
+    };
+    let libraries = codes.iter().map(|code| load_library(code)).collect::<Result<Vec<_>, _>>().map_err(refused)?;
+    Ok(shared.functions.restore(libraries, RestorePolicy::Replace).map_err(refused)?)
 }
 
 /// Where a Redis file that the first snapshot replaces is kept.
@@ -63,29 +80,27 @@ fn kept(path: &Path) -> PathBuf {
     beside(path, ".redis")
 }
 
+/// A copy, not a second link: snapshots write into the files that they find at their place.
 fn keep(path: &Path) -> Result<(), String> {
     let kept = kept(path);
     let failed = |error: io::Error| format!("can't keep {} as {}: {error}", path.display(), kept.display());
-    match fs::hard_link(path, &kept) {
-        Ok(()) => tracing::info!(path = %kept.display(), "the Redis file is kept under this name"),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let (one, other) = (fs::metadata(path).map_err(failed)?, fs::metadata(&kept).map_err(failed)?);
-            // An earlier start has kept it.
-            if (one.dev(), one.ino()) != (other.dev(), other.ino()) {
-                return Err(format!(
-                    "{} is a Redis file, which snapshots would replace; it can't be kept as {}, which is there already: \
-                     move one of them away",
-                    path.display(),
-                    kept.display()
-                ));
-            }
-        }
-        // Not every file system has links: there a copy is as good.
+    let len = |path: &Path| fs::metadata(path).map(|metadata| metadata.len());
+    match len(&kept) {
+        // An earlier start has kept it.
+        Ok(there) if there == len(path).map_err(failed)? => Ok(()),
+        Ok(_) => Err(format!(
+            "{} is a Redis file, which snapshots would replace; it can't be kept as {}, which is there already: move one \
+             of them away",
+            path.display(),
+            kept.display()
+        )),
         Err(_) => {
-            fs::copy(path, &kept).map_err(failed)?;
+            let unfinished = beside(&kept, ".unfinished");
+            fs::copy(path, &unfinished).and_then(|_| fs::rename(&unfinished, &kept)).map_err(failed)?;
+            tracing::info!(path = %kept.display(), "the Redis file is kept under this name");
+            Ok(())
         }
     }
-    Ok(())
 }
 
 /// Tells how far an import has come.
@@ -148,12 +163,13 @@ fn run(settings: &Settings, path: &Path) -> Result<(), Box<dyn Error>> {
     if !settings.snapshot_path().exists() {
         return Err(format!("there is no snapshot at {}", settings.snapshot_path().display()).into());
     }
-    let (keyspace, log) = persistence::open_keyspace(settings, 0, now)?;
+    let persistence::Opened { keyspace, log, .. } = persistence::open_keyspace(settings, 0, now)?;
     let changes = aof::files(&settings.append_directory(), &settings.append_filename).unwrap_or_default();
     if settings.append_only && changes.iter().any(|(number, _)| *number >= log) {
         eprintln!("flagstone: changes since the snapshot, which are in the append-only file, are left out");
     }
-    let exported = redis_file::export(&keyspace, path, settings.rdb_compression, now)
+    let wanted = Wanted { compress: settings.rdb_compression, libraries: Vec::new(), now };
+    let exported = redis_file::export(keyspace, path, &wanted)
         .map_err(|error| format!("can't write {}: {error}", path.display()))?;
     println!("{} keys, {} bytes: {}", exported.keys, exported.bytes, path.display());
     Ok(())

@@ -1,6 +1,10 @@
 //! The process: from a configuration to the exit code.
 
-use super::{Server, logging, persistence, supervise};
+use super::{
+    Server, logging,
+    persistence::{self, Opened},
+    redis_file, supervise,
+};
 use crate::{
     command::{
         Shared,
@@ -37,7 +41,8 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     for note in config.notes() {
         tracing::info!("{note}");
     }
-    let (keyspace, log) = persistence::open_keyspace(&settings, settings.maxmemory, Clock::Wall.now())?;
+    let Opened { keyspace, log, libraries } =
+        persistence::open_keyspace(&settings, settings.maxmemory, Clock::Wall.now())?;
     tracing::info!(
         address_space_bytes = keyspace.arena().capacity(),
         maxmemory_bytes = settings.maxmemory,
@@ -46,6 +51,7 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     );
     let shared = Arc::new(Shared::new(config, keyspace, Encoder::boxed, Clock::Wall));
     load_users(&shared)?;
+    redis_file::load_libraries(&shared, &libraries)?;
     persistence::open_log(&shared, log)?;
     load_functions(&shared)?;
     allow_descriptors(&settings);

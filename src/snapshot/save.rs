@@ -98,6 +98,15 @@ pub(super) fn save_on(
     result
 }
 
+/// Writes an image for another use than the next start: nothing takes its place in the order of snapshots and append-only
+/// files.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn save_aside(keyspace: &Keyspace, path: &Path, now: UnixMillis) -> io::Result<Report> {
+    write_image(&System, keyspace, path, path, now, &Unpaced).map(|(report, ..)| report)
+}
+
 /// The process ends at once: what has been written of a snapshot is of no use.
 pub fn discard_unfinished(path: &Path) {
     discard(&System, &older_of(path));

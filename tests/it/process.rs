@@ -46,6 +46,10 @@ impl Process {
         None
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     pub fn connect(&self) -> Client {
         Client::connect_as(([127, 0, 0, 1], self.port).into(), Protocol::Resp2)
     }

@@ -76,6 +76,7 @@ fn files_of_real_servers_are_brought_in() {
         let (_process, mut client) = start(dir.path(), &["--import-rdb", text(&file)]);
         assert_eq!(client.line("DEBUG DIGEST"), expected, "{}", file.display());
         assert_eq!(client.line("DBSIZE"), Tree::Integer(17));
+        assert_eq!(client.line("FCALL f 0"), Tree::Integer(1));
         assert_eq!(client.line("PEXPIRETIME fields"), Tree::Integer(32_503_680_000_001));
     }
 }
@@ -89,6 +90,9 @@ fn a_file_in_the_snapshot_s_place_is_brought_in_and_kept() {
     let (process, mut client) = start(dir.path(), &options);
     assert_eq!(client.line("GET text"), Tree::Bulk(b"hello".to_vec()));
     assert_eq!(client.line("SET text changed"), Tree::Simple("OK".into()));
+    // The second one writes into what the first one found at its place.
+    assert_eq!(client.line("SAVE"), Tree::Simple("OK".into()));
+    assert_eq!(client.line("SET more 1"), Tree::Simple("OK".into()));
     assert_eq!(client.line("SAVE"), Tree::Simple("OK".into()));
     drop((process, client));
     let kept = fs::read(dir.path().join("dump.rdb.redis")).expect("it is kept");
@@ -196,6 +200,67 @@ fn a_real_server_reads_what_is_written() {
     assert_eq!(by_file.client().line("XINFO STREAM stream"), by_commands.client().line("XINFO STREAM stream"));
 }
 
+#[test]
+fn redis_cli_is_sent_a_file() {
+    let runs = Command::new("redis-cli").arg("--version").stdout(Stdio::null()).status();
+    if !runs.is_ok_and(|status| status.success()) {
+        println!("SKIPPED: no redis-cli is installed");
+        return;
+    }
+    let (dir, out) = (folder(), folder());
+    let (process, mut client) = start(dir.path(), &["--appendonly", "yes"]);
+    run_keys(&mut client);
+    client.call(&[&b"FUNCTION"[..], b"LOAD", b"#!lua name=lib\nredis.register_function('f', function() return 7 end)"]);
+    let ask = |option: &str, to: &Path| {
+        let output = Command::new("redis-cli")
+            .args(["-p", &process.port().to_string(), option, text(to)])
+            .output()
+            .expect("redis-cli runs");
+        assert!(output.status.success(), "{output:?}");
+    };
+    let (all, functions) = (out.path().join("all.rdb"), out.path().join("functions.rdb"));
+    ask("--rdb", &all);
+    ask("--functions-rdb", &functions);
+    let digest = client.line("DEBUG DIGEST");
+    for (file, digest) in [(all, Some(digest)), (functions, None)] {
+        let dir = folder();
+        let (_other, mut other) = start(dir.path(), &["--import-rdb", text(&file)]);
+        assert_eq!(other.line("FCALL f 0"), Tree::Integer(7));
+        match digest {
+            Some(digest) => assert_eq!(other.line("DEBUG DIGEST"), digest),
+            None => assert_eq!(other.line("DBSIZE"), Tree::Integer(0)),
+        }
+    }
+    // The snapshots that were written aside have left nothing behind, and the append-only file goes on.
+    let left: Vec<_> =
+        fs::read_dir(dir.path()).expect("a folder").map(|entry| entry.expect("a name").file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("temp-")), "{left:?}");
+    let digest = client.line("DEBUG DIGEST");
+    drop((process, client));
+    let (_process, mut client) = start(dir.path(), &["--appendonly", "yes"]);
+    assert_eq!(client.line("DEBUG DIGEST"), digest);
+}
+
+#[test]
+fn a_replica_is_refused() {
+    let dir = folder();
+    let (_process, mut client) = start(dir.path(), &[]);
+    let refused = Tree::Error("ERR a replica is refused: there is no replication yet".into());
+    assert_eq!(client.line("REPLCONF listening-port 1"), Tree::Simple("OK".into()));
+    assert_eq!(client.line("REPLCONF capa eof capa psync2"), Tree::Simple("OK".into()));
+    assert_eq!(client.line("PSYNC ? -1"), refused);
+    assert_eq!(client.line("SYNC"), refused);
+    assert_eq!(
+        client.line("REPLCONF rdb-only 2"),
+        Tree::Error("ERR value is out of range, must be between 0 and 1".into())
+    );
+    assert_eq!(client.line("REPLCONF odd 1"), Tree::Error("ERR Unrecognized REPLCONF option: odd".into()));
+    assert_eq!(
+        client.line("REPLCONF rdb-filter-only keys"),
+        Tree::Error("ERR Unsupported rdb-filter-only option: keys".into())
+    );
+}
+
 fn bring_in(bytes: &[u8], keyspace: &Keyspace) -> Result<Imported, String> {
     let dir = folder();
     let path = dir.path().join("in.rdb");
@@ -228,7 +293,7 @@ fn whatever_byte_is_wrong_the_checksum_or_an_error_tells() {
     let keyspace = empty();
     let bytes = fs::read(data("small.rdb")).expect("a file");
     let whole = bring_in(&bytes, &keyspace).expect("it is whole");
-    assert_eq!((whole.keys, whole.expired, whole.functions), (13, 1, 1));
+    assert_eq!((whole.keys, whole.expired, whole.libraries.len()), (13, 1, 1));
     assert_eq!(whole.bytes, bytes.len() as u64);
     for at in 0..bytes.len() {
         let mut damaged = bytes.clone();

@@ -3,6 +3,7 @@
 use crate::{
     command::{
         Args, CommandResult, Context, Error,
+        redis_file::{Contents, send},
         spec::{Acl, Flags, Spec},
     },
     util::number::parse_i64,
@@ -14,6 +15,8 @@ const ADMIN: Spec = Spec {
     group: "server",
     ..Spec::DEFAULT
 };
+const SYNC: Spec =
+    Spec { flags: Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::NO_ASYNC_LOADING).union(Flags::NO_MULTI), ..ADMIN };
 /// What begins the rows of WAIT and WAITAOF.
 const WAITING: Spec = Spec {
     flags: Flags::BLOCKING,
@@ -63,6 +66,33 @@ pub static COMMANDS: &[Spec] = &[
         syntax: "[TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]",
         handler: failover,
         ..ADMIN
+    },
+    Spec {
+        name: "replconf",
+        arity: -1,
+        flags: ADMIN.flags.union(Flags::LOADING).union(Flags::ALLOW_BUSY),
+        since: "3.0.0",
+        summary: "Says what kind of file the client wants that asks with SYNC.",
+        syntax: "[option value ...]",
+        handler: replconf,
+        ..ADMIN
+    },
+    Spec {
+        name: "sync",
+        arity: 1,
+        since: "1.0.0",
+        summary: "Sends the dataset as a Redis file, once.",
+        handler: sync,
+        ..SYNC
+    },
+    Spec {
+        name: "psync",
+        arity: -3,
+        since: "2.8.0",
+        summary: "Refuses a replica: there is no replication yet.",
+        syntax: "replicationid offset",
+        handler: psync,
+        ..SYNC
     },
     Spec {
         name: "wait",
@@ -130,6 +160,58 @@ fn failover(_: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         (true, false) => Error::new("ERR No failover in progress."),
         (false, _) => Error::new("ERR FAILOVER requires connected replicas."),
     })
+}
+
+fn replconf(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let (pairs, odd) = args[1..].as_chunks::<2>();
+    if !odd.is_empty() {
+        return Err(Error::SYNTAX);
+    }
+    let mut wishes = cx.client.replication;
+    for [option, value] in pairs {
+        match option.to_ascii_lowercase().as_slice() {
+            b"listening-port" => {
+                parse_i64(value).ok_or(Error::NOT_INTEGER)?;
+                wishes.is_replica = true;
+            }
+            // What a replica says of itself and of how far it is. The length is told before a file, never an end mark.
+            b"capa" | b"ip-address" | b"version" | b"ack" | b"getack" => {}
+            b"rdb-only" => match parse_i64(value).ok_or(Error::NOT_INTEGER)? {
+                on @ 0..=1 => wishes.file_only = on == 1,
+                _ => return Err(Error::new("ERR value is out of range, must be between 0 and 1")),
+            },
+            b"rdb-filter-only" => wishes.contents = contents(value)?,
+            _ => return Err(Error::quoting("ERR Unrecognized REPLCONF option: ", option, "")),
+        }
+        cx.client.replication = wishes;
+    }
+    cx.reply.ok();
+    Ok(())
+}
+
+fn contents(filter: &[u8]) -> Result<Contents, Error> {
+    let words = filter.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    words.into_iter().try_fold(Contents::Nothing, |_, word| match word {
+        b"functions" => Ok(Contents::Functions),
+        _ => Err(Error::quoting("ERR Unsupported rdb-filter-only option: ", word, "")),
+    })
+}
+
+fn sync(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
+    if cx.client.replication.is_replica && !cx.client.replication.file_only {
+        return Err(no_replication());
+    }
+    let (shared, handle) = (cx.client.shared(), std::sync::Arc::clone(&cx.client.handle));
+    send(shared, handle, cx.client.replication.contents)
+        .map_err(|error| Error::quoting("ERR ", error.to_string().as_bytes(), ""))
+}
+
+fn psync(_: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
+    Err(no_replication())
+}
+
+fn no_replication() -> Error {
+    Error::new("ERR a replica is refused: there is no replication yet")
 }
 
 fn timeout(word: &[u8]) -> Result<(), Error> {

@@ -3,35 +3,46 @@
 use super::{STEP, beside};
 use crate::{
     command::family::string::text,
-    keyspace::{Keyspace, Locked},
+    keyspace::{Keyspace, Locked, ShardSet},
     types::rdb::{self, Form, file},
     util::clock::UnixMillis,
 };
 use std::{
     fs::{self, File},
     io::{self, Write},
+    os::unix::fs::FileExt,
     path::Path,
 };
 
 /// So much is gathered before it is written.
 const BUFFER: usize = 1 << 20;
+/// Pages given back at a time.
+const RELEASED: usize = 256;
+
+/// What is wanted of a file.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    pub compress: bool,
+    /// The codes of the libraries of functions.
+    pub libraries: Vec<&'a [u8]>,
+    pub now: UnixMillis,
+}
 
 /// What was written.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Exported {
     pub keys: u64,
     pub bytes: u64,
-    /// Keys of a type that the format has no form for here.
-    pub left_out: u64,
 }
 
-/// Writes all keys to a file, which is there only when it is whole. Nobody else may use the keyspace meanwhile.
+/// Writes all keys to a file, which is there only when it is whole. The keyspace is a snapshot's, and nobody else's: what has
+/// been written is dropped, so that no more of it than a shard need be in memory.
 ///
 /// # Errors
 /// What the file system says.
-pub fn export(keyspace: &Keyspace, path: &Path, compress: bool, now: UnixMillis) -> io::Result<Exported> {
+pub fn export(keyspace: Keyspace, path: &Path, wanted: &Wanted<'_>) -> io::Result<Exported> {
     let unfinished = beside(path, ".unfinished");
-    let result = write(keyspace, &unfinished, compress, now).and_then(|exported| {
+    let result = write(&keyspace, &unfinished, wanted).and_then(|exported| {
         fs::rename(&unfinished, path)?;
         Ok(exported)
     });
@@ -42,78 +53,93 @@ pub fn export(keyspace: &Keyspace, path: &Path, compress: bool, now: UnixMillis)
     result
 }
 
-fn write(keyspace: &Keyspace, path: &Path, compress: bool, now: UnixMillis) -> io::Result<Exported> {
-    // The version stands at the beginning, and what asks for the newer one may come last: then all is written again.
-    for field_expiry in [false, true] {
-        let mut export = Export::begin(path, field_expiry, compress, now)?;
-        if export.write(keyspace)? {
-            return export.finish();
-        }
+fn write(keyspace: &Keyspace, path: &Path, wanted: &Wanted<'_>) -> io::Result<Exported> {
+    let mut export = Export::begin(path, wanted)?;
+    for code in &wanted.libraries {
+        file::put_function(&mut export.out, code, wanted.compress);
     }
-    Ok(Exported::default())
+    // Of all shards, as it is only known while they are there.
+    let figures: Vec<_> = (0..keyspace.databases()).map(|db| keyspace.db_stats(db)).collect();
+    let mut announced = vec![false; figures.len()];
+    for shard in 0..keyspace.shards() {
+        let mut keys = keyspace.lock(ShardSet(1 << shard), wanted.now);
+        for (db, figures) in figures.iter().enumerate().filter(|(_, figures)| figures.keys > 0) {
+            file::put_select(&mut export.out, db as u64);
+            if !std::mem::replace(&mut announced[db], true) {
+                file::put_sizes(&mut export.out, figures.keys, figures.expires);
+            }
+            export.write_shard(&mut keys, shard, db)?;
+        }
+        keys.flush(None);
+        while keyspace.arena().release_retired(RELEASED) > 0 {}
+    }
+    export.finish()
+}
+
+/// One of the two ways the file may begin: whether it needs the newer version is known only at its end.
+struct Beginning {
+    header: [u8; file::HEADER],
+    sum: rdb::Checksum,
+}
+
+impl Beginning {
+    fn new(field_expiry: bool) -> Beginning {
+        let header = file::header(field_expiry);
+        let mut sum = rdb::checksum();
+        sum.update(&header);
+        Beginning { header, sum }
+    }
 }
 
 struct Export {
     file: File,
     /// Not written yet.
     out: Vec<u8>,
-    sum: rdb::Checksum,
-    /// Fields that expire can be written.
-    field_expiry: bool,
+    plain: Beginning,
+    newer: Beginning,
+    /// Something needs the newer version.
+    is_newer: bool,
     compress: bool,
     now: UnixMillis,
     exported: Exported,
 }
 
 impl Export {
-    fn begin(path: &Path, field_expiry: bool, compress: bool, now: UnixMillis) -> io::Result<Export> {
-        let file = File::create(path)?;
+    fn begin(path: &Path, wanted: &Wanted<'_>) -> io::Result<Export> {
+        let mut file = File::create(path)?;
+        let (plain, newer) = (Beginning::new(false), Beginning::new(true));
+        file.write_all(&plain.header)?;
         let mut out = Vec::new();
-        file::put_header(&mut out, field_expiry, now);
-        Ok(Export { file, out, sum: rdb::checksum(), field_expiry, compress, now, exported: Exported::default() })
+        file::put_notes(&mut out, wanted.now);
+        let exported = Exported { keys: 0, bytes: file::HEADER as u64 };
+        Ok(Export { file, out, plain, newer, is_newer: false, compress: wanted.compress, now: wanted.now, exported })
     }
 
-    /// Writes all databases; false when there are fields that expire and the header does not allow them.
-    fn write(&mut self, keyspace: &Keyspace) -> io::Result<bool> {
-        let mut keys = keyspace.lock(keyspace.all_shards(), self.now);
-        for db in 0..keyspace.databases() {
-            let figures = keys.db_stats(db);
-            if figures.keys == 0 {
-                continue;
-            }
-            file::put_select(&mut self.out, db as u64, figures.keys, figures.expires);
-            let mut cursor = 0;
-            loop {
-                let mut names = Vec::new();
-                cursor = keys.scan(db, cursor, STEP, &mut |key, _| names.push(key.to_vec()));
-                for key in names {
-                    if !self.put(&mut keys, db, &key)? {
-                        return Ok(false);
-                    }
-                }
-                if cursor == 0 {
-                    break;
-                }
+    fn write_shard(&mut self, keys: &mut Locked<'_>, shard: usize, db: usize) -> io::Result<()> {
+        let mut position = Some(0);
+        while let Some(from) = position {
+            let mut names = Vec::new();
+            position = keys.scan_shard(shard, db, from, STEP, &mut |key| names.push(key.to_vec()));
+            for key in names {
+                self.put(keys, db, &key)?;
             }
         }
-        Ok(true)
+        Ok(())
     }
 
-    fn put(&mut self, keys: &mut Locked<'_>, db: usize, key: &[u8]) -> io::Result<bool> {
+    fn put(&mut self, keys: &mut Locked<'_>, db: usize, key: &[u8]) -> io::Result<()> {
         let mut db = keys.db(db);
         let mut digits = itoa::Buffer::new();
-        let Some(item) = db.peek(key) else { return Ok(true) };
+        let Some(item) = db.peek(key) else { return Ok(()) };
         let (expiry, string) = (item.expiry, text(&item.value, &mut digits).to_vec());
-        let Some(view) = db.view_any(key) else { return Ok(true) };
+        let Some(view) = db.view_any(key) else { return Ok(()) };
         let mut value = Vec::new();
-        if !rdb::put_value(&mut value, &view, &string, Form { compress: self.compress, wide: true }, self.now) {
-            self.exported.left_out += 1;
-            return Ok(true);
+        let form = Form { compress: self.compress, wide: true };
+        if !rdb::put_value(&mut value, &view, &string, form, self.now) {
+            return Ok(());
         }
-        let Some((code, value)) = value.split_first() else { return Ok(true) };
-        if file::needs_field_expiry(*code) && !self.field_expiry {
-            return Ok(false);
-        }
+        let Some((code, value)) = value.split_first() else { return Ok(()) };
+        self.is_newer |= file::needs_field_expiry(*code);
         if let Some(at) = expiry {
             file::put_expiry(&mut self.out, at);
         }
@@ -121,14 +147,12 @@ impl Export {
         rdb::put_string(&mut self.out, key, self.compress);
         self.out.extend_from_slice(value);
         self.exported.keys += 1;
-        if self.out.len() >= BUFFER {
-            self.flush()?;
-        }
-        Ok(true)
+        if self.out.len() >= BUFFER { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.sum.update(&self.out);
+        self.plain.sum.update(&self.out);
+        self.newer.sum.update(&self.out);
         self.file.write_all(&self.out)?;
         self.exported.bytes += self.out.len() as u64;
         self.out.clear();
@@ -138,8 +162,10 @@ impl Export {
     fn finish(mut self) -> io::Result<Exported> {
         file::put_end(&mut self.out);
         self.flush()?;
-        let sum = self.sum.finalize().to_le_bytes();
+        let Beginning { header, sum } = if self.is_newer { self.newer } else { self.plain };
+        let sum = sum.finalize().to_le_bytes();
         self.file.write_all(&sum)?;
+        self.file.write_all_at(&header, 0)?;
         self.file.sync_all()?;
         self.exported.bytes += sum.len() as u64;
         Ok(self.exported)

@@ -31,15 +31,15 @@ pub struct Progress {
 }
 
 /// What the file held.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Imported {
     pub keys: u64,
     /// Keys that had expired before.
     pub expired: u64,
     /// Collections without elements, which are left out.
     pub empty: u64,
-    /// Libraries of functions, which are left out.
-    pub functions: u64,
+    /// The codes of its libraries of functions.
+    pub libraries: Vec<Vec<u8>>,
     pub bytes: u64,
 }
 
@@ -158,7 +158,7 @@ fn run(
                     imported.keys += 1;
                 }
             },
-            Part::Function(_) => imported.functions += 1,
+            Part::Function(code) => imported.libraries.push(code),
             Part::Empty => imported.empty += 1,
             Part::Note | Part::Resize(..) => {}
             Part::End => break,

@@ -2,9 +2,11 @@
 
 mod export;
 mod import;
+mod send;
 
-pub use export::{Exported, export};
+pub use export::{Exported, Wanted, export};
 pub use import::{ImportError, Imported, Progress, import, is_redis_file};
+pub use send::{Contents, send};
 
 use std::path::{Path, PathBuf};
 

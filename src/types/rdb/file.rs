@@ -154,10 +154,16 @@ fn pass_over_module(input: &mut Input<'_>) -> Result<(), Malformed> {
     }
 }
 
-/// Begins a file; with fields that expire only newer servers read it.
-pub fn put_header(out: &mut Vec<u8>, field_expiry: bool, now: UnixMillis) {
+/// How a file begins; with fields that expire only newer servers read it.
+pub fn header(field_expiry: bool) -> [u8; HEADER] {
     let version = if field_expiry { VERSION_WITH_FIELD_EXPIRY } else { VERSION };
-    out.extend(format!("REDIS{version:04}").into_bytes());
+    let digit = |worth: u16| b'0' + (version / worth % 10) as u8;
+    let [r, e, d, i, s] = *b"REDIS";
+    [r, e, d, i, s, digit(1000), digit(100), digit(10), digit(1)]
+}
+
+/// What a file tells of its writer.
+pub fn put_notes(out: &mut Vec<u8>, now: UnixMillis) {
     let seconds = (now / 1000).to_string();
     for (name, value) in [("redis-ver", WRITTEN_AS), ("redis-bits", "64"), ("ctime", &seconds)] {
         out.push(AUX);
@@ -172,9 +178,13 @@ pub fn put_function(out: &mut Vec<u8>, code: &[u8], compress: bool) {
 }
 
 /// The keys that follow are of this database.
-pub fn put_select(out: &mut Vec<u8>, db: u64, keys: u64, expiring: u64) {
+pub fn put_select(out: &mut Vec<u8>, db: u64) {
     out.push(SELECT);
     put_length(out, db);
+}
+
+/// How many keys the database has.
+pub fn put_sizes(out: &mut Vec<u8>, keys: u64, expiring: u64) {
     out.push(RESIZE);
     put_length(out, keys);
     put_length(out, expiring);
@@ -225,11 +235,12 @@ mod tests {
 
     #[test]
     fn what_is_known_of_a_key_stands_before_it() {
+        assert_eq!(version(&header(false)), Some(VERSION.into()));
+        assert_eq!(version(&header(true)), Some(VERSION_WITH_FIELD_EXPIRY.into()));
         let mut bytes = Vec::new();
-        put_header(&mut bytes, false, 5000);
-        assert_eq!(version(&bytes), Some(u32::from(VERSION)));
-        let mut bytes = bytes.split_off(HEADER);
-        put_select(&mut bytes, 3, 1, 1);
+        put_notes(&mut bytes, 5000);
+        put_select(&mut bytes, 3);
+        put_sizes(&mut bytes, 1, 1);
         put_expiry(&mut bytes, 77);
         bytes.extend(b"\xF8\x07\xF9\x05\x00\x01k\x01v");
         bytes.extend(b"\xFD\x02\x00\x00\x00\x00\x01k\x01v");
