@@ -20,4 +20,6 @@ pub use save::{Pace, Report, Unpaced, discard_unfinished, save, save_aside};
 pub use saver::{Saver, SaverStatus};
 
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod tests;

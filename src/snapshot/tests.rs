@@ -7,9 +7,9 @@ use crate::{
 };
 use std::{collections::BTreeMap, io::Read, path::Path, sync::atomic::*};
 
-const NOW: i64 = 1_700_000_000_000;
+pub(super) const NOW: i64 = 1_700_000_000_000;
 
-fn options() -> Options {
+pub(super) fn options() -> Options {
     let mut options = Options::new(4, 1, 0, Policy::NoEviction);
     options.shards = 4;
     options.reserve = 1 << 30;
@@ -22,9 +22,9 @@ fn set(keyspace: &Keyspace, db: usize, key: &str, value: &[u8], ttl: Ttl) {
 }
 
 /// Value and expiry by database and key.
-type Contents = BTreeMap<(usize, Vec<u8>), (Vec<u8>, Option<i64>)>;
+pub(super) type Contents = BTreeMap<(usize, Vec<u8>), (Vec<u8>, Option<i64>)>;
 
-fn contents(keyspace: &Keyspace) -> Contents {
+pub(super) fn contents(keyspace: &Keyspace) -> Contents {
     let mut all = BTreeMap::new();
     for db in 0..keyspace.databases() {
         let mut cursor = 0;
