@@ -208,6 +208,7 @@ pub struct Stats {
     pub watching_clients: SharedCounter,
     pub protocol_errors: SharedCounter,
     pub query_limit_closes: SharedCounter,
+    pub evicted_clients: SharedCounter,
     pub output_limit_closes: SharedCounter,
     /// The most bytes ever seen waiting in one client's query buffer and output.
     pub query_bytes_max: SharedCounter,
@@ -232,6 +233,7 @@ impl Stats {
             subscribers: SharedCounter::default(),
             watching_clients: SharedCounter::default(),
             query_limit_closes: SharedCounter::default(),
+            evicted_clients: SharedCounter::default(),
             output_limit_closes: SharedCounter::default(),
             query_bytes_max: SharedCounter::default(),
             output_bytes_max: SharedCounter::default(),
@@ -335,6 +337,7 @@ impl Stats {
             &self.rejected_connections,
             &self.protocol_errors,
             &self.query_limit_closes,
+            &self.evicted_clients,
             &self.output_limit_closes,
             &self.query_bytes_max,
             &self.output_bytes_max,

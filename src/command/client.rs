@@ -308,6 +308,7 @@ impl Client {
         handle.set_state(State::TRACKING, true);
         handle.set_state(State::TRACKING_BROADCAST, options.broadcast);
         handle.redirect.store(options.redirect.unwrap_or(0), Relaxed);
+        handle.prefixes.store(u32::try_from(options.prefixes.len()).unwrap_or(u32::MAX), Relaxed);
         self.shared.tracking.enable(handle, &options, self.shared.keyspace.effects());
         self.tracking = Some(Box::new(options));
     }
@@ -317,6 +318,7 @@ impl Client {
         if self.tracking.take().is_some() {
             let all = State::TRACKING | State::TRACKING_BROKEN | State::TRACKING_BROADCAST;
             self.handle.set_state(all, false);
+            self.handle.prefixes.store(0, Relaxed);
             self.shared.tracking.disable(self.handle.id, self.shared.keyspace.effects());
         }
         self.caching = Caching::Unsaid;

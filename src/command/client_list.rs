@@ -138,7 +138,7 @@ fn write_line(out: &mut String, client: &ClientHandle, me: u64, now: UnixMillis)
     }
     let (output, capacity) = (client.output_bytes.load(Relaxed), client.output_capacity.load(Relaxed));
     let (arguments, transaction) = (client.argument_bytes.load(Relaxed), client.queued_bytes.load(Relaxed));
-    let memory = size_of::<ClientHandle>() as u64 + query + query_free + output.max(capacity) + arguments + transaction;
+    let memory = client.memory();
     let command = (client.last_command.load(Relaxed) as usize)
         .checked_sub(1)
         .and_then(|id| table::all().get(id))

@@ -51,6 +51,9 @@ impl Default for Names {
     }
 }
 
+/// About what a watched key, a subscription or a prefix of tracking takes.
+const NAME_BYTES: u64 = 64;
+
 /// Bytes are waiting in the mailbox.
 const MAIL: u8 = 1 << 0;
 /// The connection is to be closed without answering what it still has to say.
@@ -88,6 +91,8 @@ pub struct ClientHandle {
     pub queued: AtomicU32,
     pub queued_bytes: AtomicU64,
     pub watched: AtomicU32,
+    /// Prefixes that tracking follows.
+    pub prefixes: AtomicU32,
     /// The place in the command table of the last command, plus one.
     pub last_command: AtomicU32,
     /// Commands it has run.
@@ -120,6 +125,21 @@ pub struct ClientHandle {
 impl ClientHandle {
     pub fn new(id: u64) -> Self {
         ClientHandle { id, ..ClientHandle::default() }
+    }
+
+    /// Bytes that are held for it. (The arguments of a command not yet complete lie in the query buffer.)
+    pub fn memory(&self) -> u64 {
+        let output = self.output_bytes.load(Ordering::Relaxed).max(self.output_capacity.load(Ordering::Relaxed));
+        let input = self.query_bytes.load(Ordering::Relaxed) + self.query_free.load(Ordering::Relaxed);
+        let names = [&self.watched, &self.channels, &self.patterns, &self.shard_channels, &self.prefixes];
+        let names: u64 = names.iter().map(|count| u64::from(count.load(Ordering::Relaxed))).sum();
+        let mail = self.mailbox.lock().capacity() as u64;
+        size_of::<Self>() as u64
+            + input
+            + output
+            + mail
+            + self.queued_bytes.load(Ordering::Relaxed)
+            + names * NAME_BYTES
     }
 
     /// Whether the client is on this machine. The peer of a Unix socket is a path; one that is not

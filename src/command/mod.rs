@@ -6,6 +6,7 @@ pub mod args;
 pub mod blocking;
 pub mod client;
 pub mod client_list;
+pub mod client_memory;
 pub mod clients;
 pub mod dispatch;
 pub mod error;

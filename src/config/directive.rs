@@ -291,7 +291,7 @@ pub fn bytes(word: &str) -> Option<u64> {
     (!word.starts_with('-')).then(|| number.saturating_mul(factor))
 }
 
-fn memory_or_percent(word: &str) -> Result<String, Reason> {
+pub fn memory_or_percent(word: &str) -> Result<String, Reason> {
     if let Some(bytes) = bytes(word) {
         return Ok(bytes.to_string());
     }

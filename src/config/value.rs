@@ -57,6 +57,47 @@ macro_rules! number {
 }
 number!(u8, u16, u32, u64, usize, i64);
 
+/// How much all clients may hold together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClientMemory {
+    /// 0: no limit.
+    Bytes(u64),
+    /// Of `maxmemory`; without one, no limit.
+    Percent(u8),
+}
+
+impl ClientMemory {
+    pub fn limit(self, maxmemory: u64) -> Option<u64> {
+        let bytes = match self {
+            ClientMemory::Bytes(bytes) => bytes,
+            ClientMemory::Percent(percent) => maxmemory / 100 * u64::from(percent),
+        };
+        (bytes > 0).then_some(bytes)
+    }
+}
+
+impl Default for ClientMemory {
+    fn default() -> Self {
+        ClientMemory::Bytes(0)
+    }
+}
+
+impl Value for ClientMemory {
+    fn read(_: Kind, words: &[String]) -> Result<Self, Reason> {
+        let text = directive::memory_or_percent(first(words))?;
+        Ok(match text.strip_suffix('%') {
+            Some(percent) => ClientMemory::Percent(percent.parse().unwrap_or(100)),
+            None => ClientMemory::Bytes(text.parse().unwrap_or(u64::MAX)),
+        })
+    }
+    fn show(&self) -> String {
+        match self {
+            ClientMemory::Bytes(bytes) => bytes.to_string(),
+            ClientMemory::Percent(percent) => format!("{percent}%"),
+        }
+    }
+}
+
 /// File permissions of the Unix socket.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Mode(pub u32);

@@ -15,8 +15,8 @@ use super::{
     turn::Turn,
 };
 use crate::{
-    command::{Block, Client, Flow, Reply, Shared, dispatch},
-    config::{AppendFsync, OutputLimit},
+    command::{Block, Client, Flow, Reply, Shared, client_memory, dispatch},
+    config::{AppendFsync, ClientMemory, OutputLimit},
     resp::{Limits, ProtocolError},
     util::clock::UnixMillis,
 };
@@ -91,6 +91,8 @@ pub struct Connection {
     timer: Option<Timer>,
     /// Whether the handle knows how to wake this task.
     attached: bool,
+    /// What it held when it last looked whether all hold too much.
+    judged_memory: u64,
 }
 
 struct Timer {
@@ -113,6 +115,7 @@ impl Connection {
             put_off: false,
             timer: None,
             attached: false,
+            judged_memory: 0,
         }
     }
 
@@ -318,6 +321,7 @@ impl Connection {
         worker.reads.add(1);
         self.client.handle.network_in.fetch_add(count as u64, Relaxed);
         self.show_input();
+        self.mind_memory();
         let limit = match self.client.authenticated {
             true => self.client.settings.client_query_buffer_limit,
             false => self.client.settings.client_query_buffer_limit.min(UNAUTHENTICATED_QUERY_MAX),
@@ -401,6 +405,20 @@ impl Connection {
         handle.output_bytes.store(self.output.pending() as u64, Relaxed);
         handle.output_capacity.store(self.output.capacity() as u64, Relaxed);
         handle.output_limit.store(hard_limit(self.output_limit()) as u64, Relaxed);
+        self.mind_memory();
+    }
+
+    /// With `maxmemory-clients`, a client that has grown looks whether all of them hold too much.
+    fn mind_memory(&mut self) {
+        if self.client.settings.maxmemory_clients == ClientMemory::Bytes(0) {
+            return;
+        }
+        let memory = self.client.handle.memory();
+        if client_memory::is_due(&self.client.settings, memory, self.judged_memory) {
+            client_memory::evict(&self.shared);
+            self.judged_memory = memory;
+        }
+        self.judged_memory = self.judged_memory.min(memory);
     }
 
     /// Notes for CLIENT LIST what the input holds.

@@ -1,7 +1,7 @@
 //! What happens by itself, ten times a second: expiry, idle clients, save rules.
 
 use super::persistence;
-use crate::command::{Shared, blocking, handle::State};
+use crate::command::{Shared, blocking, client_memory, handle::State};
 use parking_lot::{Condvar, Mutex};
 use std::{
     io,
@@ -75,6 +75,7 @@ fn run(shared: &Arc<Shared>, beat: u64) {
     let worker = shared.cron_worker();
     blocking::serve_all(shared, worker, now);
     trim_query_buffers(shared, now);
+    client_memory::evict(shared);
     persistence::apply_save_rules(shared, now);
     if beat.is_multiple_of(SECOND) {
         close_idle_clients(shared, now);

@@ -143,3 +143,36 @@ fn an_idle_client_holds_no_buffers() {
         list.lines().next().is_some_and(|line| line.contains(" qbuf=0 qbuf-free=0 ") && line.contains(" omem=0 "))
     });
 }
+
+/// A client whose request of so many bytes has arrived but for its end.
+fn client_that_holds(server: &Server, bytes: usize) -> Client {
+    let mut client = server.connect(Protocol::Resp2);
+    let _ = client.write(format!("*2\r\n$4\r\nECHO\r\n${}\r\n", 8 << 20).as_bytes());
+    let _ = client.write(&vec![b'x'; bytes]);
+    client
+}
+
+#[test]
+fn clients_that_hold_most_go_when_all_hold_too_much() {
+    let server = Server::start();
+    let mut admin = server.connect(Protocol::Resp2);
+    assert_eq!(admin.line("CONFIG SET maxmemory-clients 4mb"), ok());
+    let mut small = client_that_holds(&server, 512 << 10);
+    let mut large = client_that_holds(&server, 5 << 20);
+    assert_eq!(large.receive_until_closed(), []);
+    wait_for_clients(&mut admin, |list| list.lines().count() == 2);
+    // Spared, it counts all the same: another goes in its place.
+    let mut spared = server.connect(Protocol::Resp2);
+    assert_eq!(admin.line("CLIENT NO-EVICT ON"), ok());
+    assert_eq!(spared.line("CLIENT NO-EVICT ON"), ok());
+    let _ = spared.write(format!("*2\r\n$4\r\nECHO\r\n${}\r\n", 8 << 20).as_bytes());
+    let _ = spared.write(&vec![b'x'; 5 << 20]);
+    assert_eq!(small.receive_until_closed(), []);
+    wait_for_clients(&mut admin, |list| list.lines().count() == 2);
+    assert!(text(admin.line("INFO stats")).contains("evicted_clients:2\r\n"));
+    assert_eq!(admin.line("CONFIG SET maxmemory-clients 5%"), ok());
+    assert_eq!(
+        admin.line("CONFIG GET maxmemory-clients"),
+        Tree::Array(vec![Tree::Bulk("maxmemory-clients".into()), Tree::Bulk("5%".into())])
+    );
+}

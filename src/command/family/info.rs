@@ -310,7 +310,7 @@ fn stats(view: &View<'_>, out: &mut String) {
     line(out, "expired_keys_active", view.keyspace.expired_active);
     line(out, "expired_subkeys", view.keyspace.expired_fields);
     line(out, "evicted_keys", view.keyspace.evicted);
-    line(out, "evicted_clients", 0);
+    line(out, "evicted_clients", view.shared.stats.evicted_clients.get());
     line(out, "total_eviction_exceeded_time", 0);
     line(out, "current_eviction_exceeded_time", 0);
     line(out, "keyspace_hits", view.keyspace.hits);

@@ -39,7 +39,6 @@ pub static INERT: Section = Section {
         inert("jemalloc-bg-thread", YesNo, "yes", ALLOCATOR),
         inert("disable-thp", YesNo, "yes", "The arena asks for huge pages where they help.").immutable(),
         inert("dynamic-hz", YesNo, "yes", "See 'hz'."),
-        inert("maxmemory-clients", MemoryOrPercent, "0", "Buffers are bounded for each client, see above."),
         inert("rdbchecksum", YesNo, "yes", SNAPSHOT_FORMAT).immutable(),
         inert("rdb-del-sync-files", YesNo, "no", SNAPSHOT_FORMAT),
         inert("rdb-save-incremental-fsync", YesNo, "yes", SNAPSHOT_FORMAT),

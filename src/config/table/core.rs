@@ -101,6 +101,13 @@ pub static NETWORK: Section = Section {
         )
         .on(Lines::Keyed(4, OutputLimits::class)),
         directive(
+            "maxmemory-clients",
+            MemoryOrPercent,
+            "0",
+            "How much the buffers of all clients may take together, in bytes or percent of maxmemory, before the largest are disconnected; 0 is no limit.",
+            field!(maxmemory_clients),
+        ),
+        directive(
             "tracking-table-max-keys",
             Integer(0, i64::MAX),
             "1000000",
