@@ -11,7 +11,6 @@ pub struct TlsSettings {
     pub ca_cert_file: String,
     pub ca_cert_dir: String,
     pub auth_clients: AuthClients,
-    pub auth_clients_user: ClientUser,
     /// Empty: all there are.
     pub protocols: Protocols,
     /// Of TLS 1.2, as OpenSSL names them. Empty: all there are.
@@ -53,34 +52,6 @@ impl Value for AuthClients {
             AuthClients::No => "no",
             AuthClients::Yes => "yes",
             AuthClients::Optional => "optional",
-        }
-        .to_owned()
-    }
-}
-
-/// Which part of a client's certificate names the user that it is.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub enum ClientUser {
-    #[default]
-    Off,
-    CommonName,
-}
-
-impl ClientUser {
-    pub const NAMES: &'static [&'static str] = &["off", "cn"];
-}
-
-impl Value for ClientUser {
-    fn read(_: Kind, words: &[String]) -> Result<Self, Reason> {
-        Ok(match directive::choice(Self::NAMES, words)?.as_slice() {
-            ["cn"] => ClientUser::CommonName,
-            _ => ClientUser::Off,
-        })
-    }
-    fn show(&self) -> String {
-        match self {
-            ClientUser::Off => "off",
-            ClientUser::CommonName => "cn",
         }
         .to_owned()
     }

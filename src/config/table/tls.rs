@@ -3,7 +3,7 @@
 use super::{Section, field};
 use crate::config::{
     directive::{Flags, Getter, Kind, Setter, directive, inert, refused},
-    tls::{AuthClients, ClientUser},
+    tls::AuthClients,
 };
 use Kind::*;
 
@@ -61,12 +61,11 @@ pub static TLS: Section = Section {
             "Whether clients have to show a certificate; 'optional' checks it if there is one.",
             tls!(auth_clients),
         ),
-        directive(
+        refused(
             "tls-auth-clients-user",
-            Choice(ClientUser::NAMES),
+            Choice(&["off", "cn"]),
             "off",
-            "With 'cn', a client is logged in as the user that its certificate's common name names, if there is one.",
-            tls!(auth_clients_user),
+            "users are not taken from certificates yet: let clients log in with AUTH",
         ),
         directive(
             "tls-protocols",
