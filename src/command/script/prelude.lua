@@ -13,7 +13,8 @@ local byte, concat, insert = string.byte, table.concat, table.insert
 local caught = host.caught
 
 local READONLY = "Attempt to modify a readonly table"
-local unveiled = {}
+-- Weak both ways: the proxy keeps what it veils, and nothing else needs to.
+local unveiled = setmetatable({}, { __mode = "kv" })
 
 local function deny()
     error(READONLY, 2)

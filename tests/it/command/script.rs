@@ -385,3 +385,15 @@ fn large_values() {
         "#,
     );
 }
+
+/// Loading a library leaves nothing behind in the interpreter, which has an end.
+#[test]
+fn libraries_loaded_again_and_again() {
+    let server = Server::start();
+    let mut client = server.connect(Protocol::Resp2);
+    let code = b"#!lua name=again\nredis.register_function('f', function() return 1 end)";
+    for _ in 0..3200 {
+        client.send(&[b"FUNCTION".to_vec(), b"LOAD".to_vec(), b"REPLACE".to_vec(), code.to_vec()]);
+        assert_eq!(client.try_receive().expect("a reply"), Tree::Bulk(b"again".to_vec()));
+    }
+}
