@@ -178,6 +178,73 @@ fn a_cut_sees_the_past() {
     }
 }
 
+/// An image of the cut `.0` that has a row for every block.
+struct Holds(u32);
+
+impl CutSink for Holds {
+    fn reserve(&self) -> bool {
+        true
+    }
+    fn unreserve(&self, _: usize) {}
+    fn spill(&self, _: u64, _: u32, _: &Block) {}
+    fn holds(&self, _: u64, written: u32) -> bool {
+        written < self.0
+    }
+}
+
+/// A snapshot over an older image leaves out what has not changed, and nothing else: not what became zeros without being
+/// written, nor what was written before the cut and again after it.
+#[test]
+fn what_has_changed_since_an_image_is_taken() {
+    let mut heap = heap();
+    let arena = Arc::clone(heap.arena());
+    let same = fill(&mut heap, 1024, 1);
+    let large = heap.alloc_growing(100_000).unwrap();
+    heap.range_mut(large, 0..100_000).fill(1);
+    let freed = heap.alloc_growing(90_000).unwrap();
+    heap.range_mut(freed, 0..90_000).fill(1);
+    let snapshot = |heap: &mut ShardHeap, base: u32, meanwhile: &mut dyn FnMut(&mut ShardHeap)| {
+        let cut = arena.begin_cut(Arc::new(Holds(base)));
+        heap.enter(arena.epoch());
+        meanwhile(heap);
+        let mut blocks: std::collections::BTreeMap<u64, Option<Vec<u8>>> = Default::default();
+        let mut each = |block: u64, taken: Taken<'_>| {
+            let bytes = match taken {
+                Taken::Bytes(_, bytes) => Some(bytes.to_vec()),
+                Taken::Held => None,
+            };
+            assert!(blocks.insert(block, bytes).is_none());
+        };
+        for page in 0..arena.frontier().0 {
+            heap.take_page(PageId(page), &mut each);
+        }
+        heap.take_gone(&mut each);
+        heap.leave_cut();
+        arena.end_cut();
+        (cut, blocks)
+    };
+    let (base, all) = snapshot(&mut heap, 0, &mut |_| ());
+    assert!(all.values().all(Option::is_some));
+    let block = |at: Offset, byte: usize| ((at.byte() + byte) / BLOCK) as u64;
+    // Shrinks and grows again without being written; the other's pages become another's, of which nothing is written.
+    assert!(heap.resize_large(large, 50_000) && heap.resize_large(large, 100_000));
+    heap.free(freed);
+    let fresh = heap.alloc_growing(90_000).unwrap();
+    assert_eq!(fresh, freed);
+    heap.range_mut(large, 0..8).fill(2);
+    let (_, changed) = snapshot(&mut heap, base, &mut |heap| {
+        heap.chunk_mut(same).fill(3);
+        heap.range_mut(large, 0..8).fill(3);
+        heap.range_mut(large, 20_000..20_008).fill(3);
+    });
+    assert_eq!(changed[&block(same, 0)], None);
+    assert_eq!(changed[&block(large, 20_000)], None);
+    assert_eq!(changed[&block(large, 0)].as_ref().map(|bytes| bytes[0]), Some(2));
+    for zeros in [block(large, 60_000), block(fresh, 0), block(fresh, 70_000)] {
+        assert!(changed[&zeros].as_ref().is_some_and(|bytes| bytes[..] == [0; BLOCK]), "block {zeros}");
+    }
+}
+
 /// What is given up as a whole goes in steps, is nobody's meanwhile, and is still in the image of a running cut.
 #[test]
 fn a_retired_heap_goes_in_steps() {

@@ -252,7 +252,7 @@ fn crash(start: &State, keyspace: &Keyspace, lives: u32, random: &mut fastrand::
         assert!(allowed.contains(&found), "power lost before step {end}: not a state that was saved");
         assert_eq!(again.arena().damaged_pages(), 0);
         crashes += 1;
-        if lives > 0 && end % 5 == 0 {
+        if lives > 0 && random.u8(0..3) == 0 {
             crashes += crash(&after, &load(directory), lives - 1, random, directory);
         }
     }
