@@ -84,6 +84,7 @@ pub struct Settings {
     pub rdb_compression: bool,
     pub rdb_version_check: VersionCheck,
     pub rdb_key_save_delay_us: i64,
+    pub on_corrupt: OnCorrupt,
     /// Bytes per second; 0: no limit.
     pub snapshot_max_bandwidth: u64,
     pub shutdown_timeout_seconds: u32,
@@ -251,6 +252,7 @@ fn blank() -> Settings {
         rdb_compression: false,
         rdb_version_check: VersionCheck::Strict,
         rdb_key_save_delay_us: 0,
+        on_corrupt: OnCorrupt::Refuse,
         snapshot_max_bandwidth: 0,
         shutdown_timeout_seconds: 0,
         shutdown_on_sigterm: ShutdownOn::empty(),

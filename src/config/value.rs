@@ -405,6 +405,11 @@ choice! {
     VersionCheck { Strict = "strict", Relaxed = "relaxed" }
 }
 
+choice! {
+    /// `on-corrupt`: what a start does with an image that cannot be used.
+    OnCorrupt { Refuse = "refuse", Quarantine = "quarantine", Empty = "empty" }
+}
+
 bitflags::bitflags! {
     /// `notify-keyspace-events`: which events are published, and on which channels.
     #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

@@ -3,6 +3,7 @@
 mod acceptor;
 mod apply;
 mod cron;
+mod damaged;
 mod scripts;
 pub mod health;
 mod logging;

@@ -1,13 +1,13 @@
 //! Snapshots in the server's life: loading at the start, the thread that writes them, the rules
 //! that ask for them.
 
-use super::redis_file;
+use super::{damaged::open_image, redis_file};
 use crate::{
     aof,
     command::{Shared, redis_file::is_redis_file, replay::replay},
     config::{AppendFsync, Settings},
     keyspace::{Keyspace, Options},
-    snapshot::{Image, LoadError},
+    snapshot::LoadError,
     util::clock::UnixMillis,
 };
 use std::{
@@ -48,7 +48,7 @@ pub fn open_keyspace(settings: &Settings, maxmemory: u64, now: UnixMillis) -> Re
         return Ok(Opened { keyspace, log: 0, libraries });
     }
     let import = settings.import_path();
-    match Image::open(&path)? {
+    match open_image(settings, &path, now)? {
         Some(image) => {
             let (bytes, saved_at_ms, log) = (image.bytes(), image.saved_at_ms(), image.log());
             let keyspace = image.into_keyspace(&options, now)?;

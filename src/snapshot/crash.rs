@@ -141,10 +141,12 @@ impl State {
             }
             // Of the others any, in any order; all of them now and then.
             let mut rest = steps[synced..].to_vec();
-            match random.u8(0..4) {
+            match random.u8(0..5) {
                 0 => {}
                 1 => rest.clear(),
                 2 => random.shuffle(&mut rest),
+                // The first is the one that the others rely on.
+                3 => drop(rest.drain(..rest.len().min(1))),
                 _ => {
                     random.shuffle(&mut rest);
                     rest.truncate(random.usize(0..=rest.len()));

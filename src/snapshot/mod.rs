@@ -16,7 +16,7 @@ mod save;
 mod saver;
 
 pub use image::{Image, LoadError};
-pub use save::{Pace, Report, Unpaced, discard_unfinished, save, save_aside};
+pub use save::{Pace, Report, Unpaced, discard_unfinished, older_of, save, save_aside};
 pub use saver::{Saver, SaverStatus};
 
 #[cfg(test)]

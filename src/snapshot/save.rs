@@ -119,8 +119,8 @@ fn discard(disk: &dyn Disk, path: &Path) {
     }
 }
 
-/// The other of the two files, beside the image.
-pub(super) fn older_of(path: &Path) -> PathBuf {
+/// The other of the two files, beside the image: what it was before.
+pub fn older_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".older");
     path.with_file_name(name)

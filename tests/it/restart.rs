@@ -194,6 +194,40 @@ fn a_damaged_image_stops_the_start_with_a_reason() {
     assert_eq!(fs::read(&image).expect("the image"), bytes, "the image is left as it was");
 }
 
+/// What `on-corrupt` says becomes of an image whose superblock is damaged: the one before it, or nothing at all.
+#[test]
+fn a_damaged_image_is_put_aside_when_told_so() {
+    for (answer, found) in [("quarantine", Some(&b"first"[..])), ("empty", None)] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (before, mut client) = Process::start(dir.path(), &[]).connected();
+        for value in ["first", "second"] {
+            client.line(&format!("SET k {value}"));
+            assert_eq!(client.line("SAVE"), ok());
+        }
+        client.send(&["SHUTDOWN", "NOSAVE"]);
+        assert!(before.wait().0.success());
+        let image = dir.path().join("dump.flag");
+        let mut bytes = fs::read(&image).expect("the image");
+        bytes[40] ^= 1;
+        fs::write(&image, &bytes).expect("written");
+        let (after, mut client) = Process::start(dir.path(), &["--on-corrupt", answer]).connected();
+        let expected = found.map_or(Tree::Null, |value| Tree::Bulk(value.to_vec()));
+        assert_eq!(client.line("GET k"), expected, "{answer}");
+        assert_eq!(client.line("SET k third"), ok());
+        assert_eq!(client.line("SAVE"), ok());
+        client.send(&["SHUTDOWN", "NOSAVE"]);
+        assert!(after.wait().0.success());
+        let kept = fs::read_dir(dir.path()).expect("the folder").flatten().map(|entry| entry.path());
+        let kept = kept.filter(|path| path.to_string_lossy().contains("corrupt")).collect::<Vec<_>>();
+        assert_eq!(kept.len(), 1);
+        assert_eq!(fs::read(&kept[0]).expect("the damaged image"), bytes);
+        let (last, mut client) = Process::start(dir.path(), &[]).connected();
+        assert_eq!(client.line("GET k"), Tree::Bulk(b"third".to_vec()));
+        client.send(&["SHUTDOWN", "NOSAVE"]);
+        assert!(last.wait().0.success());
+    }
+}
+
 /// A keyspace with keys of many sizes, each value a repetition of one byte.
 fn filled() -> Instance {
     let instance = Instance::new();

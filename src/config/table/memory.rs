@@ -5,7 +5,7 @@ use crate::config::{
     directive::{Directive, Flags, Kind, Lines, directive},
     reason::{Reason, system_error},
     settings::Settings,
-    value::{Policy, ShutdownOn, VersionCheck},
+    value::{OnCorrupt, Policy, ShutdownOn, VersionCheck},
 };
 use Kind::*;
 use std::path::Path;
@@ -158,6 +158,13 @@ pub static SNAPSHOTS: Section = Section {
             field!(rdb_key_save_delay_us),
         )
         .hidden(),
+        directive(
+            "on-corrupt",
+            Choice(OnCorrupt::NAMES),
+            "refuse",
+            "What a start does with a snapshot that is damaged: refuse; quarantine, which puts it aside and goes on from the one before it, or with no keys when there is none; or empty. A page that is found damaged later costs its keys only, which INFO counts.",
+            field!(on_corrupt),
+        ),
         directive(
             "snapshot-max-bandwidth",
             Memory(0, u64::MAX),
