@@ -74,6 +74,7 @@ impl Arena {
     pub fn begin_cut(&self, sink: Arc<dyn CutSink>) -> u32 {
         *self.sink.write() = Some(sink);
         let epoch = self.epoch.load(Relaxed) + 1;
+        self.changed[1].store(self.changed[0].swap(0, Relaxed), Relaxed);
         // The cut's epoch is visible before any operation can begin in it.
         self.cut.store(epoch, SeqCst);
         self.epoch.store(epoch, SeqCst);
@@ -130,6 +131,7 @@ impl ShardHeap {
             self.save_block(block);
         }
         self.arena.stamps[block].store(self.epoch, Relaxed);
+        self.arena.changed[0].fetch_add(1, Relaxed);
     }
 
     fn save_block(&mut self, block: usize) {

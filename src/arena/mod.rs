@@ -82,6 +82,8 @@ pub struct Arena {
     resident_blocks: AtomicU64,
     peak_blocks: AtomicU64,
     epoch: AtomicU32,
+    /// Blocks written since the last cut, and between that and the one before it.
+    changed: [AtomicU64; 2],
     /// The epoch of the running cut; 0 when none runs.
     cut: AtomicU32,
     sink: RwLock<Option<Arc<dyn CutSink>>>,
@@ -121,6 +123,7 @@ impl Arena {
             resident_blocks: AtomicU64::new(0),
             peak_blocks: AtomicU64::new(0),
             epoch: AtomicU32::new(1),
+            changed: Default::default(),
             cut: AtomicU32::new(0),
             sink: RwLock::new(None),
             loading: AtomicBool::new(false),
@@ -168,6 +171,12 @@ impl Arena {
     #[inline]
     pub fn cut_epoch(&self) -> u32 {
         self.cut.load(Acquire)
+    }
+
+    /// Bytes that a snapshot would write over the older of two images: what has changed since its cut and since the last one.
+    pub fn changed_bytes(&self) -> [u64; 2] {
+        let [since, before] = self.changed.each_ref().map(|blocks| blocks.load(Relaxed) * BLOCK as u64);
+        [since + before, since]
     }
 
     /// Hints the processor to fetch the line at `at`; any offset is allowed.

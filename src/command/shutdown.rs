@@ -5,7 +5,8 @@ use super::{
     lifecycle::{Aborted, Attempt},
     pause::Paused,
 };
-use crate::config::ShutdownOn;
+use crate::{config::ShutdownOn, util::clock::UnixMillis};
+use std::io::ErrorKind;
 
 /// Why the server goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,13 +22,15 @@ impl From<Aborted> for NotEnded {
     }
 }
 
+/// Who asks by a command waits as long as it takes.
+const NEVER: UnixMillis = UnixMillis::MAX;
 /// Longer than any snapshot takes.
 const PAUSE_MS: i64 = 24 * 3600 * 1000;
 
 /// Saves as `how` says (empty: if there are save rules) and lets the server end. When the snapshot
 /// fails and `how` lacks FORCE, or on SHUTDOWN ABORT, everything goes on as before.
 pub fn shut_down(shared: &Shared, how: ShutdownOn) -> Result<(), NotEnded> {
-    end(shared, how, shared.lifecycle.begin_shutdown())
+    end(shared, how, shared.lifecycle.begin_shutdown(), NEVER)
 }
 
 /// As [`shut_down`]; a signal is heeded by what happens by itself, so it waits while that is held.
@@ -37,7 +40,8 @@ pub fn shut_down_on_signal(shared: &Shared, how: ShutdownOn) -> Result<(), NotEn
     if attempt.is_aborted() {
         return Err(NotEnded::Aborted);
     }
-    end(shared, how, attempt)
+    let seconds = i64::from(shared.config.current().shutdown_timeout_seconds);
+    end(shared, how, attempt, if seconds == 0 { NEVER } else { shared.clock.now() + seconds * 1000 })
 }
 
 /// SHUTDOWN ABORT; false: no shutdown is under way.
@@ -50,12 +54,13 @@ pub fn abort(shared: &Shared) -> bool {
     aborted
 }
 
-fn end(shared: &Shared, how: ShutdownOn, attempt: Attempt<'_>) -> Result<(), NotEnded> {
+fn end(shared: &Shared, how: ShutdownOn, attempt: Attempt<'_>, due: UnixMillis) -> Result<(), NotEnded> {
     let settings = shared.config.current();
     let wanted = how.contains(ShutdownOn::SAVE) || !how.contains(ShutdownOn::NOSAVE) && !settings.save.is_empty();
     // What is acknowledged from here on might not be in the snapshot: writes wait.
     let now = shared.clock.now();
     shared.pause.begin(Paused::Writes, now.saturating_add(PAUSE_MS), now);
+    shared.saver.set_due(Some(due));
     let saved = !wanted || save_last(shared, &attempt) || how.contains(ShutdownOn::FORCE);
     let ended = match saved {
         true => attempt.finish().map_err(NotEnded::from),
@@ -65,6 +70,7 @@ fn end(shared: &Shared, how: ShutdownOn, attempt: Attempt<'_>) -> Result<(), Not
         }
     };
     if ended.is_err() {
+        shared.saver.set_due(None);
         shared.unpause();
     }
     ended
@@ -83,6 +89,17 @@ fn save_last(shared: &Shared, attempt: &Attempt<'_>) -> bool {
                 if shared.saver.changes(&shared.keyspace) == 0 || attempt.is_aborted() {
                     return true;
                 }
+            }
+            // Whoever sent the signal is about to end the process; this way it says what is lost.
+            Err(error) if error.kind() == ErrorKind::TimedOut => {
+                let status = shared.saver.status();
+                tracing::error!(
+                    path = %path.display(),
+                    taken_ms = status.last_save_ms,
+                    changes = shared.saver.changes(&shared.keyspace),
+                    "the final snapshot did not fit shutdown-timeout: the one before it stays; without an append-only file, changes since then are lost"
+                );
+                return true;
             }
             Err(error) => {
                 tracing::error!(path = %path.display(), %error, "saving the snapshot failed");

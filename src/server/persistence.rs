@@ -24,6 +24,9 @@ use std::{
 /// How long a failed snapshot of a rule is not tried again.
 const RETRY_MS: i64 = 5000;
 
+/// Bytes a second that a disk is taken to write until it has shown how many it does.
+const UNKNOWN_SPEED: u64 = 100 << 20;
+
 /// What a start begins with.
 pub struct Opened {
     pub keyspace: Keyspace,
@@ -181,6 +184,10 @@ pub fn apply_save_rules(shared: &Shared, now: UnixMillis) {
     if settings.save.is_empty() {
         return;
     }
+    if is_too_much_for_the_end(shared, &settings, status.speed) && shared.saver.request() {
+        tracing::info!("taking a snapshot, so that the last one fits shutdown-timeout");
+        return;
+    }
     let changes = shared.saver.changes(&shared.keyspace);
     let age_ms = now - status.last_save_ms;
     let due = settings.save.iter().find(|rule| changes >= rule.changes && age_ms / 1000 >= rule.seconds as i64);
@@ -189,6 +196,15 @@ pub fn apply_save_rules(shared: &Shared, now: UnixMillis) {
     {
         tracing::info!("{} changes in {} seconds. Saving...", rule.changes, rule.seconds);
     }
+}
+
+/// Whether a snapshot of what has changed would take more than half of the time that there is at the end.
+fn is_too_much_for_the_end(shared: &Shared, settings: &Settings, speed: u64) -> bool {
+    let speed = if speed == 0 { UNKNOWN_SPEED } else { speed };
+    let fits = speed.saturating_mul(u64::from(settings.shutdown_timeout_seconds)) / 2;
+    let [total, since_last] = shared.keyspace.arena().changed_bytes();
+    // What only the last snapshot has is written twice, whatever is done; a new one must be worth while.
+    fits > 0 && total > fits && since_last > fits / 4
 }
 
 /// Whether the append-only file has outgrown the image, or cannot go on without a new one.

@@ -238,8 +238,8 @@ fn write_image(
             if writer.buffer.len() >= GATHER {
                 writer.flush();
             }
-            if pace.gives_up() {
-                writer.error = Some(io::Error::new(io::ErrorKind::TimedOut, "the deadline has passed"));
+            if let Err(error) = in_time(pace) {
+                writer.error = Some(error);
             }
         }
         page += 1;
@@ -275,6 +275,7 @@ fn write_image(
     let file_len = root_table.offset + root_table.rows * format::ROOT as u64;
     file.sync()?;
     pace.linger();
+    in_time(pace)?;
     let id = std::hash::RandomState::new().hash_one(epoch).max(1);
     let superblock = Superblock {
         shards: keyspace.shards() as u32,
@@ -298,6 +299,10 @@ fn write_image(
     let bytes = data + (held * BLOCK) as u64;
     let written = data + (file_len - frontier * PAGE as u64) + SUPERBLOCK as u64;
     Ok((Report { pages: pages.len() as u64, bytes, written, incremental, dirty }, log, id))
+}
+
+fn in_time(pace: &dyn Pace) -> io::Result<()> {
+    if pace.gives_up() { Err(io::Error::new(io::ErrorKind::TimedOut, "the time for it is over")) } else { Ok(()) }
 }
 
 /// One behind the other.

@@ -7,7 +7,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::{
     io,
     path::Path,
-    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -26,6 +26,8 @@ pub struct SaverStatus {
     pub started_ms: UnixMillis,
     pub saves: u64,
     pub last_bytes: u64,
+    /// Bytes a second, of the last one that was long enough to tell and was not held back; 0: not known.
+    pub speed: u64,
     /// What the last one wrote, and whether over an older image.
     pub last_written: u64,
     pub last_incremental: bool,
@@ -70,8 +72,12 @@ pub struct Saver {
     delay_us_per_key: AtomicU64,
     /// `snapshot-max-bandwidth`, bytes per second; 0: as fast as it goes.
     bandwidth: AtomicU64,
+    /// The server ends: when a snapshot has to be done, ms since the epoch. 0: it does not end.
+    due: AtomicI64,
 }
 
+/// From how many bytes on a snapshot tells how fast the disk is.
+const MEASURED: u64 = 16 << 20;
 /// How often a delayed snapshot looks whether it may end.
 const SLICE: Duration = Duration::from_millis(10);
 
@@ -87,6 +93,7 @@ impl Saver {
                 started_ms: 0,
                 saves: 0,
                 last_bytes: 0,
+                speed: 0,
                 last_written: 0,
                 last_incremental: false,
                 dirty_at_last: 0,
@@ -102,6 +109,7 @@ impl Saver {
             waiting: AtomicUsize::new(0),
             delay_us_per_key: AtomicU64::new(0),
             bandwidth: AtomicU64::new(0),
+            due: AtomicI64::new(0),
         }
     }
 
@@ -238,6 +246,18 @@ impl Saver {
         self.changed.notify_all();
     }
 
+    /// The server is about to end: what is written has to be done by `due` and takes no heed of the bandwidth. `None`: it
+    /// does not end after all.
+    pub fn set_due(&self, due: Option<UnixMillis>) {
+        self.due.store(due.unwrap_or(0), Relaxed);
+        self.changed.notify_all();
+    }
+
+    fn is_overdue(&self, now: UnixMillis) -> bool {
+        let due = self.due.load(Relaxed);
+        due != 0 && now >= due
+    }
+
     /// Waits as long as writing so many bytes may take, unless somebody waits for the end.
     fn keep_bandwidth(&self, bytes: u64) {
         let mut waited = Duration::ZERO;
@@ -247,7 +267,7 @@ impl Saver {
                 (u128::from(bytes) * 1_000_000_000).checked_div(bandwidth.into()).unwrap_or(0) as u64,
             );
             let mut status = self.status.lock();
-            if waited >= whole || status.stop || self.waiting.load(Relaxed) > 0 {
+            if waited >= whole || status.stop || self.waiting.load(Relaxed) > 0 || self.due.load(Relaxed) != 0 {
                 return;
             }
             let slice = SLICE.min(whole - waited);
@@ -257,11 +277,11 @@ impl Saver {
     }
 
     /// Waits as the delay says, while there are keys and nobody waits for the end.
-    fn linger(&self, keyspace: &Keyspace) {
+    fn linger(&self, keyspace: &Keyspace, clock: &dyn Fn() -> UnixMillis) {
         let mut waited = Duration::ZERO;
         loop {
             let us_per_key = self.delay_us_per_key.load(Relaxed);
-            if us_per_key == 0 || self.waiting.load(Relaxed) > 0 {
+            if us_per_key == 0 || self.waiting.load(Relaxed) > 0 || self.is_overdue(clock()) {
                 return;
             }
             let keys: u64 = (0..keyspace.databases()).map(|db| keyspace.db_stats(db).keys).sum();
@@ -280,7 +300,7 @@ impl Saver {
             let mut status = self.status.lock();
             (status.in_progress, status.started_ms, status.last_attempt_ms) = (true, started, started);
         }
-        let result = save::save_paced(keyspace, path, started, &Running { saver: self, keyspace });
+        let result = save::save_paced(keyspace, path, started, &Running { saver: self, keyspace, clock });
         let ended = clock();
         let mut status = self.status.lock();
         (status.in_progress, status.rewrites, status.hurries) = (false, false, false);
@@ -293,6 +313,10 @@ impl Saver {
             status.last_bytes = report.bytes;
             (status.last_written, status.last_incremental) = (report.written, report.incremental);
             status.saves += 1;
+            let took = (ended - started).max(1) as u64;
+            if report.written >= MEASURED && self.bandwidth.load(Relaxed) == 0 {
+                status.speed = report.written.saturating_mul(1000) / took;
+            }
         }
         result
     }
@@ -302,6 +326,7 @@ impl Saver {
 struct Running<'a> {
     saver: &'a Saver,
     keyspace: &'a Keyspace,
+    clock: &'a dyn Fn() -> UnixMillis,
 }
 
 impl Pace for Running<'_> {
@@ -310,6 +335,10 @@ impl Pace for Running<'_> {
     }
 
     fn linger(&self) {
-        self.saver.linger(self.keyspace);
+        self.saver.linger(self.keyspace, self.clock);
+    }
+
+    fn gives_up(&self) -> bool {
+        self.saver.is_overdue((self.clock)())
     }
 }

@@ -194,6 +194,23 @@ fn a_damaged_image_stops_the_start_with_a_reason() {
     assert_eq!(fs::read(&image).expect("the image"), bytes, "the image is left as it was");
 }
 
+/// The last snapshot takes too long for a signal's grace period: the one before it stays, and the server ends.
+#[test]
+fn a_snapshot_that_is_too_slow_for_the_end_is_given_up() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (before, mut client) = Process::start(dir.path(), &["--shutdown-timeout", "1"]).connected();
+    client.line("SET k first");
+    assert_eq!(client.line("SAVE"), ok());
+    assert_eq!(client.line("CONFIG SET rdb-key-save-delay 1000000000"), ok());
+    client.line("SET k second");
+    before.signal(Signal::TERM);
+    assert!(before.wait().0.success());
+    let (after, mut client) = Process::start(dir.path(), &[]).connected();
+    assert_eq!(client.line("GET k"), Tree::Bulk(b"first".to_vec()));
+    client.send(&["SHUTDOWN", "NOSAVE"]);
+    assert!(after.wait().0.success());
+}
+
 /// What `on-corrupt` says becomes of an image whose superblock is damaged: the one before it, or nothing at all.
 #[test]
 fn a_damaged_image_is_put_aside_when_told_so() {

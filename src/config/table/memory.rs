@@ -175,10 +175,10 @@ pub static SNAPSHOTS: Section = Section {
         directive(
             "shutdown-timeout",
             Integer(0, INT),
-            "10",
-            "Seconds that a shutdown waits for replicas.",
+            "8",
+            "Seconds that SIGTERM and SIGINT leave for the last snapshot, 0 for as many as it takes; past them the snapshot before it stays, and the server ends. While it runs, snapshots are taken so often that the last one fits.",
             field!(shutdown_timeout_seconds),
-        ).idle(),
+        ),
         directive(
             "shutdown-on-sigint",
             Choice(ShutdownOn::NAMES),
