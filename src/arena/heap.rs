@@ -231,6 +231,7 @@ impl ShardHeap {
         if meta.is_resident() {
             return;
         }
+        self.arena.absent.fetch_sub(1, Relaxed);
         let source = self.arena.source.read().clone();
         // SAFETY: the page is this shard's, whose lock is held, and it is not resident: no slice
         // into it was ever lent, because every access compares the resident bit first.
@@ -239,9 +240,9 @@ impl ShardHeap {
         if let Some(reason) = &damage {
             bytes.fill(0);
             self.arena.damaged_pages.fetch_add(1, Relaxed);
-            // It is not as any image has it.
+            // It is not as any image has it. (A loader has begun no operation, so the epoch is the arena's.)
             for block in page.first_block()..page.first_block() + super::BLOCKS_PER_PAGE {
-                self.arena.stamps[block].store(self.epoch, Relaxed);
+                self.arena.stamps[block].store(self.arena.epoch(), Relaxed);
             }
             tracing::error!(page = page.0, reason, "a page of the snapshot is damaged; its keys are gone");
         }
@@ -283,6 +284,8 @@ impl ShardHeap {
             // SAFETY: the head is this shard's and resident; a slice into a run is only lent after
             // all its pages are resident, which this one was not yet.
             unsafe { self.arena.mapping.slice_mut(head.start().byte(), 16) }.fill(0);
+            // It is not as any image has it, either.
+            self.arena.stamps[head.first_block()].store(self.arena.epoch(), Relaxed);
         }
     }
 

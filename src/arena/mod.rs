@@ -90,6 +90,9 @@ pub struct Arena {
     /// Some page may still be only in the snapshot file.
     loading: AtomicBool,
     source: RwLock<Option<Arc<dyn PageSource>>>,
+    /// Pages that came with an image, and those of them that are not resident yet.
+    attached: AtomicU64,
+    absent: AtomicU64,
     damaged_pages: AtomicU64,
     /// The images that this memory was written to, or came from, the newest last: of them the stamps tell what has changed.
     images: Mutex<Vec<u64>>,
@@ -128,6 +131,8 @@ impl Arena {
             sink: RwLock::new(None),
             loading: AtomicBool::new(false),
             source: RwLock::new(None),
+            attached: AtomicU64::new(0),
+            absent: AtomicU64::new(0),
             damaged_pages: AtomicU64::new(0),
             images: Mutex::default(),
             huge: Table::reserve(pages * PAGE / huge::REGION + 1)?,
@@ -190,6 +195,11 @@ impl Arena {
         self.damaged_pages.load(Relaxed)
     }
 
+    /// Pages that came with an image, and how many of them are still only there (or were given up unseen).
+    pub fn progress(&self) -> (u64, u64) {
+        (self.attached.load(Relaxed), if self.is_loading() { self.absent.load(Relaxed) } else { 0 })
+    }
+
     /// Whether some page may still be only in the snapshot file.
     pub fn is_loading(&self) -> bool {
         self.loading.load(Relaxed)
@@ -223,6 +233,8 @@ impl Arena {
         }
         // What happens from now on comes after the image's cut.
         self.epoch.fetch_max(epoch, SeqCst);
+        self.attached.store(pages.len() as u64, Relaxed);
+        self.absent.store(pages.len() as u64, Relaxed);
         *self.source.write() = Some(source);
         self.loading.store(true, Release);
         Ok(())

@@ -244,3 +244,62 @@ fn images_alternate_and_only_changes_are_written() {
     assert!(!save(&keyspace, &path, NOW).unwrap().incremental);
     assert!(contents(&load(&path)) == contents(&keyspace));
 }
+
+/// Someone cuts the file short while its pages are brought: what is gone is counted, what is there is right.
+#[test]
+fn a_file_that_shrinks_while_it_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dump.flag");
+    let keyspace = Keyspace::new(&options()).unwrap();
+    fill(&keyspace, 2000);
+    save(&keyspace, &path, NOW).unwrap();
+    let before = contents(&keyspace);
+    let len = std::fs::metadata(&path).unwrap().len();
+    for part in [0, 1, 2, 3] {
+        save(&keyspace, &path, NOW).unwrap();
+        let again = load(&path);
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(len / 4 * part + 4096 * 3 + 100).unwrap();
+        again.load_all(&mut || true);
+        let after = contents(&again);
+        assert!(after.iter().all(|(key, value)| before.get(key) == Some(value)));
+        assert!(after.len() < before.len() && again.arena().damaged_pages() > 0, "{part}");
+        // And what is left can be saved: not over the file that was cut.
+        save(&again, &path, NOW).unwrap();
+        let loaded = load(&path);
+        let then = contents(&loaded);
+        assert_eq!(loaded.arena().damaged_pages(), 0);
+        for (key, value) in &then {
+            assert!(
+                after.get(key) == Some(value),
+                "{part}: {:?} {} {:?}",
+                key.1.escape_ascii().to_string(),
+                value.0.len(),
+                after.get(key).map(|v| v.0.len())
+            );
+        }
+        for key in after.keys() {
+            assert!(then.contains_key(key), "{part}: lost {:?}", key.1.escape_ascii().to_string());
+        }
+    }
+}
+
+/// An image cut off anywhere is refused, with a reason.
+#[test]
+fn every_truncation_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dump.flag");
+    let keyspace = Keyspace::new(&options()).unwrap();
+    fill(&keyspace, 60);
+    save(&keyspace, &path, NOW).unwrap();
+    let len = std::fs::metadata(&path).unwrap().len();
+    let tables = len - 4096;
+    let mut ends: Vec<u64> = (0..600).chain((0..tables).step_by(4096)).chain(tables..len).collect();
+    ends.sort_unstable();
+    for len in ends.into_iter().rev() {
+        std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(len).unwrap();
+        assert!(
+            matches!(Image::open(&path), Err(LoadError::Invalid { reason, .. }) if reason.contains("length")),
+            "{len}"
+        );
+    }
+}

@@ -211,6 +211,36 @@ fn a_snapshot_that_is_too_slow_for_the_end_is_given_up() {
     assert!(after.wait().0.success());
 }
 
+/// A small image of each version of the format.
+const IMAGES: [&[u8]; 2] = [include_bytes!("../images/image-1.bin"), include_bytes!("../images/image-2.bin")];
+
+#[test]
+fn an_image_of_every_version_is_loaded() {
+    for image in IMAGES {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::write(dir.path().join("dump.flag"), image).expect("written");
+        // The second start is from what the first one made of it.
+        for _ in 0..2 {
+            let (process, mut client) = Process::start(dir.path(), &[]).connected();
+            let tree = |number| Tree::Bulk(format!("{number}").into_bytes());
+            assert_eq!(client.line("DBSIZE"), Tree::Integer(11));
+            assert_eq!(client.line("GET greeting"), Tree::Bulk(b"hello".to_vec()));
+            assert_eq!(client.line("GET number"), tree(42));
+            assert_eq!(client.line("PEXPIRETIME session"), Tree::Integer(4_102_444_800_000));
+            assert_eq!(client.line("LINDEX list 2"), Tree::Bulk(b"c".to_vec()));
+            assert_eq!(client.line("HGET hash g"), tree(1));
+            assert_eq!(client.line("SISMEMBER set 3"), Tree::Integer(1));
+            assert_eq!(client.line("SISMEMBER names bo"), Tree::Integer(1));
+            assert_eq!(client.line("ZSCORE zset b"), Tree::Bulk(b"2.5".to_vec()));
+            assert_eq!(client.line("LINDEX tree 299"), tree(300));
+            assert_eq!(client.line("XLEN stream"), Tree::Integer(1));
+            assert_eq!(client.line("STRLEN large"), Tree::Integer(100_000));
+            client.send(&["SHUTDOWN"]);
+            assert!(process.wait().0.success());
+        }
+    }
+}
+
 /// What `on-corrupt` says becomes of an image whose superblock is damaged: the one before it, or nothing at all.
 #[test]
 fn a_damaged_image_is_put_aside_when_told_so() {
