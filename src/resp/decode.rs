@@ -316,7 +316,9 @@ impl Decoder {
         if end + 1 >= buffer.len() {
             return Ok(None);
         }
-        Ok(Some((integer(&buffer[self.position + 1..end]), end + 2)))
+        // A line may be empty: then there is not even a kind before its end.
+        let text = buffer.get(self.position + 1..end).unwrap_or_default();
+        Ok(Some((integer(text), end + 2)))
     }
 
     /// Parses an inline request. `None`: no line end yet. False: the line was blank.
@@ -443,6 +445,8 @@ mod tests {
             ("*+3\r\n", ProtocolError::MultibulkLength),
             ("*99999999999999999999999\r\n", ProtocolError::MultibulkLength),
             ("*1\r\nfoo\r\n", ProtocolError::ExpectedBulk(b'f')),
+            ("*1\r\n\r\n", ProtocolError::ExpectedBulk(b'\r')),
+            ("*1\r\n\rfoo\r\n", ProtocolError::ExpectedBulk(b'\r')),
             ("*2\r\n$1\r\nx\r\n$-1\r\n", ProtocolError::BulkLength),
             ("*1\r\n$blabla\r\n", ProtocolError::BulkLength),
             ("*1\r\n$536870913\r\n", ProtocolError::BulkLength),
