@@ -35,8 +35,15 @@ pub struct ShardHeap {
     /// Per class, the first page with room; 0 for none. (Cells, because a read may make a page
     /// resident and so put it on its list.)
     pub(super) rooms: [Cell<u32>; CLASSES],
+    /// And the last.
+    pub(super) last_rooms: [Cell<u32>; CLASSES],
     /// Per class, the chunks that can be had without a fresh page.
     pub(super) free_chunks: [Cell<u32>; CLASSES],
+    /// Per class, those of them that were used before, and so are resident.
+    pub(super) holes: [Cell<u32>; CLASSES],
+    /// The page that is being shortened, 0 for none, and the byte where it is to end.
+    pub(super) shortened: u32,
+    pub(super) shortened_to: usize,
     pub(super) slab_blocks: Cell<u64>,
     pub(super) chunk_bytes: Cell<u64>,
     pub(super) large_blocks: Cell<u64>,
@@ -51,7 +58,11 @@ impl ShardHeap {
             epoch: arena.epoch(),
             cut: Cut::default(),
             rooms: std::array::from_fn(|_| Cell::new(0)),
+            last_rooms: std::array::from_fn(|_| Cell::new(0)),
             free_chunks: std::array::from_fn(|_| Cell::new(0)),
+            holes: std::array::from_fn(|_| Cell::new(0)),
+            shortened: 0,
+            shortened_to: 0,
             slab_blocks: Cell::new(0),
             chunk_bytes: Cell::new(0),
             large_blocks: Cell::new(0),
@@ -257,6 +268,7 @@ impl ShardHeap {
             };
             entry.set_fill(fill);
             self.count_free(class, (PAGE / class_size(class)) as i32 - i32::from(fill.used));
+            self.count_holes(class, i32::from(fill.bump) - i32::from(fill.used));
             self.slab_blocks.set(self.slab_blocks.get() + u64::from(fill.blocks));
             self.chunk_bytes.set(self.chunk_bytes.get() + fill.used as u64 * class_size(class) as u64);
             self.arena.count_blocks(fill.blocks.into());

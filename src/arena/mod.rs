@@ -30,6 +30,7 @@ mod mapping;
 mod offset;
 mod pages;
 mod retire;
+mod shorten;
 mod slab;
 
 pub use class::{CLASSES, MAX_SLAB, class_of, class_size};
@@ -37,6 +38,7 @@ pub use cut::{Block, CutSink, SavedPage, Take, Taken};
 pub use heap::{HeapStats, ShardHeap};
 pub use offset::{BLOCK, BLOCKS_PER_PAGE, Offset, PAGE, PageId};
 pub use pages::{Kind, PageMeta};
+pub use shorten::Shortening;
 
 use mapping::{Mapping, Table};
 use pages::{PageEntry, PagePool};

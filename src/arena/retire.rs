@@ -74,7 +74,9 @@ impl ShardHeap {
             pages.push((page, blocks));
         }
         self.rooms.iter().for_each(|room| room.set(0));
+        self.last_rooms.iter().for_each(|room| room.set(0));
         self.free_chunks.iter().for_each(|free| free.set(0));
+        self.holes.iter().for_each(|holes| holes.set(0));
         self.slab_blocks.set(0);
         self.chunk_bytes.set(0);
         self.large_blocks.set(0);

@@ -56,6 +56,12 @@ impl ShardHeap {
         let at = if fill.free != Fill::NONE {
             let at = page.at(fill.free as usize * 8);
             fill.free = self.chunk(at).get(2..4).map_or(Fill::NONE, |next| u16::from_le_bytes([next[0], next[1]]));
+            self.count_holes(class, -1);
+            // What is left of the page was never used: the free chunks of others come first.
+            if fill.free == Fill::NONE && self.entry(page).next() != 0 {
+                self.unlist(page, class);
+                self.list_last(page, class);
+            }
             at
         } else {
             let at = page.at(fill.bump as usize * size);
@@ -73,7 +79,7 @@ impl ShardHeap {
         self.entry(page).set_fill(fill);
         self.count_free(class, -1);
         self.chunk_bytes.set(self.chunk_bytes.get() + size as u64);
-        if !fill.has_room(class) {
+        if !self.has_room_in(page, fill, class) {
             self.unlist(page, class);
         }
         Ok(at)
@@ -87,16 +93,24 @@ impl ShardHeap {
         if matches!(head[0], TAG_FREE | TAG_UNUSED) {
             return;
         }
-        let mut fill = self.entry(page).fill();
-        let next = fill.free.to_le_bytes();
-        self.range_mut(at, 0..4).copy_from_slice(&[TAG_FREE, 0, next[0], next[1]]);
-        let had_room = fill.has_room(class);
-        fill.free = (at.in_page() / 8) as u16;
-        fill.used = fill.used.saturating_sub(1);
-        self.entry(page).set_fill(fill);
         self.count_free(class, 1);
         self.chunk_bytes.set(self.chunk_bytes.get().saturating_sub(size as u64));
-        if !had_room {
+        let mut fill = self.entry(page).fill();
+        fill.used = fill.used.saturating_sub(1);
+        if page.0 == self.shortened && at.in_page() >= self.shortened_to {
+            self.range_mut(at, 0..1).fill(TAG_UNUSED);
+            self.entry(page).set_fill(fill);
+            return;
+        }
+        let next = fill.free.to_le_bytes();
+        self.range_mut(at, 0..4).copy_from_slice(&[TAG_FREE, 0, next[0], next[1]]);
+        let had_room = self.has_room_in(page, fill, class);
+        let is_first = fill.free == Fill::NONE && self.rooms[class as usize].get() != page.0;
+        fill.free = (at.in_page() / 8) as u16;
+        self.entry(page).set_fill(fill);
+        self.count_holes(class, 1);
+        if !had_room || is_first {
+            self.unlist(page, class);
             self.list(page, class);
         }
         // One empty page is kept when it is the class's only one with room, so that a class
@@ -106,10 +120,12 @@ impl ShardHeap {
         }
     }
 
-    fn release_slab_page(&mut self, page: PageId, class: u8) {
+    /// Gives a page back that is on its list and holds nothing.
+    pub(super) fn release_slab_page(&mut self, page: PageId, class: u8) {
         self.unlist(page, class);
         self.count_free(class, -((PAGE / class_size(class)) as i32));
-        let blocks = self.entry(page).fill().blocks;
+        let Fill { blocks, bump, .. } = self.entry(page).fill();
+        self.count_holes(class, -i32::from(bump));
         self.slab_blocks.set(self.slab_blocks.get() - u64::from(blocks));
         self.release_pages(page, 1, blocks.into());
     }
@@ -125,18 +141,41 @@ impl ShardHeap {
         Ok(page)
     }
 
-    /// Puts the page first on its class's list of pages with room.
+    /// Whether the page can give a chunk: one that is being shortened only what is free before its new end.
+    fn has_room_in(&self, page: PageId, fill: Fill, class: u8) -> bool {
+        if page.0 == self.shortened { fill.free != Fill::NONE } else { fill.has_room(class) }
+    }
+
+    /// Puts the page first on its class's list of pages with room. Those with free chunks that were used before come first,
+    /// so that no fresh memory is touched while there are any.
     pub(super) fn list(&self, page: PageId, class: u8) {
-        let room = &self.rooms[class as usize];
-        let first = room.replace(page.0);
+        let first = self.rooms[class as usize].replace(page.0);
         self.entry(page).set_links(0, first);
-        if first != 0 {
+        if first == 0 {
+            self.last_rooms[class as usize].set(page.0);
+        } else {
             let entry = self.entry(PageId(first));
             entry.set_links(page.0, entry.next());
         }
     }
 
-    fn unlist(&self, page: PageId, class: u8) {
+    /// Puts the page last on its class's list.
+    pub(super) fn list_last(&self, page: PageId, class: u8) {
+        let last = self.last_rooms[class as usize].replace(page.0);
+        self.entry(page).set_links(last, 0);
+        if last == 0 {
+            self.rooms[class as usize].set(page.0);
+        } else {
+            let entry = self.entry(PageId(last));
+            entry.set_links(entry.previous(), page.0);
+        }
+    }
+
+    pub(super) fn is_listed(&self, page: PageId, class: u8) -> bool {
+        self.entry(page).previous() != 0 || self.entry(page).next() != 0 || self.rooms[class as usize].get() == page.0
+    }
+
+    pub(super) fn unlist(&self, page: PageId, class: u8) {
         let (previous, next) = (self.entry(page).previous(), self.entry(page).next());
         if previous != 0 {
             let entry = self.entry(PageId(previous));
@@ -147,6 +186,8 @@ impl ShardHeap {
         if next != 0 {
             let entry = self.entry(PageId(next));
             entry.set_links(previous, entry.next());
+        } else if self.last_rooms[class as usize].get() == page.0 {
+            self.last_rooms[class as usize].set(previous);
         }
         self.entry(page).set_links(0, 0);
     }
@@ -156,12 +197,13 @@ impl ShardHeap {
         free.set(free.get().saturating_add_signed(more));
     }
 
-    /// The emptiest of the first pages with room of a class, if its chunks fit into the others,
-    /// and the bytes to move.
-    fn emptiest(&self, class: u8) -> Option<(PageId, usize)> {
-        if (self.free_chunks[class as usize].get() as usize) < PAGE / class_size(class) {
-            return None;
-        }
+    pub(super) fn count_holes(&self, class: u8, more: i32) {
+        let holes = &self.holes[class as usize];
+        holes.set(holes.get().saturating_add_signed(more));
+    }
+
+    /// The emptiest of the first pages with room of a class.
+    pub(super) fn emptiest_page(&self, class: u8) -> Option<PageId> {
         let (mut page, mut looked) = (self.rooms[class as usize].get(), 0);
         let mut best: Option<(PageId, u16)> = None;
         while page != 0 && looked < EMPTIEST_OF {
@@ -172,7 +214,16 @@ impl ShardHeap {
             page = self.entry(PageId(page)).next();
             looked += 1;
         }
-        best.map(|(page, used)| (page, used as usize * class_size(class)))
+        best.map(|(page, _)| page)
+    }
+
+    /// The emptiest page of a class, if its chunks fit into the others, and the bytes to move.
+    fn emptiest(&self, class: u8) -> Option<(PageId, usize)> {
+        if (self.free_chunks[class as usize].get() as usize) < PAGE / class_size(class) {
+            return None;
+        }
+        let page = self.emptiest_page(class)?;
+        Some((page, self.entry(page).fill().used as usize * class_size(class)))
     }
 
     /// The page that is cheapest to empty: whose live chunks fit into other pages of its class
@@ -198,9 +249,18 @@ impl ShardHeap {
         self.arena.pool.lock().has_spare(pages)
     }
 
-    /// Whether a chunk of this many bytes can be had without a fresh page.
-    pub fn has_room(&self, bytes: usize) -> bool {
-        super::class_of(bytes).is_some_and(|class| self.rooms[class as usize].get() != 0)
+    /// How much more is resident once a chunk of this many bytes is allocated: nothing where one was free.
+    pub fn fresh_bytes(&self, bytes: usize) -> usize {
+        let Some(class) = super::class_of(bytes) else { return bytes.next_multiple_of(BLOCK) };
+        let fill = match self.rooms[class as usize].get() {
+            0 => Fill::EMPTY,
+            page => self.entry(PageId(page)).fill(),
+        };
+        if fill.free != Fill::NONE {
+            return 0;
+        }
+        let end = (fill.bump as usize + 1) * class_size(class);
+        end.next_multiple_of(BLOCK) - fill.blocks as usize * BLOCK
     }
 
     /// Takes the page off its list, so that nothing new is put there, and lists its live chunks.
@@ -223,9 +283,7 @@ impl ShardHeap {
     pub fn finish_emptying(&mut self, page: PageId) -> bool {
         let Some(meta) = self.owned(page).filter(|meta| meta.kind() == Kind::Slab) else { return true };
         let class = meta.class();
-        let listed = self.entry(page).previous() != 0
-            || self.entry(page).next() != 0
-            || self.rooms[class as usize].get() == page.0;
+        let listed = self.is_listed(page, class);
         if self.entry(page).fill().used == 0 {
             if !listed {
                 self.list(page, class);

@@ -99,6 +99,43 @@ fn emptying_a_page_gives_it_back() {
     assert!(heap.arena().resident() < before);
 }
 
+/// Shortens pages of 1 KiB chunks for as long as one can be; `content` has the live ones' places, which it mends.
+fn shorten(heap: &mut ShardHeap, content: &mut [Offset]) {
+    let mut moving = Vec::new();
+    while let Some(shortening) = heap.begin_shortening(&mut moving) {
+        for from in moving.drain(..) {
+            let to = heap.alloc(1024).unwrap();
+            heap.copy(from, 0, to, 0, 1024);
+            heap.free(from);
+            *content.iter_mut().find(|at| **at == from).unwrap() = to;
+        }
+        assert!(heap.finish_shortening(shortening));
+    }
+}
+
+#[test]
+fn shortened_pages_give_back_every_block_that_their_free_chunks_fill() {
+    let mut heap = heap();
+    let all: Vec<Offset> = (0..150).map(|i| fill(&mut heap, 1024, i as u8 + 1)).collect();
+    let mut live = Vec::new();
+    for (i, at) in all.into_iter().enumerate() {
+        if i % 3 == 0 { live.push(at) } else { heap.free(at) }
+    }
+    shorten(&mut heap, &mut live);
+    // 50 chunks, four to a block.
+    assert_eq!(heap.arena().resident(), 13 * BLOCK as u64);
+    assert_eq!(heap.stats(), HeapStats { slab_bytes: 13 * BLOCK as u64, chunk_bytes: 50 * 1024, large_bytes: 0 });
+    for (i, at) in live.iter().enumerate() {
+        assert!(heap.chunk(*at)[..1024] == [i as u8 * 3 + 1; 1024]);
+    }
+    // What was given back is fresh memory again, and what was free is used first.
+    let more: Vec<Offset> = (0..30).map(|_| fill(&mut heap, 1024, 200)).collect();
+    assert_eq!(heap.arena().resident(), 20 * BLOCK as u64);
+    more.iter().chain(&live).for_each(|at| heap.free(*at));
+    shorten(&mut heap, &mut []);
+    assert_eq!(heap.arena().resident(), 0);
+}
+
 #[derive(Default)]
 struct Pool {
     spilled: Mutex<Vec<(u64, Box<Block>)>>,
@@ -140,6 +177,7 @@ fn a_cut_sees_the_past() {
             }
         }
         heap.free(large);
+        shorten(&mut heap, &mut chunks.clone());
         for _ in 0..100 {
             fill(&mut heap, 1024, 3);
         }

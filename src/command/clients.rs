@@ -46,6 +46,15 @@ impl Clients {
         self.len() == 0
     }
 
+    /// What the buffers of all connections take.
+    pub fn buffer_bytes(&self) -> u64 {
+        let figures = |client: &ClientHandle| {
+            [&client.query_bytes, &client.query_free, &client.output_capacity]
+                .map(|bytes| bytes.load(Ordering::Relaxed))
+        };
+        self.all().iter().flat_map(|client| figures(client)).sum()
+    }
+
     /// All that are not about to be closed, the longest connected first.
     pub fn all(&self) -> Vec<Arc<ClientHandle>> {
         let mut all: Vec<_> = self

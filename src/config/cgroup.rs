@@ -67,6 +67,11 @@ fn candidates(base: &Path, group: &str, file: &'static str) -> Vec<PathBuf> {
     group.ancestors().map(|around| base.join(around).join(file)).collect()
 }
 
+/// The machine's memory; 0 when the system does not tell.
+pub fn system_memory() -> u64 {
+    total_memory(Path::new("/")).unwrap_or(0)
+}
+
 fn total_memory(root: &Path) -> Option<u64> {
     let text = std::fs::read_to_string(root.join("proc/meminfo")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;

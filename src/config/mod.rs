@@ -18,7 +18,7 @@ mod table;
 mod tls;
 mod value;
 
-pub use cgroup::{MemoryLimit, memory_limit};
+pub use cgroup::{MemoryLimit, memory_limit, system_memory};
 pub use command_line::{Invocation, invocation};
 pub use directive::{Directive, Effect, Flags, Kind, Lines};
 pub use document::document;

@@ -110,6 +110,22 @@ impl Index {
         self.expires
     }
 
+    /// Bytes of the directory and the segments (of a chain of segments only the first), and the slots that they hold.
+    pub fn size(&self, heap: &ShardHeap) -> (u64, u64) {
+        if self.directory.is_null() {
+            return (0, 0);
+        }
+        let (mut bytes, mut slots, mut position) = (HEADER as u64 + (8 << self.depth), 0, Some(0));
+        while let Some(at) = position {
+            let entry = self.entry(heap, at);
+            let lines = SIZES[entry.size as usize].1 as u64;
+            bytes += lines * 64;
+            slots += (lines - 1) * 8;
+            position = next_prefix(at, entry.depth);
+        }
+        (bytes, slots)
+    }
+
     /// The root as an image keeps it.
     pub fn to_root(&self) -> [u64; 4] {
         [self.directory.bytes(), self.depth as u64 | (self.deepest as u64) << 32, self.len, self.expires]

@@ -78,6 +78,17 @@ impl Keyspace {
                 }
                 report.pages_emptied += 1;
             }
+            while go_on() {
+                let mut shard = shard.lock();
+                let epoch = self.arena.epoch();
+                shard.enter(epoch);
+                if !(shard.is_worth_shortening() && shard.shorten_a_page()) {
+                    break;
+                }
+            }
+            let mut shard = shard.lock();
+            shard.seen_changes = shard.counters.dirty;
+            drop(shard);
             if !go_on() {
                 report.complete = false;
                 self.next_shard.fetch_add(step as u64, Relaxed);
@@ -126,6 +137,14 @@ impl Shard {
             }
         }
         (expired, complete)
+    }
+
+    /// Whether single blocks are given back: more is free than in use, so that a shard of a few keys becomes small again; or
+    /// nothing has changed since the last look, and what is left of growing will hardly be needed soon.
+    fn is_worth_shortening(&self) -> bool {
+        let stats = self.heap.stats();
+        let free = stats.slab_bytes.saturating_sub(stats.chunk_bytes);
+        free > stats.chunk_bytes || self.counters.dirty == self.seen_changes && free * 100 >= stats.slab_bytes
     }
 
     /// How full a page may be that is emptied now; `None` when too little is free.

@@ -241,21 +241,26 @@ impl<'k> Db<'_, 'k> {
         Some(shard.heap.span(found.at()) as u64 + SLOT_BYTES + trees)
     }
 
-    /// Seconds since the last use, for OBJECT IDLETIME. Exact for keys used lately; else from
-    /// the age in the slot, in which case it is at least an hour.
+    /// Seconds since the last use, for OBJECT IDLETIME. Exact for keys used lately; of others the slot has an age, and the
+    /// answer is the middle of the time that it stands for.
     pub fn idle_seconds(&mut self, key: &[u8]) -> Option<u64> {
         let now = self.now();
         let (shard, hash, found) = self.find(key)?;
         Some(match shard.recency.get(hash) {
             Some(last) => (now / 1000 - i64::from(last.seconds)).max(0) as u64,
-            None => (shard.evictor.age().wrapping_sub(found.slot.age()) & 7) as u64 * 3600,
+            None => {
+                let (from, to) = shard.evictor.span(found.slot.age(), now);
+                ((now - from + now - to) / 2000).max(0) as u64
+            }
         })
     }
 
-    /// The LFU counter (0-255) for OBJECT FREQ.
+    /// The LFU counter (0-255) for OBJECT FREQ: what RESTORE has set, for a key used lately; else from the two bits of the
+    /// slot, which count to three.
     pub fn frequency(&mut self, key: &[u8]) -> Option<u8> {
         let (shard, hash, found) = self.find(key)?;
-        Some(shard.recency.get(hash).map_or(FREQUENCY_NEW + found.slot.freq(), |last| last.frequency))
+        let coarse = FREQUENCY_NEW + found.slot.freq();
+        Some(shard.recency.get(hash).map_or(coarse, |last| last.frequency.max(coarse)))
     }
 
     /// RESTORE's IDLETIME.

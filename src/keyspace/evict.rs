@@ -12,6 +12,7 @@ use crate::{
     config::Policy,
     index::{Place, Slot},
     keyspace::item::Header,
+    util::clock::UnixMillis,
 };
 
 /// Keys judged at a time.
@@ -24,6 +25,8 @@ pub(super) struct Evictor {
     hands: Vec<u64>,
     /// Counts uses in coarse steps; its low three bits stamp the slots.
     age: u32,
+    /// When the last eight ages began, each at its low three bits.
+    began: [UnixMillis; 8],
     admitted: u64,
     ghost: Option<Ghost>,
     /// Which database the hand moves in next.
@@ -32,7 +35,7 @@ pub(super) struct Evictor {
 
 impl Evictor {
     pub fn new(databases: usize) -> Evictor {
-        Evictor { hands: vec![0; databases], age: 0, admitted: 0, ghost: None, turn: 0 }
+        Evictor { hands: vec![0; databases], age: 0, began: [0; 8], admitted: 0, ghost: None, turn: 0 }
     }
 
     #[inline]
@@ -40,13 +43,24 @@ impl Evictor {
         self.age as u8 & 7
     }
 
+    /// The time that a slot's age stands for: it began then, and the next one then.
+    pub fn span(&self, age: u8, now: UnixMillis) -> (UnixMillis, UnixMillis) {
+        let from = self.began[usize::from(age & 7)];
+        let to = if age == self.age() { now } else { self.began[usize::from(age.wrapping_add(1) & 7)] };
+        // After a restart nobody knows.
+        if from == 0 || to < from { (now, now) } else { (from, to) }
+    }
+
     /// A new key comes in: its slot's first bits. An age is an eighth of the keys' number of
     /// admissions, so that seven ages span about the time that a key stays.
-    pub fn admit(&mut self, hash: u64, slot: Slot, len: u64) -> Slot {
+    pub fn admit(&mut self, hash: u64, slot: Slot, len: u64, now: UnixMillis) -> Slot {
         self.admitted += 1;
         if self.admitted >= (len / 8).max(64) {
             self.admitted = 0;
             self.age = self.age.wrapping_add(1);
+            self.began[self.age() as usize] = now;
+        } else if self.began[self.age() as usize] == 0 {
+            self.began[self.age() as usize] = now;
         }
         let remembered = self.ghost.as_mut().is_some_and(|ghost| ghost.take(hash));
         slot.with_age(self.age()).with_main(remembered)

@@ -123,6 +123,9 @@ pub struct KeyspaceStats {
     /// Fields of hashes that the cron removed.
     pub expired_fields: u64,
     pub evicted: u64,
+    /// Values that were too large to be freed at once and went in steps; those that still go.
+    pub lazily_freed: u64,
+    pub pending_free: u64,
     /// Changes since the start; INFO shows the difference to the last save.
     pub dirty: u64,
 }
@@ -132,7 +135,30 @@ pub struct KeyspaceStats {
 pub struct DbStats {
     pub keys: u64,
     pub expires: u64,
-    pub avg_ttl_ms: i64,
+}
+
+/// What an index takes, over all shards.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct IndexStats {
+    pub bytes: u64,
+    /// Places for keys.
+    pub slots: u64,
+}
+
+/// What the arena's memory holds, over all shards.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct MemoryStats {
+    /// Live chunks, of whatever kind.
+    pub live: u64,
+    /// Those of them that are the indexes'.
+    pub index: u64,
+}
+
+impl MemoryStats {
+    /// Keys and values.
+    pub fn dataset(&self) -> u64 {
+        self.live.saturating_sub(self.index)
+    }
 }
 
 /// What a keyspace is made with.

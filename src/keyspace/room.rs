@@ -20,8 +20,8 @@ const ROUNDS: usize = 512;
 const RETIRED: usize = 256;
 /// What an item takes beyond key and value, generously.
 const ITEM_OVERHEAD: usize = 32;
-/// What a write may touch beyond its item, so that it does not pass the bound: a block that a free
-/// chunk lies in, one for the index.
+/// What a write may touch beyond its item, so that it does not pass the bound: fresh blocks for a segment of the index, or for
+/// its first one and the directory.
 const HEADROOM: u64 = 2 * BLOCK as u64;
 
 /// How a search for room in one shard has ended.
@@ -40,7 +40,7 @@ impl Keyspace {
     #[inline]
     pub fn make_room(&self, set: ShardSet, bytes: usize, now: UnixMillis) -> Result<(), OutOfMemory> {
         let limit = self.maxmemory();
-        if limit == 0 || self.arena.resident() + (bytes + ITEM_OVERHEAD + 2 * BLOCK) as u64 <= limit {
+        if limit == 0 || self.arena.resident() + (bytes + ITEM_OVERHEAD + BLOCK) as u64 + HEADROOM <= limit {
             return Ok(());
         }
         if self.importing.load(Relaxed) {
@@ -110,10 +110,26 @@ impl Keyspace {
             let mut shard = shard.0.lock();
             let epoch = self.arena.epoch();
             shard.enter(epoch);
+            // What has gone is given back before more goes.
+            if self.is_settled(&mut shard) {
+                return true;
+            }
             evicted += shard.evict(policy);
-            while shard.pays_to_empty() && shard.empty_a_page(100) {}
+            if self.is_settled(&mut shard) {
+                return true;
+            }
         }
         evicted > 0
+    }
+
+    /// Has a shard give back what it can, as long as memory is above the bound; answers whether it is not any more.
+    fn is_settled(&self, shard: &mut Shard) -> bool {
+        while self.is_above_bound() {
+            if !shard.give_back() {
+                return false;
+            }
+        }
+        true
     }
 
     fn fits(&self, bytes: usize) -> bool {
@@ -125,29 +141,17 @@ impl Keyspace {
         let mut shard = self.shards[shard].0.lock();
         let epoch = self.arena.epoch();
         shard.enter(epoch);
-        // An eviction that a tight shard cannot make is not asked for again.
-        let mut can_evict = true;
         for _ in 0..ROUNDS {
-            let limit = self.maxmemory();
-            let above = self.arena.resident() > limit;
-            let tight = self.arena.resident() + HEADROOM > limit && can_evict;
-            if !above && !tight && (self.fits(bytes) || own && bytes <= MAX_SLAB && shard.heap.has_room(bytes)) {
+            let fresh = if own { shard.heap.fresh_bytes(bytes) } else { bytes + BLOCK } as u64;
+            let resident = self.arena.resident();
+            if resident + fresh + HEADROOM <= self.maxmemory() {
                 return Room::Made;
             }
-            if !shard.heap.doomed().is_null() {
-                shard.free_some();
+            if shard.give_back() || shard.evict(policy) > 0 || shard.empty_a_page(100) {
                 continue;
             }
-            if shard.pays_to_empty() && shard.empty_a_page(100) {
-                continue;
-            }
-            if shard.evict(policy) == 0 {
-                can_evict = false;
-                // Nothing to evict; a sparse page may be left.
-                if (above || !tight) && !shard.empty_a_page(100) {
-                    return Room::None;
-                }
-            }
+            // Nothing is left to give. Then it may be tight.
+            return if resident + fresh <= self.maxmemory() { Room::Made } else { Room::None };
         }
         // Small items have made do with less: what was evicted for them leaves free chunks somewhere.
         if bytes <= MAX_SLAB && self.arena.resident() <= self.maxmemory() { Room::Made } else { Room::Some }
@@ -155,6 +159,15 @@ impl Keyspace {
 }
 
 impl Shard {
+    /// Gives back some of what is free but resident; false when that is no more than fragments.
+    fn give_back(&mut self) -> bool {
+        if !self.heap.doomed().is_null() {
+            self.free_some();
+            return true;
+        }
+        self.pays_to_empty() && self.empty_a_page(100) || self.shorten_a_page()
+    }
+
     /// Whether the free chunks of this shard are more than a sparse page's worth, so that emptying
     /// one gives back more than it moves.
     fn pays_to_empty(&self) -> bool {

@@ -45,6 +45,7 @@ pub(super) struct Counters {
     pub expired_active: u64,
     pub expired_fields: u64,
     pub evicted: u64,
+    pub lazily_freed: u64,
     pub dirty: u64,
 }
 
@@ -53,6 +54,10 @@ pub(super) struct Shard {
     pub indexes: Vec<Index>,
     pub wheels: Vec<Wheel>,
     pub counters: Counters,
+    /// `counters.dirty` when the cron came by.
+    pub seen_changes: u64,
+    /// Values of which nodes are left to be freed.
+    pub pending_free: u64,
     pub watchers: Watchers,
     pub changes: Changes,
     pub waiters: Waiters,
@@ -95,6 +100,8 @@ impl Shard {
             indexes: (0..databases).map(|database| Index::new(database as u8, shard_bits)).collect(),
             wheels: vec![Wheel::default(); databases],
             counters: Counters::default(),
+            seen_changes: 0,
+            pending_free: 0,
             watchers: Watchers::default(),
             changes: Changes::default(),
             waiters: Waiters::default(),
@@ -291,14 +298,24 @@ impl Shard {
     /// Gives up trees that nothing refers to any more; small ones are freed at once.
     fn doom(&mut self, trees: Trees) {
         if !trees.is_empty() {
+            let before = self.heap.doomed();
             trees.into_iter().for_each(|node| tree::doom(&mut self.heap, node));
-            tree::free_some(&mut self.heap, FREED_AT_ONCE);
+            self.pending_free += u64::from(self.heap.doomed() != before);
+            self.free_doomed(FREED_AT_ONCE);
         }
+    }
+
+    fn free_doomed(&mut self, most: usize) -> bool {
+        let is_left = tree::free_some(&mut self.heap, most);
+        if !is_left {
+            self.counters.lazily_freed += std::mem::take(&mut self.pending_free);
+        }
+        is_left
     }
 
     /// Frees a bounded part of the collections that are gone; false when nothing is left of them.
     pub fn free_some(&mut self) -> bool {
-        tree::free_some(&mut self.heap, FREED_AT_A_TIME)
+        self.free_doomed(FREED_AT_A_TIME)
     }
 
     /// Frees an item with all that it refers to.
@@ -343,7 +360,7 @@ impl Shard {
             None => {
                 self.note_absent(EffectKind::New, db, key);
                 let at = self.alloc_item(header.end)?;
-                let slot = self.evictor.admit(hash, Slot::new(at).with_expiry(code), self.indexes[db].len());
+                let slot = self.evictor.admit(hash, Slot::new(at).with_expiry(code), self.indexes[db].len(), now);
                 self.insert(db, hash, slot, at)?;
                 Ok(at)
             }
@@ -589,6 +606,7 @@ impl Shard {
         if others.all(|(_, index)| index.has_no_chunks()) {
             // Nothing in the heap outlives them: it goes as a whole, without a look at any key.
             self.heap.retire_all();
+            self.counters.lazily_freed += std::mem::take(&mut self.pending_free);
             for db in databases {
                 self.indexes[db] = Index::new(db as u8, self.shard_bits);
             }
@@ -627,6 +645,17 @@ impl Shard {
             self.move_chunk(at);
         }
         self.heap.finish_emptying(page)
+    }
+
+    /// Moves the chunks in the last block of a page to others and gives that block back. False when no class has free chunks
+    /// enough for that.
+    pub fn shorten_a_page(&mut self) -> bool {
+        let mut live = Vec::new();
+        let Some(shortening) = self.heap.begin_shortening(&mut live) else { return false };
+        for at in live {
+            self.move_chunk(at);
+        }
+        self.heap.finish_shortening(shortening)
     }
 
     /// Moves one chunk, whatever it holds, and mends the one reference to it.

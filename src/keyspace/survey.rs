@@ -3,7 +3,12 @@
 //! A command asks its [`Locked`]: inside EXEC the shards may be held already, and asking for their
 //! locks once more would wait for ever. Others ask the [`Keyspace`].
 
-use super::{DbStats, Keyspace, KeyspaceStats, Locked, ShardSet, shard::Counters};
+use super::{
+    DbStats, IndexStats, Keyspace, KeyspaceStats, Locked, MemoryStats, ShardSet, item::Header, shard::Counters,
+};
+
+/// Keys per shard that the mean time to live is taken from.
+const TTL_SAMPLES: usize = 32;
 
 impl Locked<'_> {
     pub fn stats(&mut self) -> KeyspaceStats {
@@ -17,6 +22,8 @@ impl Locked<'_> {
             sum.expired_fields += counters.expired_fields;
             sum.evicted += counters.evicted;
             sum.dirty += counters.dirty;
+            sum.lazily_freed += counters.lazily_freed;
+            sum.pending_free += shard.pending_free;
         });
         sum
     }
@@ -40,14 +47,48 @@ impl Locked<'_> {
         sum
     }
 
-    /// Bytes of live chunks: what is used of [`Keyspace::used_memory`].
-    pub fn dataset_bytes(&mut self) -> u64 {
-        let mut sum = 0;
+    /// What an index takes. The time it needs grows with the number of its segments, of some 300 keys each.
+    pub fn index_stats(&mut self, db: usize) -> IndexStats {
+        let mut sum = IndexStats::default();
         self.each_shard(|shard| {
-            let stats = shard.heap.stats();
-            sum += stats.chunk_bytes + stats.large_bytes;
+            let (bytes, slots) = shard.indexes.get(db).map_or((0, 0), |index| index.size(&shard.heap));
+            sum.bytes += bytes;
+            sum.slots += slots;
         });
         sum
+    }
+
+    /// What of [`Keyspace::used_memory`] is used for what.
+    pub fn memory_stats(&mut self) -> MemoryStats {
+        let mut sum = MemoryStats::default();
+        self.each_shard(|shard| {
+            let stats = shard.heap.stats();
+            sum.live += stats.chunk_bytes + stats.large_bytes;
+            sum.index += shard.indexes.iter().map(|index| index.size(&shard.heap).0).sum::<u64>();
+        });
+        sum
+    }
+
+    /// The mean time to live of a sample of a database's keys that have one.
+    pub fn mean_ttl_ms(&mut self, db: usize) -> i64 {
+        let now = self.now;
+        let (mut sum, mut count) = (0i128, 0);
+        self.each_shard(|shard| {
+            let Some(index) = shard.indexes.get(db).filter(|index| index.expires() > 0) else { return };
+            let (mut taken, mut position) = (0, Some(fastrand::u64(..)));
+            // From somewhere on to the end, which may be near.
+            for _ in 0..2 {
+                position = index.walk(&shard.heap, position.unwrap_or(0), TTL_SAMPLES, |_, slot| {
+                    if slot.has_expiry() && taken < TTL_SAMPLES {
+                        let expiry = Header::read(shard.heap.chunk(slot.location())).and_then(|header| header.expiry);
+                        if let Some(expiry) = expiry {
+                            (sum, count, taken) = (sum + i128::from((expiry - now).max(0)), count + 1, taken + 1);
+                        }
+                    }
+                });
+            }
+        });
+        if count == 0 { 0 } else { (sum / count) as i64 }
     }
 
     /// Keys that someone watches.
@@ -72,7 +113,7 @@ impl Keyspace {
         self.unlocked().db_stats(db)
     }
 
-    pub fn dataset_bytes(&self) -> u64 {
-        self.unlocked().dataset_bytes()
+    pub fn memory_stats(&self) -> MemoryStats {
+        self.unlocked().memory_stats()
     }
 }

@@ -87,6 +87,7 @@ fn agrees_with_a_plain_map() {
             _ => {
                 assert_eq!(db.read(&key).map(|item| (text(item.value), item.expiry)), live);
                 drop(locked);
+                keyspace.shards[random.usize(0..4)].0.lock().shorten_a_page();
                 // Each visits the whole wheel, which Miri takes a second for.
                 if !cfg!(miri) || random.u8(0..8) == 0 {
                     keyspace.cron(now, &mut || true);
@@ -108,7 +109,7 @@ fn agrees_with_a_plain_map() {
     assert_eq!(found, model);
     drop(locked);
     assert_eq!(keyspace.lock(keyspace.all_shards(), now).flush(Some(0)), keyspace_len(&found, &keyspace));
-    assert!(keyspace.dataset_bytes() == 0);
+    assert!(keyspace.memory_stats() == MemoryStats::default());
 }
 
 /// Keys that expired but were not met are still counted by a flush.
@@ -146,6 +147,50 @@ fn memory_moves_to_the_class_that_needs_it() {
         .count();
     assert!(alive > 6650, "{alive} of 7000");
     assert!(keyspace.used_memory() <= limit + (1 << 20), "{}", keyspace.used_memory());
+}
+
+/// What goes is what the limit asks for, not all that shares pages with it.
+#[cfg(not(miri))]
+#[test]
+fn a_limit_that_is_lowered_a_little_costs_a_few_keys() {
+    let keyspace = keyspace(0, Policy::AllkeysLru, 8);
+    assert_eq!(fill(&keyspace, "k", 300, 1000), 300);
+    keyspace.set_maxmemory(keyspace.used_memory() - 40_000);
+    keyspace.cron(0, &mut || true);
+    assert!(keyspace.used_memory() <= keyspace.maxmemory());
+    let evicted = keyspace.stats().evicted;
+    assert!((20..=50).contains(&evicted), "{evicted}");
+}
+
+/// So few blocks that the shards' indexes alone take most of them.
+#[cfg(not(miri))]
+#[test]
+fn a_tiny_limit_is_kept() {
+    for policy in [Policy::AllkeysRandom, Policy::AllkeysLru, Policy::AllkeysLfu] {
+        let keyspace = keyspace(100 << 10, policy, 8);
+        let mut random = fastrand::Rng::with_seed(3);
+        for _ in 0..2_000 {
+            fill(&keyspace, &random.u64(..).to_string()[..random.usize(1..10)], 1, 1);
+            assert!(keyspace.used_memory() <= keyspace.maxmemory(), "{}", keyspace.used_memory());
+        }
+        assert!(keyspace.db_stats(0).keys > 0);
+    }
+}
+
+/// A small limit holds about what it says, in one size and in many.
+#[cfg(not(miri))]
+#[test]
+fn a_small_limit_is_used_up_and_kept() {
+    for (limit, sizes) in [(1 << 20, 100..101), (1 << 20, 10..500), (5 << 20, 10..5000)] {
+        let keyspace = keyspace(limit, Policy::AllkeysS3Fifo, 1);
+        let mut random = fastrand::Rng::with_seed(7);
+        for i in 0..100_000 {
+            assert_eq!(fill(&keyspace, &i.to_string(), 1, random.usize(sizes.clone())), 1);
+            assert!(keyspace.used_memory() <= limit, "{} of {limit}", keyspace.used_memory());
+        }
+        let used = keyspace.memory_stats().live;
+        assert!(used > limit * 4 / 5, "{used} of {limit}, sizes {sizes:?}");
+    }
 }
 
 /// One large value needs more than a shard's rounds of eviction give, or than its own shard has.

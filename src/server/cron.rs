@@ -1,7 +1,10 @@
-//! What happens by itself, ten times a second: expiry, idle clients, save rules.
+//! What happens by itself, `hz` times a second: expiry, idle clients, save rules.
 
 use super::persistence;
-use crate::command::{Shared, blocking, client_memory, handle::State};
+use crate::{
+    command::{Shared, blocking, client_memory, handle::State},
+    keyspace::CronReport,
+};
 use parking_lot::{Condvar, Mutex};
 use std::{
     io,
@@ -10,15 +13,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-const PERIOD: Duration = Duration::from_millis(100);
-/// The keyspace's share of a period: about a twentieth of a core at most.
-const KEYSPACE_TIME: Duration = Duration::from_millis(5);
+/// The keyspace's share of a period: a twentieth of a core at most.
+const KEYSPACE_SHARE: u32 = 20;
 /// A read buffer above this size is trimmed when half of it has not been needed.
 const LARGE_BUFFER: u64 = 32 * 1024;
 /// Any private one is when its client has been idle for this long.
 const IDLE_MS: i64 = 2000;
-/// Every so many periods: what need not happen ten times a second.
-const SECOND: u64 = 10;
+
+/// The time from one run to the next.
+fn period(shared: &Shared) -> Duration {
+    Duration::from_secs(1) / shared.config.current().hz.max(1)
+}
 
 /// The thread that does it; dropping it ends the thread.
 pub struct Cron {
@@ -31,7 +36,7 @@ impl Cron {
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("cron".to_owned()).spawn(move || {
-            let mut due = Instant::now() + PERIOD;
+            let mut due = Instant::now() + period(&shared);
             let mut beat = 0;
             loop {
                 let mut stop = stopped.0.lock();
@@ -43,7 +48,7 @@ impl Cron {
                 beat += 1;
                 run(&shared, beat);
                 // A late beat does not make the next ones hurry.
-                due = (due + PERIOD).max(Instant::now());
+                due = (due + period(&shared)).max(Instant::now());
             }
         })?;
         Ok(Cron { stop, thread: Some(thread) })
@@ -67,8 +72,9 @@ fn run(shared: &Arc<Shared>, beat: u64) {
         return;
     }
     let now = shared.clock.now();
-    let began = Instant::now();
-    shared.keyspace.cron(now, &mut || began.elapsed() < KEYSPACE_TIME);
+    let (began, period) = (Instant::now(), period(shared));
+    let report = shared.keyspace.cron(now, &mut || began.elapsed() < period / KEYSPACE_SHARE);
+    note_latency(shared, now, began.elapsed(), &report);
     shared.stats.sample_rates(now);
     shared.publish_effects();
     shared.publish_changes();
@@ -77,10 +83,19 @@ fn run(shared: &Arc<Shared>, beat: u64) {
     trim_query_buffers(shared, now);
     client_memory::evict(shared);
     persistence::apply_save_rules(shared, now);
-    if beat.is_multiple_of(SECOND) {
+    // What need not happen more than once a second.
+    if beat.is_multiple_of(u64::from(shared.config.current().hz.max(1))) {
         close_idle_clients(shared, now);
     }
     shared.stats.beats.ended(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX), 0);
+}
+
+/// LATENCY's event for a run of the keyspace's work that has removed expired keys.
+fn note_latency(shared: &Shared, now: i64, took: Duration, report: &CronReport) {
+    let (threshold_ms, ms) = (shared.config.current().latency_monitor_threshold_ms, took.as_millis() as u64);
+    if threshold_ms != 0 && ms >= threshold_ms && report.expired > 0 {
+        shared.latency.note("expire-cycle", now / 1000, ms);
+    }
 }
 
 /// Connections that hold more of a read buffer than they use are told to give it back.

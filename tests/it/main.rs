@@ -6,6 +6,7 @@ mod client;
 mod collections;
 mod command;
 mod differential;
+mod figures;
 mod harness;
 mod instance;
 mod limits;

@@ -96,33 +96,74 @@ fn doctor(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
     Ok(())
 }
 
-fn figures(cx: &mut Context<'_>) -> [(&'static str, u64); 7] {
-    let keyspace = &cx.shared.keyspace;
-    let keys: u64 = (0..keyspace.databases()).map(|db| cx.keys.db_stats(db).keys).sum();
-    let (used, dataset) = (keyspace.used_memory(), cx.keys.dataset_bytes());
-    [
-        ("peak.allocated", keyspace.peak_memory()),
-        ("total.allocated", used),
-        ("startup.allocated", 0),
-        ("keys.count", keys),
-        ("keys.bytes-per-key", used / keys.max(1)),
-        ("dataset.bytes", dataset),
-        ("allocator.resident", keyspace.arena().resident()),
+/// A figure of MEMORY STATS.
+enum Figure {
+    Bytes(u64),
+    Ratio(f64),
+    /// What a database's index takes.
+    Index(u64),
+}
+
+fn figures(cx: &mut Context<'_>) -> Vec<(String, Figure)> {
+    use Figure::{Bytes, Index, Ratio};
+    let shared = cx.shared;
+    let (used, peak) = (shared.keyspace.used_memory(), shared.keyspace.peak_memory());
+    let memory = cx.keys.memory_stats();
+    let databases: Vec<_> =
+        (0..shared.keyspace.databases()).map(|db| (db, cx.keys.db_stats(db).keys, cx.keys.index_stats(db))).collect();
+    let keys: u64 = databases.iter().map(|(_, keys, _)| keys).sum();
+    let (dataset, percent) = (memory.dataset().min(used), |part: u64, of: u64| part as f64 * 100.0 / of.max(1) as f64);
+    let mut all = vec![
+        ("peak.allocated", Bytes(peak)),
+        ("total.allocated", Bytes(used)),
+        ("startup.allocated", Bytes(0)),
+        ("replication.backlog", Bytes(0)),
+        ("clients.slaves", Bytes(0)),
+        ("clients.normal", Bytes(shared.clients.buffer_bytes())),
+        ("cluster.links", Bytes(0)),
+        ("aof.buffer", Bytes(shared.keyspace.log().status().buffered)),
+        ("lua.caches", Bytes(shared.scripts.figures().1 as u64)),
+        ("overhead.db.hashtable.lut", Bytes(memory.index)),
+        ("overhead.db.hashtable.rehashing", Bytes(0)),
+        ("overhead.total", Bytes(used - dataset)),
+        ("db.dict.rehashing.count", Bytes(0)),
+        ("keys.count", Bytes(keys)),
+        ("keys.bytes-per-key", Bytes(used / keys.max(1))),
+        ("dataset.bytes", Bytes(dataset)),
+        ("dataset.percentage", Ratio(percent(dataset, used))),
+        ("peak.percentage", Ratio(percent(used, peak))),
+        ("allocator.allocated", Bytes(memory.live)),
+        ("allocator.active", Bytes(used)),
+        ("allocator.resident", Bytes(used)),
+        ("allocator-fragmentation.ratio", Ratio(used as f64 / memory.live.max(1) as f64)),
+        ("allocator-fragmentation.bytes", Bytes(used.saturating_sub(memory.live))),
     ]
+    .into_iter()
+    .map(|(name, figure)| (name.to_owned(), figure))
+    .collect::<Vec<_>>();
+    let per_database = databases.iter().filter(|(_, keys, _)| *keys > 0);
+    all.extend(per_database.map(|(db, _, index)| (format!("db.{db}"), Index(index.bytes))));
+    all
 }
 
 fn stats(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
     let figures = figures(cx);
-    let used = figures[1].1.max(1);
-    cx.reply.map(figures.len() + 2);
-    for (name, value) in figures {
+    cx.reply.map(figures.len());
+    for (name, figure) in figures {
         cx.reply.bulk(name.as_bytes());
-        cx.reply.integer(value as i64);
+        match figure {
+            Figure::Bytes(bytes) => cx.reply.integer(bytes as i64),
+            Figure::Ratio(ratio) => cx.reply.double(ratio),
+            Figure::Index(bytes) => {
+                // The time to live is in the key's own slot and item.
+                cx.reply.map(2);
+                cx.reply.bulk(b"overhead.hashtable.main");
+                cx.reply.integer(bytes as i64);
+                cx.reply.bulk(b"overhead.hashtable.expires");
+                cx.reply.integer(0);
+            }
+        }
     }
-    cx.reply.bulk(b"dataset.percentage");
-    cx.reply.double(figures[5].1 as f64 * 100.0 / used as f64);
-    cx.reply.bulk(b"fragmentation");
-    cx.reply.double(used as f64 / figures[5].1.max(1) as f64);
     Ok(())
 }
 

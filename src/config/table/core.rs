@@ -143,9 +143,9 @@ pub static GENERAL: Section = Section {
             "hz",
             Integer(0, INT),
             "10",
-            "How often a second the background work (timeouts, statistics) runs; 1 to 500.",
+            "How often a second the background work (expiry, timeouts, statistics) runs; 1 to 500.",
             (|settings, _| settings.hz.to_string(), set_hz),
-        ).idle(),
+        ),
         directive("daemonize", YesNo, "no", "Go to the background at the start.", field!(daemonize)).immutable(),
         directive(
             "supervised",

@@ -127,8 +127,7 @@ pub static SNAPSHOTS: Section = Section {
             "",
             "A dump.rdb of Redis or Valkey that is brought in at a start without a snapshot. One at the snapshot's own place is brought in anyway.",
             field!(import_rdb),
-        )
-        .immutable(),
+        ),
         directive(
             "stop-writes-on-bgsave-error",
             YesNo,

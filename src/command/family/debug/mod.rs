@@ -75,6 +75,15 @@ pub static COMMANDS: &[Spec] = &[Spec {
             },
             ..ROW
         },
+        Spec {
+            name: "htstats",
+            arity: -3,
+            flags: ROW.flags.union(Flags::ALL_SHARDS),
+            summary: "Answers how a database's index is filled.",
+            syntax: "dbid [FULL]",
+            handler: index_stats,
+            ..ROW
+        },
         Spec { name: "jmap", arity: 2, summary: "Does nothing.", handler: ok, ..ROW },
         Spec {
             name: "loadaof",
@@ -194,6 +203,8 @@ const HELP: &[&str] = &[
     "    Answer a checksum of each value.",
     "ERROR <message>",
     "    Answer an error.",
+    "HTSTATS <dbid> [FULL]",
+    "    How a database's index is filled.",
     "JMAP",
     "    Do nothing.",
     "LOADAOF",
@@ -235,6 +246,28 @@ fn sleep(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 fn set_active_expire(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     cx.shared.keyspace.set_active_expire(parse_i64(args[2]).unwrap_or(0) != 0);
     ok(cx, args)
+}
+
+/// In the form in which Redis tells of its hash table: there is one index, and it never has a second one to move to.
+fn index_stats(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    let db = parse_i64(args[2]).ok_or(Error::new("ERR value is not an integer or out of range"))?;
+    let db = usize::try_from(db).ok().filter(|db| *db < cx.shared.keyspace.databases());
+    let db = db.ok_or(Error::new("ERR Out of range database"))?;
+    let (keys, index) = (cx.keys.db_stats(db).keys, cx.keys.index_stats(db));
+    let text = if index.slots == 0 {
+        "[Dictionary HT]\nNo stats available for empty dictionaries\n".to_owned()
+    } else {
+        format!(
+            "[Dictionary HT]\nHash table 0 stats (main hash table):\n table size: {}\n number of elements: {keys}\n \
+             bytes: {}\n bytes per element: {:.2}\n load factor: {:.2}\n",
+            index.slots,
+            index.bytes,
+            index.bytes as f64 / keys.max(1) as f64,
+            keys as f64 / index.slots as f64
+        )
+    };
+    cx.reply.verbatim("txt", text.as_bytes());
+    Ok(())
 }
 
 fn pause_cron(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
