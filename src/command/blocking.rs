@@ -96,6 +96,11 @@ impl Waiter {
         shared.stats.blocked_clients.subtract(1);
     }
 
+    /// Whether it is executed by the thread for scripts, and waits for no key.
+    fn is_handed_over(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     fn leave_queues(&self, locked: &mut Locked<'_>) {
         self.keys.iter().for_each(|key| locked.stop_waiting(self.db, key, self.ticket));
     }
@@ -109,7 +114,7 @@ impl Context<'_> {
         if self.client.in_exec {
             return false;
         }
-        self.client.block = Some(Block { retry: false, deadline });
+        self.client.block = Some(Block { retry: false, deadline, quiet: false });
         if self.client.stands_in {
             return true;
         }
@@ -127,7 +132,7 @@ impl Context<'_> {
         if self.client.in_exec || self.client.stands_in || !self.shared.scripts.queue.is_open() {
             return false;
         }
-        self.client.block = Some(Block { retry: false, deadline: None });
+        self.client.block = Some(Block { retry: false, deadline: None, quiet: true });
         let waiter = self.become_waiter(words, &[], self.shared.keyspace.all_shards(), None);
         self.shared.scripts.queue.push(waiter.ticket);
         true
@@ -277,7 +282,7 @@ pub(super) fn resume(shared: &Shared, client: &mut Client, reply: &mut dyn Reply
     if matches!(*fate, Fate::Waiting) {
         if waiter.deadline.is_none_or(|deadline| now < deadline) {
             drop(fate);
-            let block = Block { retry: false, deadline: waiter.deadline };
+            let block = Block { retry: false, deadline: waiter.deadline, quiet: waiter.is_handed_over() };
             client.waiting = Some(waiter);
             return Flow::Block(block);
         }

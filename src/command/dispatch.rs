@@ -39,6 +39,8 @@ pub struct Block {
     /// the command still owes (blocking commands).
     pub retry: bool,
     pub deadline: Option<UnixMillis>,
+    /// What others send the client comes after the command's reply: the command runs, though not here.
+    pub quiet: bool,
 }
 
 /// Runs one request: from its words to its reply.
@@ -108,13 +110,14 @@ fn admit(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn 
         return Flow::Continue;
     }
     if let Some((paused, until)) = shared.pause.get(now)
-        && (paused == Paused::All || flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE)))
+        && (paused == Paused::All || flags_of_script(shared, command, flags, args).intersects(CHANGES))
     {
         client.set_paused(true);
-        return Flow::Block(Block { retry: true, deadline: Some(until) });
+        return Flow::Block(Block { retry: true, deadline: Some(until), quiet: false });
     }
     if client.transaction.is_some() && !command.spec.flags.contains(Flags::NOT_QUEUED) {
-        return queue(client, command, args, reply);
+        let flags = flags_of_script(shared, command, flags, args);
+        return queue(client, command, flags, args, reply);
     }
     run(shared, client, command, (set, known), args, reply, now)
 }
@@ -223,6 +226,15 @@ fn effective_flags(client: &Client, command: &'static Command) -> Flags {
     }
 }
 
+/// What a command has that may change data.
+const CHANGES: Flags = Flags::WRITE.union(Flags::MAY_REPLICATE);
+
+/// The flags without those for changes, if it is a script that says that it makes none.
+fn flags_of_script(shared: &Shared, command: &'static Command, flags: Flags, args: &Args<'_>) -> Flags {
+    let is_script = command.spec.flags.contains(Flags::SCRIPT) && flags.intersects(CHANGES);
+    if is_script && script::only_reads(shared, args) { flags - CHANGES } else { flags }
+}
+
 /// `enable-debug-command` and its like.
 fn check_protected(client: &Client, command: &'static Command) -> Result<(), Error> {
     match client.settings.enable_debug_command {
@@ -241,11 +253,11 @@ fn check_protected(client: &Client, command: &'static Command) -> Result<(), Err
 }
 
 /// Keeps a command for EXEC.
-fn queue(client: &mut Client, command: &'static Command, args: &Args<'_>, reply: &mut dyn Reply) -> Flow {
+fn queue(client: &mut Client, command: &'static Command, flags: Flags, args: &Args<'_>, reply: &mut dyn Reply) -> Flow {
     if let Some(transaction) = &mut client.transaction
         && !transaction.failed
     {
-        transaction.push(command, args);
+        transaction.push(command, flags, args);
         // What is queued has been read but not executed: it is held to the limit of the query buffer.
         if transaction.memory() as u64 > client.settings.client_query_buffer_limit {
             let client = client.handle.id;
@@ -410,6 +422,11 @@ fn locks_everything(command: &Command) -> bool {
 /// Runs the handler of `context.command` and keeps the books. Also for each command of an EXEC.
 pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
     let command = context.command;
+    // What a script calls comes after the script.
+    let calls_others = command.spec.flags.contains(Flags::SCRIPT);
+    if calls_others {
+        show(context, args);
+    }
     let started = context.client.started();
     let written = context.reply.written();
     let result =
@@ -419,6 +436,9 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
         context.track(command, args);
     }
     let nanos = context.client.lap(started);
+    if !calls_others {
+        show(context, args);
+    }
     let Context { shared, client, reply, .. } = context;
     let counters = shared.stats.worker(client.worker).command(command.counts_as);
     if let Err(error) = result {
@@ -438,13 +458,20 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
         let commands = &client.handle.commands;
         commands.store(commands.load(Relaxed) + 1, Relaxed);
     }
+    client.redacted.clear();
+}
+
+/// Shows the command to those who watch with MONITOR.
+#[inline]
+fn show(context: &Context<'_>, args: &Args<'_>) {
+    let Context { shared, client, .. } = context;
+    let flags = context.command.spec.flags;
     if shared.monitors.any()
         && (!client.stands_in || client.in_script)
-        && !command.spec.flags.intersects(Flags::SKIP_MONITOR.union(Flags::ADMIN))
+        && (flags.contains(Flags::SCRIPT) || !flags.intersects(Flags::SKIP_MONITOR.union(Flags::ADMIN)))
     {
-        shared.monitors.feed(&client.handle, args, &client.redacted, context.now);
+        shared.monitors.feed(&client.handle, client.in_script, args, &client.redacted, context.now);
     }
-    client.redacted.clear();
 }
 
 /// Runs the handler, and has the log keep what it has changed: the command itself, unless it, or those that run within

@@ -36,10 +36,13 @@ impl Monitors {
     }
 
     /// Shows a command of `client` to all monitors. A monitor's stream is lines, in any protocol.
-    pub fn feed(&self, client: &ClientHandle, args: &Args<'_>, redacted: &[usize], now: UnixMillis) {
+    pub fn feed(&self, client: &ClientHandle, in_script: bool, args: &Args<'_>, redacted: &[usize], now: UnixMillis) {
         let mut line = Vec::with_capacity(64);
-        let from = if client.state().contains(State::UNIX_SOCKET) { &client.local } else { &client.peer };
-        let kind = if client.state().contains(State::UNIX_SOCKET) { "unix:" } else { "" };
+        let (kind, from) = match (in_script, client.state().contains(State::UNIX_SOCKET)) {
+            (true, _) => ("lua", ""),
+            (false, true) => ("unix:", &*client.local),
+            (false, false) => ("", &*client.peer),
+        };
         let db = client.db.load(Ordering::Relaxed);
         let (seconds, millis) = (now.div_euclid(1000), now.rem_euclid(1000));
         // Writing to a vector cannot fail.
@@ -85,10 +88,12 @@ mod tests {
         client.peer = "127.0.0.1:5".into();
         let monitors = Monitors::default();
         monitors.add(&watcher);
-        monitors.feed(&client, &[b"set", b"a\"\r\n\0", b"secret"], &[2], 1_700_000_000_042);
+        monitors.feed(&client, false, &[b"set", b"a\"\r\n\0", b"secret"], &[2], 1_700_000_000_042);
+        monitors.feed(&client, true, &[b"get", b"a"], &[], 1_700_000_000_042);
         let mut mail = Vec::new();
         watcher.take_mail(&mut mail);
-        let expected = "+1700000000.042000 [0 127.0.0.1:5] \"set\" \"a\\\"\\r\\n\\x00\" \"(redacted)\"\r\n";
+        let expected = "+1700000000.042000 [0 127.0.0.1:5] \"set\" \"a\\\"\\r\\n\\x00\" \"(redacted)\"\r\n\
+                        +1700000000.042000 [0 lua] \"get\" \"a\"\r\n";
         assert_eq!(String::from_utf8_lossy(&mail), expected);
         monitors.remove(1);
         assert!(!monitors.any());

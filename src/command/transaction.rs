@@ -24,13 +24,13 @@ struct Queued {
 }
 
 impl Transaction {
-    pub fn push(&mut self, command: &'static Command, args: &Args<'_>) {
+    pub fn push(&mut self, command: &'static Command, flags: Flags, args: &Args<'_>) {
         self.commands.push(Queued { command, first: self.ends.len(), words: args.len() });
         for arg in args {
             self.bytes.extend_from_slice(arg);
             self.ends.push(self.bytes.len());
         }
-        self.flags |= command.spec.flags;
+        self.flags |= flags;
     }
 
     pub fn len(&self) -> usize {

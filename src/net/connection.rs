@@ -164,10 +164,15 @@ impl Connection {
             if self.client.handle.is_killed() {
                 return Err(self.killed());
             }
-            self.output.take_mail(&self.client.handle);
-            if self.blocked.is_some() && !self.resume(turn.now) {
-                self.flush(cx, turn.now)?;
-                return self.watch_blocked(cx);
+            if !self.blocked.is_some_and(|block| block.quiet) {
+                self.output.take_mail(&self.client.handle);
+            }
+            if self.blocked.is_some() {
+                if !self.resume(turn.now) {
+                    self.flush(cx, turn.now)?;
+                    return self.watch_blocked(cx);
+                }
+                self.output.take_mail(&self.client.handle);
             }
             self.run(turn)?;
             if turn.is_over() && self.input.waiting() > 0 && self.blocked.is_none() && self.output.is_light() {

@@ -1,6 +1,6 @@
 //! Random commands, sent to a real `redis-server` and to ours: the replies must be the same to the byte.
 //!
-//! Runs wherever a `redis-server` is installed, with the same commands each time. `FLAGSTONE_SEED=<n>` draws others,
+//! Runs wherever a `redis-server` is installed, with the same commands each time. `FLAGSTONE_SEED=<n>` draws others instead,
 //! `FLAGSTONE_COMMANDS=<n>` more of them.
 
 use crate::{
@@ -315,17 +315,25 @@ fn is_excused_in_exec(queued: &[Words], theirs: &Tree, ours: &Tree) -> bool {
             .all(|((words, theirs), ours)| theirs == ours || is_excused(words, theirs, ours))
 }
 
+/// The second and third have found what the first did not.
+const SEEDS: [u64; 3] = [20_250_701, 8, 78];
+
 /// Random commands, the same for the same `FLAGSTONE_SEED`, to a real server and to ours.
 #[test]
 fn replies_are_those_of_a_real_server() {
     let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let seed = number("FLAGSTONE_SEED").unwrap_or(20_250_701);
     let Some(peer) = Peer::start() else {
         println!("SKIPPED: no redis-server is installed, so nothing was compared");
         return;
     };
-    println!("FLAGSTONE_SEED={seed}");
-    let commands = number("FLAGSTONE_COMMANDS").unwrap_or(20_000);
+    let commands = number("FLAGSTONE_COMMANDS").unwrap_or(10_000);
+    for seed in number("FLAGSTONE_SEED").map_or(SEEDS.to_vec(), |seed| vec![seed]) {
+        println!("FLAGSTONE_SEED={seed}");
+        compare(&peer, seed, commands);
+    }
+}
+
+fn compare(peer: &Peer, seed: u64, commands: u64) {
     let server = Server::start_on_the_wall_clock();
     for protocol in [Protocol::Resp2, Protocol::Resp3] {
         let mut random = Rng::with_seed(seed);
@@ -334,12 +342,16 @@ fn replies_are_those_of_a_real_server() {
         for client in [&mut theirs, &mut ours] {
             client.line("FLUSHALL");
         }
-        let (mut recent, mut transaction) = (Vec::<String>::new(), None::<Vec<Words>>);
+        let (mut recent, mut transaction, mut watches) = (Vec::<String>::new(), None::<Vec<Words>>, false);
         for n in 0..commands {
             let words = command(&mut random);
             let name = words[0].to_ascii_lowercase();
             // Whether these spoil the transaction they stand in differs between versions.
             if transaction.is_some() && matches!(name.as_slice(), b"multi" | b"watch") {
+                continue;
+            }
+            // A field that overflows may have made its key, or made it longer: there no WATCH hears of that.
+            if watches && transaction.is_none() && words.iter().any(|word| word.eq_ignore_ascii_case(b"fail")) {
                 continue;
             }
             recent.push(words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "));
@@ -352,7 +364,9 @@ fn replies_are_those_of_a_real_server() {
             match (name.as_slice(), &mut transaction) {
                 (b"multi", None) if their_reply == Tree::Simple("OK".into()) => transaction = Some(Vec::new()),
                 // With a word too many it stays open.
-                (b"exec" | b"discard", _) if words.len() == 1 => queued = transaction.take(),
+                (b"watch", None) if their_reply == Tree::Simple("OK".into()) => watches = true,
+                (b"unwatch", None) if words.len() == 1 => watches = false,
+                (b"exec" | b"discard", Some(_)) if words.len() == 1 => (queued, watches) = (transaction.take(), false),
                 (_, Some(queue)) if their_reply == Tree::Simple("QUEUED".into()) => queue.push(words.clone()),
                 _ => {}
             }

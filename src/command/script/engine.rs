@@ -501,7 +501,10 @@ impl<'e> Task<'e> {
             return Ok(false);
         }
         match outcome.map_err(broken)? {
-            (true, value) => self.engine.fields.answer(cx.reply, value, protocol).map_err(broken)?,
+            (true, value) => {
+                count_error(cx, &value);
+                self.engine.fields.answer(cx.reply, value, protocol).map_err(broken)?;
+            }
             (false, failure) => return self.fail(cx, &failure),
         }
         Ok(true)
@@ -524,6 +527,16 @@ impl<'e> Task<'e> {
             return Ok(true);
         }
         Err(Error::text(text))
+    }
+}
+
+/// A script that answers with an error of its own has made one; what a command has answered was counted then.
+fn count_error(cx: &Context<'_>, value: &Value) {
+    if let Value::Table(table) = value
+        && let Ok(Value::String(text)) = table.raw_get::<Value>("err")
+        && !table.raw_get::<bool>("ignore_error_stats_update").unwrap_or(false)
+    {
+        cx.shared.stats.error(Error::text(text.as_bytes().to_vec()).code());
     }
 }
 

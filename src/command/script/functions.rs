@@ -116,6 +116,13 @@ impl Functions {
         Arc::clone(&self.libraries.read())
     }
 
+    /// What a function says of itself.
+    pub fn flags_of(&self, name: &[u8]) -> Option<ScriptFlags> {
+        let all = self.all();
+        let mut functions = all.values().flat_map(|library| &library.functions);
+        functions.find(|function| function.name.eq_ignore_ascii_case(name)).map(|function| function.flags)
+    }
+
     /// Changes what there is, unless `change` refuses.
     fn change(&self, change: impl FnOnce(&mut Libraries) -> Result<(), Error>) -> Result<(), Error> {
         let mut all = self.libraries.write();

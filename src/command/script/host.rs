@@ -336,7 +336,8 @@ fn call(arguments: MultiValue, dialect: Dialect) -> mlua::Result<Value> {
             (Value::Table(error), true) => Err(Raised::of(&error)),
             (value, _) => Ok(value),
         },
-        Err(error) => Err(Raised { error, counted: true, fatal: false }.raise()),
+        // Refused before it was one that could count it.
+        Err(error) => Err(Raised { error, counted: false, fatal: false }.raise()),
     }
 }
 

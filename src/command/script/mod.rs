@@ -12,7 +12,7 @@ mod reading;
 
 pub use engine::{Named, call_function, check, evaluate, load_library, manners};
 
-use super::Error;
+use super::{Args, Error, Shared};
 use busy::Busy;
 use parking_lot::RwLock;
 use queue::Queue;
@@ -233,6 +233,17 @@ impl Known {
         }
         false
     }
+}
+
+/// Whether a script says of itself that it writes nothing. The second word of a request is a digest, a script, or a
+/// function's name.
+pub fn only_reads(shared: &Shared, args: &Args<'_>) -> bool {
+    let Some(word) = args.get(1).copied() else { return false };
+    let known = parse_digest(word).and_then(|digest| shared.scripts.get(&digest)).map(|script| script.flags);
+    let flags = known
+        .or_else(|| shared.functions.flags_of(word))
+        .or_else(|| Shebang::read(word).ok().flatten().map(|shebang| shebang.flags));
+    flags.is_some_and(|flags| flags.contains(ScriptFlags::NO_WRITES))
 }
 
 /// A first line such as `#!lua name=library flags=no-writes,allow-oom`.

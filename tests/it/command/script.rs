@@ -397,3 +397,57 @@ fn libraries_loaded_again_and_again() {
         assert_eq!(client.try_receive().expect("a reply"), Tree::Bulk(b"again".to_vec()));
     }
 }
+
+/// One that says that it writes nothing goes on while writes are paused, known or not, in a transaction too.
+#[test]
+fn a_pause_of_writes_lets_scripts_that_only_read_go_on() {
+    check(
+        r##"
+        > SET x y
+        OK
+        > CLIENT PAUSE 60000 WRITE
+        OK
+        > EVAL "#!lua flags=no-writes\n return redis.call('GET', KEYS[1])" 1 x
+        "y"
+        > MULTI
+        OK
+        > EVAL "#!lua flags=no-writes\n return 2" 0
+        QUEUED
+        > EXEC
+        1) (integer) 2
+        > CLIENT UNPAUSE
+        OK
+        "##,
+    );
+}
+
+/// What a script publishes to its own client comes after its reply, also when a thread of its own has run it.
+#[test]
+fn a_script_is_answered_before_what_it_publishes() {
+    let server = Server::start();
+    let mut client = server.connect(Protocol::Resp3);
+    client.line("SUBSCRIBE c");
+    for n in 0..20 {
+        let script = format!("redis.call('PUBLISH', 'c', 'one') redis.call('PUBLISH', 'c', 'two') return {n}");
+        assert_eq!(client.call(&["EVAL", &script, "0"]), Tree::Integer(n));
+        for text in ["one", "two"] {
+            let message = ["message", "c", text].map(|part| Tree::Bulk(part.into()));
+            assert_eq!(client.receive(), Tree::Push(message.to_vec()));
+        }
+    }
+}
+
+#[test]
+fn monitors_see_a_script_before_what_it_calls() {
+    let server = Server::start();
+    let mut client = server.connect(Protocol::Resp2);
+    let mut monitor = server.connect(Protocol::Resp2);
+    monitor.line("MONITOR");
+    client.line("EVAL \"return redis.call('SET', KEYS[1], 'v')\" 1 k");
+    let line = |monitor: &mut crate::client::Client| match monitor.receive() {
+        Tree::Simple(line) => line,
+        other => panic!("no line: {other}"),
+    };
+    assert!(line(&mut monitor).contains("\"EVAL\""));
+    assert!(line(&mut monitor).contains("lua] \"SET\" \"k\" \"v\""));
+}
