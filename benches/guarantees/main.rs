@@ -162,7 +162,7 @@ fn churn(report: &mut Report, seconds: u64) {
             storm = Instant::now();
             let bytes = [50, 500, 5_000][random.below(3) as usize];
             let count = 60 * MB / (bytes as u64 + 30);
-            (0..count).for_each(|n| client.send(&[b"SET", &key(KEYS + n), &FILLER[..bytes], b"PX", b"1500"]));
+            (0..count).for_each(|n| client.send(&[b"SET", &key(KEYS + n), &large[..bytes], b"PX", b"1500"]));
             operations += count;
         }
     }
