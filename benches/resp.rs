@@ -6,7 +6,7 @@ use flagstone::{
     command::{Protocol, Reply},
     resp::{
         Encoder,
-        decode::{Decoder, Limits},
+        decode::{Arguments, Decoder, Limits},
     },
 };
 use std::hint::black_box;
@@ -34,11 +34,13 @@ fn resp(criterion: &mut Criterion) {
         group.bench_function(format!("decode {name}"), |bencher| {
             bencher.iter(|| {
                 decoder.parse(&mut buffer, &limits, PIPELINE).expect("well formed");
-                while let Some(args) = decoder.peek(&buffer, 0) {
+                let mut args = Arguments::new();
+                while decoder.peek(&buffer, &mut args) {
                     black_box(&args);
-                    drop(args);
+                    args.clear();
                     decoder.pop();
                 }
+                drop(args);
                 assert_eq!(decoder.release(), bytes.len());
             });
         });

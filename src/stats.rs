@@ -44,6 +44,7 @@ pub struct Counter(AtomicU64);
 
 impl Counter {
     /// Not a locked instruction: only the owning thread adds.
+    #[inline]
     pub fn add(&self, n: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
     }
@@ -95,6 +96,7 @@ pub struct CommandCounters {
 }
 
 impl CommandCounters {
+    #[inline]
     pub fn called(&self, nanos: u64, latency_tracking: bool) {
         self.calls.add(1);
         self.nanos.add(nanos);
@@ -186,6 +188,7 @@ pub struct TurnTotals {
 
 impl Worker {
     /// The counters of a command, by its place in the command table.
+    #[inline]
     pub fn command(&self, id: usize) -> &CommandCounters {
         &self.commands[id]
     }
@@ -240,8 +243,9 @@ impl Stats {
         }
     }
 
+    #[inline]
     pub fn worker(&self, index: usize) -> &Worker {
-        &self.workers[index % self.workers.len()]
+        self.workers.get(index).unwrap_or(&self.workers[0])
     }
 
     pub fn workers(&self) -> &[Worker] {

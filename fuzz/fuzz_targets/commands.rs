@@ -153,7 +153,7 @@ fuzz_target!(|calls: Vec<Call>| {
     let (shared, mut client) = server();
     let mut reply = Encoder::boxed(Protocol::Resp3);
     let mut call = |shared: &Arc<Shared>, client: &mut Client, words: &[&[u8]]| {
-        dispatch::execute(shared, client, words, &mut *reply, shared.clock.now());
+        dispatch::execute(shared, client, words, None, &mut *reply, shared.clock.now());
         reply.take()
     };
     for one in &calls {

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use flagstone::resp::decode::{Decoder, Limits, ProtocolError};
+use flagstone::resp::decode::{Arguments, Decoder, Limits, ProtocolError};
 use libfuzzer_sys::fuzz_target;
 
 type Outcome = (Vec<Vec<Vec<u8>>>, Option<ProtocolError>);
@@ -19,8 +19,9 @@ fn decode(bytes: &[u8], limits: &Limits, mut piece: impl FnMut() -> usize) -> Ou
         loop {
             let result = decoder.parse(&mut buffer, limits, 32);
             let waiting = decoder.waiting();
-            while let Some(args) = decoder.peek(&buffer, 0) {
-                commands.push(args.iter().map(|arg| arg.to_vec()).collect());
+            let mut args = Arguments::new();
+            while decoder.peek(&buffer, &mut args) {
+                commands.push(args.drain(..).map(|arg| arg.to_vec()).collect());
                 decoder.pop();
             }
             buffer.drain(..decoder.release());

@@ -43,18 +43,25 @@ pub struct Block {
     pub quiet: bool,
 }
 
-/// Runs one request: from its words to its reply.
-pub fn execute(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn Reply, now: UnixMillis) -> Flow {
+/// Runs one request: from its words to its reply. `known` is the hash of one of the words, if somebody has computed it.
+pub fn execute(
+    shared: &Shared,
+    client: &mut Client,
+    args: &Args<'_>,
+    known: Option<KnownHash>,
+    reply: &mut dyn Reply,
+    now: UnixMillis,
+) -> Flow {
     client.refresh_settings();
     client.set_paused(false);
     let mode = client.reply_mode;
     if !mode.is_silent() {
-        let flow = admit(shared, client, args, reply, now);
+        let flow = admit(shared, client, args, known, reply, now);
         client.reply_mode = client.reply_mode.after_command();
         return flow;
     }
     let mut silent = Silent { reply, status: None };
-    let flow = admit(shared, client, args, &mut silent, now);
+    let flow = admit(shared, client, args, known, &mut silent, now);
     let status = silent.status.take();
     if matches!(flow, Flow::Block(block) if block.retry) {
         return flow;
@@ -74,7 +81,14 @@ pub fn resume(shared: &Shared, client: &mut Client, reply: &mut dyn Reply, now: 
 }
 
 /// Checks whether the request may run now; if so, runs or queues it.
-fn admit(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn Reply, now: UnixMillis) -> Flow {
+fn admit(
+    shared: &Shared,
+    client: &mut Client,
+    args: &Args<'_>,
+    known: Option<KnownHash>,
+    reply: &mut dyn Reply,
+    now: UnixMillis,
+) -> Flow {
     let command = match table::resolve(args) {
         Ok(command) => command,
         Err(_) if is_http(args) => {
@@ -98,10 +112,10 @@ fn admit(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn 
     };
     client.handle.last_command.store(command.counts_as as u32 + 1, Relaxed);
     let flags = effective_flags(client, command);
-    let (mut set, mut known) = (ShardSet::NONE, None);
+    let (mut set, mut key) = (ShardSet::NONE, None);
     let admitted = check_client(client, command, args, now).and_then(|()| {
         check_busy(shared, command)?;
-        (set, known) = shards(shared, client, command, args);
+        (set, key) = shards(shared, client, command, args, known);
         make_room(shared, client, flags, set, args, now)?;
         check_server(shared, client, command, flags)
     });
@@ -119,7 +133,7 @@ fn admit(shared: &Shared, client: &mut Client, args: &Args<'_>, reply: &mut dyn 
         let flags = flags_of_script(shared, command, flags, args);
         return queue(client, command, flags, args, reply);
     }
-    run(shared, client, command, (set, known), args, reply, now)
+    run(shared, client, command, (set, key), args, reply, now)
 }
 
 /// Whether this client may call the command at all.
@@ -373,6 +387,7 @@ fn shards(
     client: &Client,
     command: &'static Command,
     args: &Args<'_>,
+    known: Option<KnownHash>,
 ) -> (ShardSet, Option<KnownHash>) {
     let keyspace = &shared.keyspace;
     let flags = command.spec.flags;
@@ -382,7 +397,7 @@ fn shards(
         return (keyspace.all_shards(), None);
     }
     if let Some(key) = keys::only_key(command.spec, args) {
-        let known = keyspace.know(key);
+        let known = known.filter(|known| known.is_of(key)).unwrap_or_else(|| keyspace.know(key));
         return (keyspace.shard_set_of(known), Some(known));
     }
     let mut set = keyspace.shard_set(keys::keys(command.spec, args));
@@ -510,7 +525,7 @@ pub fn replay(
     now: UnixMillis,
 ) -> Result<(), Error> {
     let command = table::resolve(args).map_err(|refusal| refusal.error)?;
-    let (set, known) = shards(shared, client, command, args);
+    let (set, known) = shards(shared, client, command, args, None);
     let mut keys = shared.keyspace.lock(set, now);
     keys.set_known(known);
     let mut context = Context { shared, client, reply, keys, now, command, spec: command.spec };
@@ -538,32 +553,53 @@ fn note(
     now: UnixMillis,
 ) {
     let settings = &client.settings;
+    let reaches = |value: u64, threshold: i64| threshold >= 0 && value >= threshold as u64;
     let micros = nanos / 1000;
-    let values = [micros, large_request(args, settings), reply_bytes];
-    let beyond = LogKind::ALL.map(|kind| kind.bounds(settings).0.is_some_and(|from| values[kind as usize] >= from));
-    if beyond != [false; LogKind::ALL.len()] && !command.spec.flags.contains(Flags::SKIP_SLOWLOG) {
-        let words: Vec<&[u8]> = args
-            .iter()
-            .enumerate()
-            .map(|(at, word)| if client.redacted.contains(&at) { b"(redacted)" } else { *word })
-            .collect();
-        let entry = command_log::Entry {
-            id: 0,
-            at_seconds: now / 1000,
-            value: 0,
-            words: command_log::trim(&words, settings),
-            peer: client.handle.peer.clone(),
-            name: client.handle.names.lock().client.clone(),
-        };
-        for kind in LogKind::ALL.into_iter().filter(|kind| beyond[*kind as usize]) {
-            let entry = command_log::Entry { value: values[kind as usize], ..entry.clone() };
-            shared.command_log.note(kind, entry, kind.bounds(settings).1);
-        }
+    let request_bytes = large_request(args, settings);
+    if reaches(micros, settings.slowlog_log_slower_than_us)
+        || reaches(request_bytes, settings.commandlog_request_larger_than)
+        || reaches(reply_bytes, settings.commandlog_reply_larger_than)
+    {
+        log(shared, client, command, args, [micros, request_bytes, reply_bytes], now);
     }
     let threshold_ms = settings.latency_monitor_threshold_ms;
     if threshold_ms != 0 && micros / 1000 >= threshold_ms {
         let event = if command.spec.flags.contains(Flags::FAST) { "fast-command" } else { "command" };
         shared.latency.note(event, now / 1000, micros / 1000);
+    }
+}
+
+/// Keeps a command in those logs whose thresholds its values reach.
+#[cold]
+fn log(
+    shared: &Shared,
+    client: &Client,
+    command: &'static Command,
+    args: &Args<'_>,
+    values: [u64; LogKind::ALL.len()],
+    now: UnixMillis,
+) {
+    let settings = &client.settings;
+    let beyond = LogKind::ALL.map(|kind| kind.bounds(settings).0.is_some_and(|from| values[kind as usize] >= from));
+    if beyond == [false; LogKind::ALL.len()] || command.spec.flags.contains(Flags::SKIP_SLOWLOG) {
+        return;
+    }
+    let words: Vec<&[u8]> = args
+        .iter()
+        .enumerate()
+        .map(|(at, word)| if client.redacted.contains(&at) { b"(redacted)" } else { *word })
+        .collect();
+    let entry = command_log::Entry {
+        id: 0,
+        at_seconds: now / 1000,
+        value: 0,
+        words: command_log::trim(&words, settings),
+        peer: client.handle.peer.clone(),
+        name: client.handle.names.lock().client.clone(),
+    };
+    for kind in LogKind::ALL.into_iter().filter(|kind| beyond[*kind as usize]) {
+        let entry = command_log::Entry { value: values[kind as usize], ..entry.clone() };
+        shared.command_log.note(kind, entry, kind.bounds(settings).1);
     }
 }
 

@@ -47,6 +47,13 @@ impl Shared {
     /// Publishes what has happened to keys on its own: after each command, and by the cron.
     #[inline]
     pub fn publish_effects(&self) {
+        if self.keyspace.effects().any() {
+            self.publish_all_effects();
+        }
+    }
+
+    #[cold]
+    fn publish_all_effects(&self) {
         self.keyspace.effects().drain(&mut |effect| {
             let events = self.config.current().notify_keyspace_events;
             if let Some((_, class, event)) = EFFECTS.iter().find(|(kind, ..)| *kind == effect.kind) {

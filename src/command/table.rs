@@ -70,10 +70,12 @@ struct Table {
 struct Slot {
     key: u64,
     id: u32,
-    len: u32,
+    len: u16,
+    /// The key is the whole name, and nothing but letters folds to letters: who has the same key has the same name.
+    exact: bool,
 }
 
-const EMPTY: Slot = Slot { key: 0, id: u32::MAX, len: 0 };
+const EMPTY: Slot = Slot { key: 0, id: u32::MAX, len: 0, exact: false };
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(FAMILIES));
 
@@ -196,7 +198,8 @@ impl Table {
         while self.slots[at].id != EMPTY.id {
             at = (at + 1) & self.mask;
         }
-        self.slots[at] = Slot { key, id: id as u32, len: name.len() as u32 };
+        let exact = name.len() <= 8 && name.iter().all(u8::is_ascii_alphabetic);
+        self.slots[at] = Slot { key, id: id as u32, len: name.len() as u16, exact };
     }
 
     fn home(&self, key: u64, len: usize) -> usize {
@@ -213,8 +216,7 @@ impl Table {
             }
             if slot.key == key && slot.len as usize == name.len() {
                 let command = &self.commands[slot.id as usize];
-                // The key already holds the first eight bytes, but `@` folds to a backquote.
-                if command.spec.name.as_bytes().eq_ignore_ascii_case(name) {
+                if slot.exact || command.spec.name.as_bytes().eq_ignore_ascii_case(name) {
                     return Some(command);
                 }
             }
@@ -223,12 +225,21 @@ impl Table {
     }
 }
 
-/// The first eight bytes as a number, letters in lower case.
+/// Up to eight bytes of the name as a number, letters in lower case; all of a name that has no more.
+#[inline]
 fn fold(name: &[u8]) -> u64 {
-    let mut bytes = [0; 8];
-    let len = name.len().min(8);
-    bytes[..len].copy_from_slice(&name[..len]);
-    u64::from_le_bytes(bytes) | 0x2020_2020_2020_2020
+    let bytes = match *name {
+        [] => 0,
+        [a, .., z] if name.len() < 4 => u64::from(a) | u64::from(name[1]) << 8 | u64::from(z) << 16,
+        [a] => u64::from(a),
+        _ => {
+            // Two words that overlap in a name of less than eight bytes.
+            let first = name.first_chunk().map_or(0, |word| u32::from_le_bytes(*word));
+            let second = name[..name.len().min(8)].last_chunk().map_or(0, |word| u32::from_le_bytes(*word));
+            u64::from(first) | u64::from(second) << 32
+        }
+    };
+    bytes | 0x2020_2020_2020_2020
 }
 
 fn unknown_command(name: &[u8], args: &Args<'_>) -> Error {

@@ -191,6 +191,15 @@ impl Index {
         Offset::from_bytes(entry.segment.bytes() + (HEADER + bucket * 64) as u64)
     }
 
+    /// Where the segment for `hash` begins, for a prefetch.
+    #[inline]
+    pub fn segment_of(&self, heap: &ShardHeap, hash: u64) -> Offset {
+        if self.directory.is_null() {
+            return Offset::NULL;
+        }
+        self.entry(heap, self.position(hash)).segment
+    }
+
     /// The location of the first slot whose tag matches, for a prefetch.
     #[inline]
     pub fn candidate(&self, heap: &ShardHeap, hash: u64) -> Option<Offset> {

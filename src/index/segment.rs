@@ -9,6 +9,7 @@
 
 use super::{HEADER, Slot, TAG_SEGMENT};
 use crate::arena::{ArenaFull, Offset, ShardHeap};
+use wide::u32x8;
 
 /// (buckets, lines in all): each fills its size class.
 pub(super) const SIZES: [(usize, usize); 9] =
@@ -149,25 +150,25 @@ impl Segment {
     /// The location of the first slot in the home bucket whose tag matches.
     #[inline]
     pub fn candidate(self, heap: &ShardHeap, tag: u16) -> Option<Offset> {
-        let chunk = heap.chunk(self.at);
         let start = HEADER + bucket_of(tag, self.size) * LINE;
-        slots_of(chunk.get(start..start + LINE)?).find(|slot| slot.tag() == tag && !slot.is_empty()).map(Slot::location)
+        let bucket = bucket(heap.chunk(self.at), start)?;
+        matching(&bucket, tag).map(|index| bucket[index]).find(|slot| !slot.is_empty()).map(Slot::location)
     }
 
     /// Finds a slot with this tag whose item matches; answers its byte in the chunk.
     #[inline]
     pub fn find(self, heap: &ShardHeap, tag: u16, matches: &impl Fn(Offset) -> bool) -> Option<(usize, Slot)> {
         let chunk = heap.chunk(self.at);
-        let bucket = bucket_of(tag, self.size);
-        let start = HEADER + bucket * LINE;
-        let found = |(index, slot): (usize, Slot)| {
-            (slot.tag() == tag && !slot.is_empty() && matches(slot.location())).then_some((start + index * 8, slot))
-        };
-        if let Some(hit) = slots_of(chunk.get(start..start + LINE)?).enumerate().find_map(found) {
-            return Some(hit);
+        let number = bucket_of(tag, self.size);
+        let start = HEADER + number * LINE;
+        let home = bucket(chunk, start)?;
+        for index in matching(&home, tag) {
+            if !home[index].is_empty() && matches(home[index].location()) {
+                return Some((start + index * 8, home[index]));
+            }
         }
         let overflow = u64::from_le_bytes(chunk.get(8..16)?.try_into().ok()?);
-        if overflow >> bucket & 1 == 0 {
+        if overflow >> number & 1 == 0 {
             return None;
         }
         let stash = self.stash();
@@ -339,6 +340,32 @@ impl Segment {
             heap.free(this.at);
         }
     }
+}
+
+/// The slots of the bucket that begins at `start`.
+#[inline]
+fn bucket(chunk: &[u8], start: usize) -> Option<[Slot; SLOTS]> {
+    let line = chunk.get(start..start + LINE)?.as_chunks::<8>().0.first_chunk::<SLOTS>()?;
+    Some(line.map(|word| Slot(u64::from_le_bytes(word))))
+}
+
+/// Which slots have this tag. All are compared before any is looked at: which one it is can't be foreseen, and a wrong
+/// guess by the processor costs more than eight comparisons.
+#[inline]
+fn matching(bucket: &[Slot; SLOTS], tag: u16) -> impl Iterator<Item = usize> + use<> {
+    let mut found = equal_tags(bucket, tag);
+    std::iter::from_fn(move || {
+        let index = (found != 0).then(|| found.trailing_zeros() as usize)?;
+        found &= found - 1;
+        Some(index)
+    })
+}
+
+/// A bit for each slot with this tag: the tag is the top of a slot's upper half.
+#[inline]
+fn equal_tags(bucket: &[Slot; SLOTS], tag: u16) -> u32 {
+    let upper = u32x8::from(bucket.map(|slot| (slot.0 >> 32) as u32));
+    (upper >> (Slot::TAG - 32)).simd_eq(u32x8::splat(tag.into())).to_bitmask()
 }
 
 #[inline]

@@ -10,9 +10,10 @@ const AGE: u32 = Offset::CODE_BITS;
 const FREQ: u32 = AGE + 3;
 const MAIN: u32 = FREQ + 2;
 const EXPIRY: u32 = MAIN + 1;
-const TAG: u32 = EXPIRY + 8;
 
 impl Slot {
+    /// Where the tag begins.
+    pub const TAG: u32 = EXPIRY + 8;
     pub const EMPTY: Slot = Slot(0);
     /// `freq` saturates here.
     pub const FREQ_MAX: u8 = 3;
@@ -30,7 +31,7 @@ impl Slot {
     }
     #[inline]
     pub const fn tag(self) -> u16 {
-        (self.0 >> TAG) as u16
+        (self.0 >> Self::TAG) as u16
     }
     /// 0 for a key without a time to live; see [`super::expiry_code`].
     #[inline]
@@ -64,7 +65,7 @@ impl Slot {
     }
     #[inline]
     pub const fn with_tag(self, tag: u16) -> Slot {
-        self.put(TAG, 14, tag as u64)
+        self.put(Self::TAG, 14, tag as u64)
     }
     pub const fn with_expiry(self, code: u8) -> Slot {
         self.put(EXPIRY, 8, code as u64)

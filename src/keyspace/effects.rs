@@ -63,11 +63,16 @@ impl Effects {
         self.pending.store(true, Release);
     }
 
+    /// Whether something has happened that was not handed over yet.
+    #[inline]
+    pub fn any(&self) -> bool {
+        self.pending.load(Acquire)
+    }
+
     /// Hands over what has happened, in order. Nobody else's effects come in between, so that an
     /// event never overtakes another of the same key.
-    #[inline]
     pub fn drain(&self, each: &mut dyn FnMut(Effect)) {
-        if self.pending.load(Acquire) {
+        if self.any() {
             let mut queue = self.queue.lock();
             self.pending.store(false, Relaxed);
             queue.drain(..).for_each(each);

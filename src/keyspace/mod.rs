@@ -11,6 +11,7 @@ mod db;
 mod effects;
 mod evict;
 mod item;
+mod prefetch;
 mod rebuild;
 mod recency;
 mod room;
@@ -30,9 +31,8 @@ pub use waiters::{Ready, Want};
 
 use crate::{
     aof::{Commands, Log},
-    arena::{Arena, Offset, PageId},
+    arena::{Arena, PageId},
     config::Policy,
-    index::Index,
     types::tree::Heaps,
     util::clock::UnixMillis,
 };
@@ -110,6 +110,20 @@ pub struct KnownHash {
     at: usize,
     len: usize,
     hash: u64,
+}
+
+impl KnownHash {
+    /// `hash` is that of `key`, whose bytes stay where they are.
+    #[inline]
+    pub fn new(key: &[u8], hash: u64) -> KnownHash {
+        KnownHash { at: key.as_ptr() as usize, len: key.len(), hash }
+    }
+
+    /// Whether it is of the key that lies just there.
+    #[inline]
+    pub fn is_of(&self, key: &[u8]) -> bool {
+        self.at == key.as_ptr() as usize && self.len == key.len()
+    }
 }
 
 /// Counters summed over the shards, for INFO.
@@ -323,7 +337,7 @@ impl Keyspace {
     /// Hashes a key for [`Locked::set_known`].
     #[inline]
     pub fn know(&self, key: &[u8]) -> KnownHash {
-        KnownHash { at: key.as_ptr() as usize, len: key.len(), hash: self.hash(key) }
+        KnownHash::new(key, self.hash(key))
     }
 
     #[inline]
@@ -364,44 +378,19 @@ impl Keyspace {
     /// The same; `None` if one of them could not be had for so long.
     #[inline]
     pub fn lock_within(&self, set: ShardSet, now: UnixMillis, time: Duration) -> Option<Locked<'_>> {
-        let guards = set.iter().map(|number| self.shards[number].0.try_lock_for(time).map(Guard::Own));
-        Some(self.locked(set, now, guards.collect::<Option<_>>()?))
+        let mut guards = Guards::new();
+        for number in set.iter() {
+            guards.push(Guard::Own(self.shards[number].0.try_lock_for(time)?));
+        }
+        Some(self.locked(set, now, guards))
     }
 
-    #[inline]
+    #[inline(always)]
     fn locked<'s>(&'s self, set: ShardSet, now: UnixMillis, mut guards: Guards<'s>) -> Locked<'s> {
         // Read after the last lock: so the operation is on one side of any cut.
         let epoch = self.arena.epoch();
         guards.iter_mut().for_each(|shard: &mut Guard<'_>| shard.enter(epoch));
         Locked { keyspace: self, set, guards, epoch, now, no_touch: false, judged_at: now, known: None }
-    }
-
-    /// Asks the processor to fetch what the commands on these keys will touch: buckets first, then
-    /// items. Shards that somebody else holds are left out.
-    pub fn prefetch(&self, db: usize, keys: &[&[u8]]) {
-        let hashes: SmallVec<[u64; 32]> = keys.iter().map(|key| self.hash(key)).collect();
-        let set = ShardSet(hashes.iter().fold(0, |set, hash| set | 1 << self.shard_of(*hash)));
-        // Each shard is locked once for all its keys, in either pass.
-        let each = |act: &dyn Fn(&Shard, &Index, u64)| {
-            for number in set.iter() {
-                if let Some(shard) = self.shards[number].0.try_lock()
-                    && let Some(index) = shard.indexes.get(db)
-                {
-                    hashes
-                        .iter()
-                        .filter(|hash| self.shard_of(**hash) == number)
-                        .for_each(|hash| act(&shard, index, *hash));
-                }
-            }
-        };
-        each(&|shard, index, hash| self.arena.prefetch(index.bucket_of(&shard.heap, hash)));
-        each(&|shard, index, hash| {
-            if let Some(at) = index.candidate(&shard.heap, hash) {
-                self.arena.prefetch(at);
-                // Many items reach into a second line.
-                self.arena.prefetch(Offset::from_bytes(at.bytes() + 64));
-            }
-        });
     }
 
     /// Bytes resident in the arena: what `maxmemory` bounds and INFO's used_memory reports.
@@ -573,7 +562,7 @@ impl<'k> Locked<'k> {
     #[inline]
     fn hash(&self, key: &[u8]) -> u64 {
         match self.known {
-            Some(known) if known.at == key.as_ptr() as usize && known.len == key.len() => {
+            Some(known) if known.is_of(key) => {
                 debug_assert_eq!(known.hash, self.keyspace.hash(key));
                 known.hash
             }
@@ -611,7 +600,8 @@ impl<'k> Locked<'k> {
             self.set.contains(shard),
             "a key's shard is not locked: is the command's key specification complete?"
         );
-        let rank = (self.set.0 & ((1 << shard) - 1)).count_ones() as usize;
+        // Most commands hold one shard, and counting bits takes a while.
+        let rank = if self.guards.len() == 1 { 0 } else { (self.set.0 & ((1 << shard) - 1)).count_ones() as usize };
         &mut self.guards[rank]
     }
 

@@ -14,8 +14,9 @@ pub const READ_SIZE: usize = 64 * 1024;
 pub const PRIVATE_SIZE: usize = 16 * 1024;
 /// Larger buffers go back to the allocator instead of the pool.
 const KEEP_MAX: usize = 128 * 1024;
-/// Buffers kept per thread; more are in use only while that many requests are in part.
-const POOL_MAX: usize = 4;
+/// Buffers kept per thread: as many as connections of it wait for memory at a time (see `warming`). More are in use
+/// only while that many requests are in part.
+const POOL_MAX: usize = 64;
 
 #[derive(Default)]
 struct Pool {

@@ -13,16 +13,19 @@ use super::{
     output::{LimitPassed, Output, hard_limit},
     socket::Socket,
     turn::Turn,
+    warming::{self, Warming},
 };
 use crate::{
     command::{Block, Client, Flow, Reply, Shared, client_memory, dispatch},
     config::{AppendFsync, ClientMemory, OutputLimit},
-    resp::{Limits, ProtocolError},
+    keyspace::KnownHash,
+    resp::{Limits, ProtocolError, decode::Arguments},
     util::clock::UnixMillis,
 };
 use std::{
     future::poll_fn,
     io,
+    ops::Range,
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll},
@@ -42,6 +45,9 @@ const FLUSH_AT: usize = 256 * 1024;
 /// A client without an output limit that leaves this much unread gets no more commands run until
 /// it reads. (Redis goes on until memory ends.)
 const UNREAD_MAX: usize = 1 << 30;
+
+/// How many commands ahead of the one that runs the items are asked for.
+const ITEMS_AHEAD: usize = 8;
 
 /// Why a connection ends. The reasons an operator acts on are logged.
 #[derive(Debug)]
@@ -88,6 +94,8 @@ pub struct Connection {
     closing: bool,
     /// The replies have been put off once.
     put_off: bool,
+    /// The commands that have been read wait for their memory.
+    warming: Option<Warming>,
     timer: Option<Timer>,
     /// Whether the handle knows how to wake this task.
     attached: bool,
@@ -113,6 +121,7 @@ impl Connection {
             error: None,
             closing: false,
             put_off: false,
+            warming: None,
             timer: None,
             attached: false,
             judged_memory: 0,
@@ -145,12 +154,24 @@ impl Connection {
             self.attached = true;
             self.client.handle.attach(cx.waker());
         }
+        if let Some(warming) = &mut self.warming {
+            if warming.goes_on() {
+                self.shared.keyspace.fetch_items(self.client.db, self.input.hashes(0..ITEMS_AHEAD));
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            // The others have read in the meantime.
+            (self.warming, self.put_off) = (None, true);
+        }
         self.output.wake();
         self.client.refresh_settings();
         let mut turn = Turn::begin(&self.shared, &mut self.client);
         let next = self.turn(cx, &mut turn);
         turn.end(&self.shared, self.client.worker);
-        self.rest();
+        match self.warming {
+            Some(_) => self.output.rest(),
+            None => self.rest(),
+        }
         match next {
             Err(end) => return Poll::Ready(end),
             Ok(Next::Wait) => self.arm(cx),
@@ -175,6 +196,9 @@ impl Connection {
                 self.output.take_mail(&self.client.handle);
             }
             self.run(turn)?;
+            if self.warming.is_some() {
+                return Ok(Next::Yield);
+            }
             if turn.is_over() && self.input.waiting() > 0 && self.blocked.is_none() && self.output.is_light() {
                 return Ok(Next::Yield);
             }
@@ -224,15 +248,21 @@ impl Connection {
             if self.input.waiting() == 0 {
                 self.input.release();
                 self.parse_ahead();
+                if self.warming.is_some() {
+                    return Ok(());
+                }
             }
             if self.input.waiting() == 0 {
                 self.answer_error();
                 return Ok(());
             }
+            self.fetch_items(ITEMS_AHEAD..ITEMS_AHEAD + 1);
             self.execute(turn.now);
             turn.advance(&self.shared, &self.client);
             self.output.take_mail(&self.client.handle);
-            self.output.judge(self.output_limit(), turn.now)?;
+            if !self.output.is_light() {
+                self.output.judge(self.output_limit(), turn.now)?;
+            }
             if self.output.pending() >= FLUSH_AT || turn.is_over() {
                 return Ok(());
             }
@@ -240,7 +270,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Parses the next commands and has their keys' memory fetched while the first ones run.
+    /// Parses the next commands and has their memory fetched: while the first ones run, or, when they are few, while
+    /// other connections are served.
     fn parse_ahead(&mut self) {
         if self.error.is_some() {
             return;
@@ -249,10 +280,22 @@ impl Connection {
             Limits { bulk_max: self.client.settings.proto_max_bulk_len, authenticated: self.client.authenticated };
         // What may follow AUTH is not to be judged by the limits before it.
         let most = if limits.authenticated { AHEAD } else { 1 };
-        self.error = self.input.parse_ahead(&limits, most).err();
-        if self.input.waiting() > 1 {
-            self.shared.keyspace.prefetch(self.client.db, &self.input.likely_keys());
+        let keyspace = &self.shared.keyspace;
+        self.error = self.input.parse_ahead(&limits, most, |key| keyspace.hash(key)).err();
+        let hashes = self.input.hashes(0..AHEAD);
+        if hashes.iter().any(|hash| *hash != 0) {
+            keyspace.fetch_buckets(self.client.db, hashes);
+            if hashes.len() <= warming::COMMANDS_MAX {
+                self.warming = Warming::begin();
+            }
+            if self.warming.is_none() {
+                self.fetch_items(0..ITEMS_AHEAD);
+            }
         }
+    }
+
+    fn fetch_items(&self, ahead: Range<usize>) {
+        self.shared.keyspace.fetch_items(self.client.db, self.input.hashes(ahead));
     }
 
     /// Answers what could not be understood, once the commands before it have run.
@@ -267,9 +310,16 @@ impl Connection {
 
     /// Runs the next command.
     fn execute(&mut self, now: UnixMillis) {
-        let Some(arguments) = self.input.arguments() else { return };
+        let mut arguments = Arguments::new();
+        if !self.input.arguments(&mut arguments) {
+            return;
+        }
+        let known = match (arguments.get(1), self.input.hashes(0..1)) {
+            (Some(key), &[hash]) if hash != 0 => Some(KnownHash::new(key, hash)),
+            _ => None,
+        };
         let reply = &mut self.output.encoder;
-        match dispatch::execute(&self.shared, &mut self.client, &arguments, reply, now) {
+        match dispatch::execute(&self.shared, &mut self.client, &arguments, known, reply, now) {
             // It runs again when the client wakes up.
             Flow::Block(block) if block.retry => return self.blocked = Some(block),
             Flow::Block(block) => self.blocked = Some(block),

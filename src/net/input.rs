@@ -6,11 +6,14 @@ use bytes::{Buf, BytesMut};
 use smallvec::SmallVec;
 use std::{
     io,
+    ops::Range,
     task::{Context, Poll},
 };
 
-/// Commands parsed ahead, whose keys are prefetched together.
+/// Commands parsed ahead.
 pub const AHEAD: usize = 32;
+/// No key is longer, for what is hashed ahead on the mere guess that it is one.
+const LIKELY_KEY_MAX: usize = 512;
 /// No read is worth its while with less room.
 const ROOM_MIN: usize = 4 * 1024;
 /// What an announced argument may reserve before it has arrived.
@@ -23,6 +26,9 @@ pub struct Input {
     /// Whether `buffer` stays with this connection when it is empty: it was needed for a request
     /// that came in part or was large, and the next may be like it.
     private: bool,
+    /// Hashes of the likely keys of the commands parsed ahead; 0 for none. The commands before `next` have run.
+    hashes: SmallVec<[u64; AHEAD]>,
+    next: usize,
 }
 
 impl Input {
@@ -68,25 +74,40 @@ impl Input {
         self.decoder.waiting()
     }
 
-    /// Parses the next commands.
-    pub fn parse_ahead(&mut self, limits: &Limits, most: usize) -> Result<(), ProtocolError> {
-        self.decoder.parse(&mut self.buffer, limits, most)
+    /// Parses the next commands, when the ones before have run, and hashes their likely keys. The first argument is the
+    /// key of nearly every command that has one; where it is not, something is fetched in vain.
+    pub fn parse_ahead(
+        &mut self,
+        limits: &Limits,
+        most: usize,
+        hash: impl Fn(&[u8]) -> u64,
+    ) -> Result<(), ProtocolError> {
+        let result = self.decoder.parse(&mut self.buffer, limits, most);
+        let likely_key = |ahead| self.decoder.peek_argument(&self.buffer, ahead, 1);
+        self.hashes.clear();
+        self.hashes.extend((0..self.decoder.waiting()).map(|ahead| {
+            likely_key(ahead).filter(|key| key.len() <= LIKELY_KEY_MAX).map_or(0, &hash)
+        }));
+        self.next = 0;
+        result
     }
 
-    /// The likely keys of the waiting commands. The first argument is the key of nearly every
-    /// command that has one; where it is not, a cache line is fetched in vain.
-    pub fn likely_keys(&self) -> SmallVec<[&[u8]; AHEAD]> {
-        (0..self.waiting()).filter_map(|ahead| self.decoder.peek_argument(&self.buffer, ahead, 1)).collect()
+    /// The hashes of the likely keys of those waiting commands.
+    pub fn hashes(&self, ahead: Range<usize>) -> &[u64] {
+        let (start, end) = (self.next.saturating_add(ahead.start), self.next.saturating_add(ahead.end));
+        &self.hashes[start.min(self.hashes.len())..end.min(self.hashes.len())]
     }
 
-    /// The next command.
-    pub fn arguments(&self) -> Option<Arguments<'_>> {
-        self.decoder.peek(&self.buffer, 0)
+    /// Puts the words of the next command into `arguments`; false when none waits.
+    #[inline]
+    pub fn arguments<'b>(&'b self, arguments: &mut Arguments<'b>) -> bool {
+        self.decoder.peek(&self.buffer, arguments)
     }
 
     /// The next command has run.
     pub fn pop(&mut self) {
         self.decoder.pop();
+        self.next += 1;
     }
 
     /// Drops the commands that have run.

@@ -14,6 +14,7 @@ mod output;
 mod socket;
 mod tls;
 mod turn;
+mod warming;
 mod worker;
 
 pub use listener::{BindError, Listener, Speech, bind, bind_tcp, tcp};

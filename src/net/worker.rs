@@ -20,6 +20,10 @@ use tokio::{sync::mpsc, time::timeout};
 /// A client that has not finished its handshake after so long is let go.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
+/// The thread asks the system for new input after so many polls of connections that had some; each takes up to three
+/// for a request, and asking costs as much as one.
+const POLLS_PER_LOOK: u32 = 192;
+
 /// All workers. Dropping it ends their connections and waits for the threads.
 pub struct Workers {
     shared: Arc<Shared>,
@@ -101,7 +105,11 @@ impl Drop for Workers {
 
 impl Worker {
     fn start(shared: &Arc<Shared>, tls: &Arc<Tls>, index: usize) -> io::Result<Worker> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .event_interval(POLLS_PER_LOOK)
+            .build()?;
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let load = Arc::new(AtomicUsize::new(0));
         let (shared, tls, own_load) = (Arc::clone(shared), Arc::clone(tls), Arc::clone(&load));

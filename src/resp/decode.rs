@@ -153,8 +153,36 @@ impl Decoder {
     /// are still in the queue and are to run before the error is answered. `buffer` begins with
     /// the bytes of the earlier call, unless `release` said otherwise.
     pub fn parse(&mut self, buffer: &mut [u8], limits: &Limits, most: usize) -> Result<(), ProtocolError> {
-        while self.waiting() < most && self.command(buffer, limits)? {}
+        while self.waiting() < most && (self.common(buffer, limits) || self.command(buffer, limits)?) {}
         Ok(())
+    }
+
+    /// Parses a command of the common kind: a few arguments, all here, with short headers. Anything else, and every
+    /// error, is left as it is to [`Self::command`].
+    #[inline]
+    fn common(&mut self, buffer: &[u8], limits: &Limits) -> bool {
+        /// So few that it does not matter when they are parsed again because the last one is not here.
+        const ARGUMENTS_MAX: usize = 16;
+        if self.state != State::Start || !limits.authenticated {
+            return false;
+        }
+        let command = buffer.get(self.position..).unwrap_or_default();
+        let Some((count @ 1..=ARGUMENTS_MAX, mut at)) = short_header(command, b'*') else { return false };
+        // Spans are relative to what `start` says; between commands it is the position.
+        debug_assert_eq!(self.start, self.position);
+        for _ in 0..count {
+            let argument = command.get(at..).unwrap_or_default();
+            let header = short_header(argument, b'$').filter(|(length, used)| argument.len() >= used + length + 2);
+            let Some((length, used)) = header else {
+                self.spans.truncate(self.first_span);
+                return false;
+            };
+            self.spans.push(Span { start: (at + used) as u32, length: length as u32 });
+            at += used + length + 2;
+        }
+        self.position += at;
+        self.finish();
+        true
     }
 
     /// Complete commands that have not been taken.
@@ -162,19 +190,24 @@ impl Decoder {
         self.commands.len() - self.next
     }
 
-    /// The arguments of the waiting command number `ahead` (0: the next one).
-    pub fn peek<'b>(&self, buffer: &'b [u8], ahead: usize) -> Option<Arguments<'b>> {
-        let command = self.commands.get(self.next.checked_add(ahead)?)?;
+    /// Puts the arguments of the next waiting command into `arguments`, which is empty; false when none waits.
+    #[inline]
+    pub fn peek<'b>(&self, buffer: &'b [u8], arguments: &mut Arguments<'b>) -> bool {
+        let Some(command) = self.commands.get(self.next) else { return false };
         let base = &buffer[command.start..];
-        let spans = &self.spans[command.first_span..command.end_span];
-        Some(spans.iter().map(|span| &base[span.start as usize..][..span.length as usize]).collect())
+        for span in &self.spans[command.first_span..command.end_span] {
+            arguments.push(&base[span.start as usize..span.start as usize + span.length as usize]);
+        }
+        true
     }
 
     /// The argument `index` of the waiting command number `ahead`.
+    #[inline]
     pub fn peek_argument<'b>(&self, buffer: &'b [u8], ahead: usize, index: usize) -> Option<&'b [u8]> {
         let command = self.commands.get(self.next.checked_add(ahead)?)?;
         let span = self.spans[command.first_span..command.end_span].get(index)?;
-        Some(&buffer[command.start..][span.start as usize..][..span.length as usize])
+        let start = command.start + span.start as usize;
+        Some(&buffer[start..start + span.length as usize])
     }
 
     /// The next command has run.
@@ -361,6 +394,22 @@ impl Decoder {
     }
 }
 
+/// Reads a header of up to three digits that is all here: its number, and its bytes with the line end. As everywhere, the
+/// byte after the CR is not looked at.
+#[inline]
+fn short_header(bytes: &[u8], kind: u8) -> Option<(usize, usize)> {
+    let digit = |byte: u8| usize::from(byte - b'0');
+    // Leading zeros, and what is no digit, are for the strict reading.
+    match *bytes {
+        [k, a @ b'0'..=b'9', b'\r', _, ..] if k == kind => Some((digit(a), 4)),
+        [k, a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', _, ..] if k == kind => Some((digit(a) * 10 + digit(b), 5)),
+        [k, a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'\r', _, ..] if k == kind => {
+            Some((digit(a) * 100 + digit(b) * 10 + digit(c), 6))
+        }
+        _ => None,
+    }
+}
+
 /// A decimal integer without leading zeros, plus sign or blanks, as Redis reads lengths.
 fn integer(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
@@ -394,8 +443,9 @@ mod tests {
             loop {
                 let result = decoder.parse(&mut buffer, limits, 3);
                 let any = decoder.waiting() > 0;
-                while let Some(arguments) = decoder.peek(&buffer, 0) {
-                    commands.push(arguments.iter().map(|a| a.to_vec()).collect());
+                let mut arguments = Arguments::new();
+                while decoder.peek(&buffer, &mut arguments) {
+                    commands.push(arguments.drain(..).map(|a| a.to_vec()).collect());
                     decoder.pop();
                 }
                 if let Err(error) = result {

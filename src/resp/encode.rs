@@ -33,14 +33,16 @@ impl Encoder {
 
     /// `kind` and a number: `:5`, `$5`, `*5`.
     fn header(&mut self, kind: u8, n: i64) {
-        // One byte of number is by far the commonest, and worth its own path.
-        if (0..10).contains(&n) {
-            self.out.extend_from_slice(&[kind, b'0' + n as u8, b'\r', b'\n']);
-            return;
+        // Numbers of one and two digits are by far the commonest, and worth their own paths.
+        match n {
+            0..10 => self.out.extend_from_slice(&[kind, b'0' + n as u8, b'\r', b'\n']),
+            10..100 => self.out.extend_from_slice(&[kind, b'0' + (n / 10) as u8, b'0' + (n % 10) as u8, b'\r', b'\n']),
+            _ => {
+                self.out.push(kind);
+                self.out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+                self.out.extend_from_slice(b"\r\n");
+            }
         }
-        self.out.push(kind);
-        self.out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
-        self.out.extend_from_slice(b"\r\n");
     }
 
     fn length(&mut self, kind: u8, len: usize) {
@@ -68,6 +70,10 @@ impl Reply for Encoder {
 
     fn set_protocol(&mut self, protocol: Protocol) {
         self.protocol = protocol;
+    }
+
+    fn ok(&mut self) {
+        self.out.extend_from_slice(b"+OK\r\n");
     }
 
     fn simple(&mut self, text: &str) {

@@ -203,7 +203,7 @@ impl LocalClient {
     fn execute(&mut self, shared: &Shared, args: &[Vec<u8>]) {
         assert!(self.blocked.is_none(), "a client that waits sends no more");
         let words: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
-        self.answer(args, |client, reply| dispatch::execute(shared, client, &words, reply, shared.clock.now()));
+        self.answer(args, |client, reply| dispatch::execute(shared, client, &words, None, reply, shared.clock.now()));
     }
 
     /// Lets a client that waits look again whether it may go on.
