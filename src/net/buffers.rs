@@ -36,7 +36,7 @@ pub fn take_input() -> BytesMut {
 pub fn give_input(mut buffer: BytesMut) {
     // What was consumed at its head counts again as room.
     buffer.clear();
-    if buffer.try_reclaim(READ_SIZE) && buffer.capacity() <= KEEP_MAX {
+    if (buffer.capacity() >= READ_SIZE || buffer.try_reclaim(READ_SIZE)) && buffer.capacity() <= KEEP_MAX {
         POOL.with_borrow_mut(|pool| {
             if pool.input.len() < POOL_MAX {
                 pool.input.push(buffer);

@@ -154,14 +154,10 @@ impl Connection {
             self.attached = true;
             self.client.handle.attach(cx.waker());
         }
-        if let Some(warming) = &mut self.warming {
-            if warming.goes_on() {
-                self.shared.keyspace.fetch_items(self.client.db, self.input.hashes(0..ITEMS_AHEAD));
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
+        if let Some(warming) = self.warming.take() {
+            warming.end(|db, hash| self.shared.keyspace.fetch_items(db, &[hash]));
             // The others have read in the meantime.
-            (self.warming, self.put_off) = (None, true);
+            self.put_off = true;
         }
         self.output.wake();
         self.client.refresh_settings();
@@ -242,6 +238,9 @@ impl Connection {
     /// Runs the commands that have arrived, until they are used up, one of them blocks, the output
     /// should be written, or the turn is over.
     fn run(&mut self, turn: &mut Turn) -> Result<(), End> {
+        if self.input.len() == 0 && self.error.is_none() {
+            return Ok(());
+        }
         // A client that changed class, or a changed setting, is held to its limit from here.
         self.output.judge(self.output_limit(), turn.now)?;
         while self.blocked.is_none() && !self.closing {
@@ -273,7 +272,7 @@ impl Connection {
     /// Parses the next commands and has their memory fetched: while the first ones run, or, when they are few, while
     /// other connections are served.
     fn parse_ahead(&mut self) {
-        if self.error.is_some() {
+        if self.error.is_some() || self.input.len() == 0 {
             return;
         }
         let limits =
@@ -285,8 +284,9 @@ impl Connection {
         let hashes = self.input.hashes(0..AHEAD);
         if hashes.iter().any(|hash| *hash != 0) {
             keyspace.fetch_buckets(self.client.db, hashes);
-            if hashes.len() <= warming::COMMANDS_MAX {
-                self.warming = Warming::begin();
+            // Nobody waits for a reply while others are served.
+            if hashes.len() <= warming::COMMANDS_MAX && self.output.pending() == 0 {
+                self.warming = Warming::begin(self.client.db, hashes);
             }
             if self.warming.is_none() {
                 self.fetch_items(0..ITEMS_AHEAD);
@@ -386,6 +386,9 @@ impl Connection {
 
     /// Writes what the socket takes.
     fn flush(&mut self, cx: &mut Context<'_>, now: UnixMillis) -> Result<(), End> {
+        if self.output.pending() == 0 && !self.socket.holds() && self.output.deadline.is_none() {
+            return Ok(());
+        }
         self.keep_before_reply()?;
         let count = self.output.flush(cx, &mut self.socket)? as u64;
         if count > 0 {

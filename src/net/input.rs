@@ -113,10 +113,13 @@ impl Input {
     /// Drops the commands that have run.
     pub fn release(&mut self) {
         let done = self.decoder.release();
-        self.buffer.advance(done);
-        if self.buffer.is_empty() {
-            // What was consumed at its head counts again as room; where it does not, the next
-            // read makes some.
+        if done < self.buffer.len() {
+            self.buffer.advance(done);
+            return;
+        }
+        self.buffer.clear();
+        // What was consumed at its head before counts again as room; where it does not, the next read makes some.
+        if self.buffer.capacity() < buffers::PRIVATE_SIZE {
             let _ = self.buffer.try_reclaim(self.buffer.capacity() + 1);
         }
     }

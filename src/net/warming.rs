@@ -1,13 +1,13 @@
 //! Letting memory come while other connections are served.
 //!
 //! A pipeline's later commands have their memory fetched while the first ones run. A single command
-//! has no others to hide behind, but its thread has other connections: so a connection that has read
-//! a few commands asks for their buckets and lets the others read theirs; asks for the items that
-//! the buckets lead to and lets the others do that; and runs its commands then, when all is here.
+//! has no others to hide behind, but its thread has other connections. So a connection that has read
+//! a few commands asks for their buckets and lets the others read theirs; whoever runs first asks for
+//! the items of all that wait, and each finds its own when its turn comes.
 //!
-//! Meanwhile it holds on to the buffer it has read into, so only so many of a thread do this at a time.
+//! Meanwhile they hold on to the buffers they have read into, so only so many of a thread wait at a time.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 /// More commands than these hide each other's memory.
 pub const COMMANDS_MAX: usize = 4;
@@ -15,37 +15,34 @@ pub const COMMANDS_MAX: usize = 4;
 const CONNECTIONS_MAX: usize = 64;
 
 thread_local! {
-    static WARMING: Cell<usize> = const { Cell::new(0) };
+    static WAITING: Cell<usize> = const { Cell::new(0) };
+    /// Whose items are still to be asked for: database and hash.
+    static KEYS: RefCell<Vec<(usize, u64)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A connection that waits for memory.
-pub struct Warming {
-    /// Whether the items have been asked for.
-    items: bool,
-}
+pub struct Warming(());
 
 impl Warming {
-    /// `None` when enough others of the thread do so.
-    pub fn begin() -> Option<Warming> {
-        WARMING.with(|count| {
-            (count.get() < CONNECTIONS_MAX).then(|| {
-                count.set(count.get() + 1);
-                Warming { items: false }
-            })
-        })
+    /// Begins to wait for the items of keys with these hashes; `None` when enough others of the thread do so.
+    pub fn begin(db: usize, hashes: &[u64]) -> Option<Warming> {
+        if WAITING.get() >= CONNECTIONS_MAX {
+            return None;
+        }
+        WAITING.set(WAITING.get() + 1);
+        KEYS.with_borrow_mut(|keys| keys.extend(hashes.iter().map(|hash| (db, *hash))));
+        Some(Warming(()))
     }
 
-    /// The others had their turn. Whether the items are to be asked for now; otherwise the commands may run.
-    pub fn goes_on(&mut self) -> bool {
-        // Nobody to wait with.
-        let alone = WARMING.with(Cell::get) == 1;
-        !std::mem::replace(&mut self.items, true) && !alone
+    /// The commands are about to run: asks for what all wait for, if nobody has yet.
+    pub fn end(self, mut fetch: impl FnMut(usize, u64)) {
+        KEYS.with_borrow_mut(|keys| keys.drain(..).for_each(|(db, hash)| fetch(db, hash)));
     }
 }
 
 impl Drop for Warming {
     fn drop(&mut self) {
-        WARMING.with(|count| count.set(count.get() - 1));
+        WAITING.set(WAITING.get() - 1);
     }
 }
 
@@ -54,20 +51,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_turns_are_waited_and_one_alone() {
-        let mut first = Warming::begin().expect("room");
-        let second = Warming::begin();
-        assert!(first.goes_on());
-        assert!(!first.goes_on());
-        drop((first, second));
-        assert!(!Warming::begin().expect("room").goes_on());
+    fn who_runs_first_asks_for_all() {
+        let (first, second) = (Warming::begin(0, &[1, 2]).expect("room"), Warming::begin(3, &[4]).expect("room"));
+        let mut asked = Vec::new();
+        first.end(|db, hash| asked.push((db, hash)));
+        second.end(|db, hash| asked.push((db, hash)));
+        assert_eq!(asked, [(0, 1), (0, 2), (3, 4)]);
     }
 
     #[test]
     fn only_so_many_wait() {
-        let all: Vec<_> = std::iter::repeat_with(Warming::begin).take_while(Option::is_some).collect();
+        let all: Vec<_> = std::iter::repeat_with(|| Warming::begin(0, &[])).take_while(Option::is_some).collect();
         assert_eq!(all.len(), CONNECTIONS_MAX);
         drop(all);
-        assert!(Warming::begin().is_some());
+        assert!(Warming::begin(0, &[]).is_some());
     }
 }

@@ -20,9 +20,9 @@ use tokio::{sync::mpsc, time::timeout};
 /// A client that has not finished its handshake after so long is let go.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 
-/// The thread asks the system for new input after so many polls of connections that had some; each takes up to three
-/// for a request, and asking costs as much as one.
-const POLLS_PER_LOOK: u32 = 192;
+/// The thread asks the system for new input after so many polls of connections that had some; each takes two for a
+/// request, and asking costs more than one.
+const POLLS_PER_LOOK: u32 = 128;
 
 /// All workers. Dropping it ends their connections and waits for the threads.
 pub struct Workers {

@@ -218,6 +218,15 @@ impl Decoder {
     /// Forgets the commands that have run and answers how many bytes at the head of the buffer are
     /// no longer needed; the caller must drop exactly these.
     pub fn release(&mut self) -> usize {
+        if self.next == self.commands.len() && self.state == State::Start && self.spans.len() <= SPANS_KEPT {
+            // Between commands there is nothing to keep.
+            let done = self.position;
+            self.commands.clear();
+            self.spans.clear();
+            (self.next, self.position, self.start, self.first_span) = (0, 0, 0, 0);
+            self.searched = self.searched.saturating_sub(done);
+            return done;
+        }
         let done = self.commands.get(self.next).map_or(self.start, |command| command.start);
         let spans_done = self.commands.get(self.next).map_or(self.first_span, |command| command.first_span);
         self.commands.drain(..self.next);
