@@ -24,6 +24,7 @@ fn decode(bytes: &[u8], limits: &Limits, mut piece: impl FnMut() -> usize) -> Ou
                 commands.push(args.drain(..).map(|arg| arg.to_vec()).collect());
                 decoder.pop();
             }
+            drop(args);
             buffer.drain(..decoder.release());
             match result {
                 Err(error) => return (commands, Some(error)),

@@ -85,9 +85,10 @@ impl Input {
         let result = self.decoder.parse(&mut self.buffer, limits, most);
         let likely_key = |ahead| self.decoder.peek_argument(&self.buffer, ahead, 1);
         self.hashes.clear();
-        self.hashes.extend((0..self.decoder.waiting()).map(|ahead| {
-            likely_key(ahead).filter(|key| key.len() <= LIKELY_KEY_MAX).map_or(0, &hash)
-        }));
+        self.hashes.extend(
+            (0..self.decoder.waiting())
+                .map(|ahead| likely_key(ahead).filter(|key| key.len() <= LIKELY_KEY_MAX).map_or(0, &hash)),
+        );
         self.next = 0;
         result
     }

@@ -457,6 +457,7 @@ mod tests {
                     commands.push(arguments.drain(..).map(|a| a.to_vec()).collect());
                     decoder.pop();
                 }
+                drop(arguments);
                 if let Err(error) = result {
                     return (commands, Some(error));
                 }
