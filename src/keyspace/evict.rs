@@ -18,7 +18,7 @@ use crate::{
 /// Keys judged at a time.
 const GROUP: usize = 32;
 /// Of which at most so many go.
-const VICTIMS: usize = 4;
+pub(super) const VICTIMS: usize = 4;
 
 /// A shard's state of eviction.
 pub(super) struct Evictor {
@@ -103,9 +103,9 @@ impl Ghost {
 }
 
 impl Shard {
-    /// Evicts a few keys under the hand; answers how many. 0 means that a whole round found none
+    /// Evicts a few keys under the hand, at most `most`; answers how many. 0 means that a whole round found none
     /// that the policy lets go.
-    pub fn evict(&mut self, policy: Policy) -> usize {
+    pub fn evict(&mut self, policy: Policy, most: usize) -> usize {
         if policy == Policy::NoEviction {
             return 0;
         }
@@ -114,7 +114,7 @@ impl Shard {
             let db = self.evictor.turn % databases;
             let index = &self.indexes[db];
             let candidates = if policy.is_volatile() { index.expires() } else { index.len() };
-            let gone = if candidates == 0 { 0 } else { self.evict_in(db, policy) };
+            let gone = if candidates == 0 { 0 } else { self.evict_in(db, policy, most) };
             // A database keeps its turn in proportion to its keys.
             if gone == 0
                 || fastrand::u64(..self.indexes.iter().map(|index| index.len()).sum::<u64>().max(1))
@@ -129,7 +129,7 @@ impl Shard {
         0
     }
 
-    fn evict_in(&mut self, db: usize, policy: Policy) -> usize {
+    fn evict_in(&mut self, db: usize, policy: Policy, most: usize) -> usize {
         let mut group: Vec<(Place, Slot)> = Vec::with_capacity(GROUP * 2);
         let mut wrapped = false;
         loop {
@@ -143,7 +143,7 @@ impl Shard {
             });
             self.evictor.hands[db] = next.unwrap_or(0);
             if !group.is_empty() {
-                let gone = self.judge(db, policy, &mut group);
+                let gone = self.judge(db, policy, &mut group, most);
                 if gone > 0 {
                     return gone;
                 }
@@ -156,7 +156,7 @@ impl Shard {
     }
 
     /// Lets the least worthy of the group go and ages the others.
-    fn judge(&mut self, db: usize, policy: Policy, group: &mut [(Place, Slot)]) -> usize {
+    fn judge(&mut self, db: usize, policy: Policy, group: &mut [(Place, Slot)], most: usize) -> usize {
         let age = self.evictor.age();
         let staleness = |slot: Slot| (age.wrapping_sub(slot.age()) & 7) as i64;
         let worth = |heap: &crate::arena::ShardHeap, slot: Slot| -> i64 {
@@ -174,7 +174,7 @@ impl Shard {
             }
         };
         group.sort_by_cached_key(|(_, slot)| worth(&self.heap, *slot));
-        let victims = (group.len() / 8).clamp(1, VICTIMS);
+        let victims = (group.len() / 8).clamp(1, most);
         // Others first, while their places are still true.
         for (place, slot) in &group[victims..] {
             let aged = self.pass(policy, *slot);

@@ -6,7 +6,7 @@
 //! neither, keys are evicted and sparse pages emptied until there is. So memory that one size
 //! class no longer needs moves to another at the moment of need.
 
-use super::{Keyspace, OutOfMemory, ShardSet, shard::Shard};
+use super::{Keyspace, OutOfMemory, ShardSet, evict::VICTIMS, shard::Shard};
 use crate::{
     arena::{BLOCK, MAX_SLAB},
     config::Policy,
@@ -23,6 +23,11 @@ const ITEM_OVERHEAD: usize = 32;
 /// What a write may touch beyond its item, so that it does not pass the bound: fresh blocks for a segment of the index, or for
 /// its first one and the directory.
 const HEADROOM: u64 = 2 * BLOCK as u64;
+
+/// So little above the bound is a matter of single keys.
+const NEAR: u64 = 1 << 20;
+/// Evictions in one shard before the next has its turn.
+const TRIES: usize = 16;
 
 /// How a search for room in one shard has ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -102,9 +107,9 @@ impl Keyspace {
         limit != 0 && self.arena.resident() > limit && self.policy() != Policy::NoEviction
     }
 
-    /// A few rounds of eviction in each shard; false when there is nothing left to evict.
+    /// Evicts from each shard until it gives something back; false when there is nothing left to evict.
     pub(super) fn evict_somewhere(&self) -> bool {
-        let policy = self.policy();
+        let (policy, limit) = (self.policy(), self.maxmemory());
         let mut evicted = 0;
         for shard in &self.shards {
             let mut shard = shard.0.lock();
@@ -114,9 +119,18 @@ impl Keyspace {
             if self.is_settled(&mut shard) {
                 return true;
             }
-            evicted += shard.evict(policy);
-            if self.is_settled(&mut shard) {
-                return true;
+            let before = self.arena.resident();
+            // Near the bound one at a time: what a shard has evicted beyond a block is for nothing.
+            let most = if before.saturating_sub(limit) < NEAR { 1 } else { VICTIMS };
+            for _ in 0..TRIES {
+                let gone = shard.evict(policy, most);
+                evicted += gone;
+                if self.is_settled(&mut shard) {
+                    return true;
+                }
+                if gone == 0 || self.arena.resident() < before {
+                    break;
+                }
             }
         }
         evicted > 0
@@ -147,7 +161,7 @@ impl Keyspace {
             if resident + fresh + HEADROOM <= self.maxmemory() {
                 return Room::Made;
             }
-            if shard.give_back() || shard.evict(policy) > 0 || shard.empty_a_page(100) {
+            if shard.give_back() || shard.evict(policy, VICTIMS) > 0 || shard.empty_a_page(100) {
                 continue;
             }
             // Nothing is left to give. Then it may be tight.
