@@ -97,8 +97,10 @@ impl Keyspace {
                 break;
             }
         }
-        // Never refused for fragmentation alone: only when memory is really above the bound.
-        if self.arena.resident() <= self.maxmemory() && bytes <= MAX_SLAB { Ok(()) } else { Err(OutOfMemory) }
+        // Nothing is left to give: then it may be tight. Never refused for fragmentation alone, only when memory is really
+        // above the bound.
+        let fits = if bytes <= MAX_SLAB { self.arena.resident() <= self.maxmemory() } else { self.fits(bytes) };
+        if fits { Ok(()) } else { Err(OutOfMemory) }
     }
 
     /// Whether keys ought to be evicted, whoever writes next.
@@ -164,8 +166,7 @@ impl Keyspace {
             if shard.give_back() || shard.evict(policy, VICTIMS) > 0 || shard.empty_a_page(100) {
                 continue;
             }
-            // Nothing is left to give. Then it may be tight.
-            return if resident + fresh <= self.maxmemory() { Room::Made } else { Room::None };
+            return Room::None;
         }
         // Small items have made do with less: what was evicted for them leaves free chunks somewhere.
         if bytes <= MAX_SLAB && self.arena.resident() <= self.maxmemory() { Room::Made } else { Room::Some }
