@@ -64,6 +64,15 @@ impl<'k> Db<'_, 'k> {
         }
     }
 
+    /// Removes fields of a hash whose time has passed: all of a packed one, some of a larger one.
+    pub fn expire_fields(&mut self, key: &[u8]) {
+        let (db, now) = (self.db, self.locked.judged_at);
+        let (shard, hash) = self.shard(key);
+        if let Some(found) = shard.find_any(db, hash, key) {
+            shard.expire_fields(db, hash, found, now);
+        }
+    }
+
     /// Whether readers are to leave alone what has expired.
     pub fn holds_removals(&self) -> bool {
         self.locked.keyspace.holds_removals(self.locked.now)
@@ -145,6 +154,13 @@ impl Cell<'_> {
         self.is_new
     }
 
+    /// Removes a field of a hash if its time has passed; answers whether it has.
+    pub fn expire_field(&mut self, field: &[u8], now: UnixMillis) -> Result<bool, ArenaFull> {
+        let removed = expiry::remove_one(self, field, now)?;
+        self.shard.counters.expired_fields += u64::from(removed);
+        Ok(removed)
+    }
+
     /// The key's change is counted once, when the first byte changes.
     fn mark(&mut self) {
         if !std::mem::replace(&mut self.marked, true) {
@@ -157,26 +173,30 @@ impl Cell<'_> {
     fn resize(&mut self, encoding: Encoding, len: usize, keep: usize, tail: usize) -> Result<(), ArenaFull> {
         let old = self.header;
         let from = self.found.at();
-        let key = self.shard.heap.chunk(from)[old.key_at..old.value_at].to_vec();
-        let header = Header::plan(old.kind, encoding, old.expiry, key.len(), len);
+        let header = Header::plan(old.kind, encoding, old.expiry, old.value_at - old.key_at, len);
         let span = self.shard.heap.span(from);
         let fits = header.value_at == old.value_at
             && header.end <= span
             && (header.end * 2 > span || crate::arena::class_of(span) == crate::arena::class_of(header.end));
         if fits || header.value_at == old.value_at && self.shard.heap.resize_large(from, header.end) {
-            let shift = header.end.max(old.end) - old.value_at;
-            let bytes = self.shard.heap.range_mut(from, old.value_at..old.value_at + shift);
-            bytes.copy_within(old.end - old.value_at - tail..old.end - old.value_at, len - tail);
-            header.write(self.shard.heap.range_mut(from, 0..header.value_at), &key);
+            if tail > 0 {
+                let bytes = self.shard.heap.range_mut(from, old.value_at + keep..header.end.max(old.end));
+                bytes.copy_within(
+                    old.end - old.value_at - tail - keep..old.end - old.value_at - keep,
+                    len - tail - keep,
+                );
+            }
+            header.write_fields(self.shard.heap.range_mut(from, 0..header.key_at));
             self.header = header;
             return Ok(());
         }
         let spare = if header.end >= 128 && header.end < 8192 { header.end / 16 } else { 0 };
         let to = self.shard.alloc_item(header.end + spare).map_err(|_| ArenaFull)?;
         let heap = &mut self.shard.heap;
+        heap.copy(from, old.key_at, to, header.key_at, old.value_at - old.key_at);
         heap.copy(from, old.value_at, to, header.value_at, keep);
         heap.copy(from, old.end - tail, to, header.end - tail, tail);
-        header.write(heap.range_mut(to, 0..header.value_at), &key);
+        header.write_fields(heap.range_mut(to, 0..header.key_at));
         let slot = self.found.slot.with_location(to);
         self.shard.indexes[self.db].replace(&mut self.shard.heap, self.found.place, slot);
         self.shard.heap.free(from);
@@ -252,9 +272,9 @@ impl Home for Cell<'_> {
 }
 
 impl Shard {
-    /// The fields of a hash whose time has passed go, and the hash with the last one. Answers whether there were any.
-    pub(super) fn expire_fields(&mut self, db: usize, hash: u64, found: Found, now: UnixMillis) -> bool {
-        let Some(header) = Header::read(self.heap.chunk(found.at())) else { return false };
+    /// The fields of a hash whose time has passed go, and the hash with the last one. Answers how many there were.
+    pub(super) fn expire_fields(&mut self, db: usize, hash: u64, found: Found, now: UnixMillis) -> u64 {
+        let Some(header) = Header::read(self.heap.chunk(found.at())) else { return 0 };
         let mut cell = Cell { shard: self, db, hash, found, header, now, marked: false, is_new: false };
         let removed = expiry::remove_expired(&mut cell, now).unwrap_or(0);
         let (is_empty, found) = (Hash::new(cell.view()).is_empty(), cell.found);
@@ -267,7 +287,7 @@ impl Shard {
             self.keep_removal(db, &found);
             self.remove(db, hash, found);
         }
-        removed > 0
+        removed
     }
 
     /// The code in the slot of an item: of the first time at which it, or a part of it, expires.

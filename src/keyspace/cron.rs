@@ -132,7 +132,7 @@ impl Shard {
                     self.expire(db, hash, found, true);
                     expired += 1;
                 } else {
-                    self.expire_fields(db, hash, found, now);
+                    self.counters.expired_fields_active += self.expire_fields(db, hash, found, now);
                 }
             }
         }

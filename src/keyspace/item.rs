@@ -66,18 +66,25 @@ impl Header {
 
     /// Writes header and key; the value's bytes follow at `value_at`.
     pub fn write(&self, chunk: &mut [u8], key: &[u8]) {
+        self.write_fields(chunk);
+        chunk[self.key_at..self.value_at].copy_from_slice(key);
+    }
+
+    /// Writes what is before the key.
+    pub fn write_fields(&self, chunk: &mut [u8]) {
+        let key_len = self.value_at - self.key_at;
         let wide = self.expiry_len() == 8;
         let has_expiry = self.expiry.is_some();
         chunk[0] = (self.kind as u8) << 4 | self.encoding.code(self.kind) << 2 | (wide as u8) << 1 | has_expiry as u8;
         let mut at = 4;
-        if key.len() >= LONG_KEY as usize {
+        if key_len >= LONG_KEY as usize {
             chunk[1] = LONG_KEY;
-            chunk[at..at + 4].copy_from_slice(&(key.len() as u32).to_le_bytes());
+            chunk[at..at + 4].copy_from_slice(&(key_len as u32).to_le_bytes());
             at += 4;
         } else {
-            chunk[1] = key.len() as u8;
+            chunk[1] = key_len as u8;
         }
-        if self.is_long(key.len()) {
+        if self.is_long(key_len) {
             chunk[2..4].copy_from_slice(&LONG.to_le_bytes());
             chunk[at..at + 8].copy_from_slice(&(self.end as u64).to_le_bytes());
             at += 8;
@@ -88,7 +95,6 @@ impl Header {
             let len = self.expiry_len();
             chunk[at..at + len].copy_from_slice(&expiry.to_le_bytes()[..len]);
         }
-        chunk[self.key_at..self.value_at].copy_from_slice(key);
     }
 
     /// Reads a chunk's header; `None` when the chunk holds no item (or a damaged one).

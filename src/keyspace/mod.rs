@@ -134,8 +134,10 @@ pub struct KeyspaceStats {
     pub expired: u64,
     /// Keys that active expiry removed (the rest of `expired` was found by a lookup).
     pub expired_active: u64,
-    /// Fields of hashes that the cron removed.
+    /// Fields of hashes.
     pub expired_fields: u64,
+    /// Those that active expiry removed.
+    pub expired_fields_active: u64,
     pub evicted: u64,
     /// Values that were too large to be freed at once and went in steps; those that still go.
     pub lazily_freed: u64,

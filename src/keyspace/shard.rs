@@ -44,6 +44,7 @@ pub(super) struct Counters {
     pub expired: u64,
     pub expired_active: u64,
     pub expired_fields: u64,
+    pub expired_fields_active: u64,
     pub evicted: u64,
     pub lazily_freed: u64,
     pub dirty: u64,
@@ -318,13 +319,6 @@ impl Shard {
         self.free_doomed(FREED_AT_A_TIME)
     }
 
-    /// Frees an item with all that it refers to.
-    fn free_item(&mut self, at: Offset) {
-        let trees = self.trees_of(at);
-        self.heap.free(at);
-        self.doom(trees);
-    }
-
     /// Makes room for an item of this header where the index refers to it, and updates the
     /// slot. The item's bytes are then to be written at the place answered.
     pub fn place_for(
@@ -486,10 +480,18 @@ impl Shard {
 
     /// Removes a key and frees its item.
     pub fn remove(&mut self, db: usize, hash: u64, found: Found) {
+        let trees = self.remove_item(db, hash, found);
+        self.doom(trees);
+    }
+
+    /// Removes a key; answers the trees that its value referred to.
+    fn remove_item(&mut self, db: usize, hash: u64, found: Found) -> Trees {
         self.tell_of(db, &found, true);
         self.indexes[db].remove(&mut self.heap, found.place);
-        self.free_item(found.at());
+        let trees = self.trees_of(found.at());
+        self.heap.free(found.at());
         self.indexes[db].settle(&mut self.heap, hash);
+        trees
     }
 
     /// Removes a key but not what its value refers to, which is to be stored elsewhere.
@@ -504,7 +506,12 @@ impl Shard {
     pub fn expire(&mut self, db: usize, hash: u64, found: Found, active: bool) {
         self.note_effect(EffectKind::Expired, db, &found);
         self.keep_removal(db, &found);
-        self.remove(db, hash, found);
+        let trees = self.remove_item(db, hash, found);
+        match active {
+            // The cron frees them in steps of their own: those of many keys would add up under one hold of the lock.
+            true => trees.into_iter().for_each(|node| tree::doom(&mut self.heap, node)),
+            false => self.doom(trees),
+        }
         self.counters.expired += 1;
         self.counters.expired_active += u64::from(active);
         self.counters.dirty += 1;

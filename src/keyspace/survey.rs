@@ -20,6 +20,7 @@ impl Locked<'_> {
             sum.expired += counters.expired;
             sum.expired_active += counters.expired_active;
             sum.expired_fields += counters.expired_fields;
+            sum.expired_fields_active += counters.expired_fields_active;
             sum.evicted += counters.evicted;
             sum.dirty += counters.dirty;
             sum.lazily_freed += counters.lazily_freed;

@@ -114,19 +114,24 @@ impl<'a> List<'a> {
     }
 }
 
-/// Pushes values at one end, one after the other.
-pub fn push(home: &mut dyn Home, end: End, values: &[&[u8]], limit: Limit) -> Result<(), ArenaFull> {
-    grow(home, values, limit)?;
+/// Pushes values at one end, one after the other; answers the length then.
+pub fn push(home: &mut dyn Home, end: End, values: &[&[u8]], limit: Limit) -> Result<u64, ArenaFull> {
+    let mut elements = List::new(home.view()).elements;
+    if outgrows(&elements, values, limit) {
+        sequence::plant::<ByPosition>(home, Encoding::Quicklist)?;
+        elements = List::new(home.view()).elements;
+    }
+    let len = elements.len() + values.len() as u64;
     let mut bytes = Encoded::with_capacity(values.iter().map(|value| value.len() + 5).sum());
     let mut encode = |value: &&[u8]| Entry::of(value).encode(&mut bytes);
     match end {
         End::Left => values.iter().rev().for_each(&mut encode),
         End::Right => values.iter().for_each(&mut encode),
     }
-    let elements = List::new(home.view()).elements;
     let spot = if end == End::Left { elements.first() } else { elements.last() };
     let at = if end == End::Left { 0 } else { elements.leaf(&spot).len() };
-    sequence::splice::<ByPosition>(home, 0, &spot, at..at, &bytes, values.len() as i64)
+    sequence::splice::<ByPosition>(home, 0, &spot, at..at, &bytes, values.len() as i64)?;
+    Ok(len)
 }
 
 /// Inserts a value so that it gets this rank, which is at most the length.
@@ -147,13 +152,27 @@ pub fn set(home: &mut dyn Home, rank: u64, value: &[u8], limit: Limit) -> Result
     Ok(true)
 }
 
-/// Removes the element at one end; `take` is shown it before.
-pub fn pop(home: &mut dyn Home, end: End, take: &mut dyn FnMut(Entry<'_>)) -> Result<(), ArenaFull> {
-    let list = List::new(home.view());
-    let Some((spot, element)) = list.elements.get(list.ranks_at(end, 1).start) else { return Ok(()) };
+/// Elements that are walked over to reach the last one of a leaf, when one after the other is popped there.
+const WALK: usize = 64;
+
+/// Removes the element at one end; `take` is shown it before. Answers how many are left.
+pub fn pop(home: &mut dyn Home, end: End, take: &mut dyn FnMut(Entry<'_>)) -> Result<u64, ArenaFull> {
+    let mut elements = List::new(home.view()).elements;
+    let Some(left) = elements.len().checked_sub(1) else { return Ok(0) };
+    if end == End::Right && elements.packed().is_none() {
+        let spot = elements.last();
+        let len = elements.leaf_len(&spot);
+        if len > 2 * WALK {
+            // Without memory for it the walk is long, and nothing else.
+            let _ = sequence::part::<ByPosition>(home, 0, &spot, len - WALK);
+        }
+        elements = List::new(home.view()).elements;
+    }
+    let Some((spot, element)) = elements.get(if end == End::Left { 0 } else { left }) else { return Ok(0) };
     take(element.first());
     let range = element.range();
-    sequence::splice::<ByPosition>(home, 0, &spot, range, &[], -1)
+    sequence::splice::<ByPosition>(home, 0, &spot, range, &[], -1)?;
+    Ok(left)
 }
 
 /// Removes the elements of these ranks.
@@ -201,13 +220,15 @@ pub fn remove_equal(home: &mut dyn Home, value: &[u8], from: End, most: u64) -> 
 
 /// Makes a packed list that would pass its limit with these values a tree.
 fn grow(home: &mut dyn Home, values: &[&[u8]], limit: Limit) -> Result<(), ArenaFull> {
-    let elements = List::new(home.view()).elements;
-    let Some(bytes) = elements.packed() else { return Ok(()) };
+    let outgrows = outgrows(&List::new(home.view()).elements, values, limit);
+    if outgrows { sequence::plant::<ByPosition>(home, Encoding::Quicklist) } else { Ok(()) }
+}
+
+/// Whether a list is packed, but is not to be with these values.
+fn outgrows(elements: &Sequence<'_>, values: &[&[u8]], limit: Limit) -> bool {
+    let Some(bytes) = elements.packed() else { return false };
     let more: usize = values.iter().map(|value| value.len()).sum();
-    if limit.admits((bytes.len() + more) as u64, elements.len() + values.len() as u64, 1) {
-        return Ok(());
-    }
-    sequence::plant::<ByPosition>(home, Encoding::Quicklist)
+    !limit.admits((bytes.len() + more) as u64, elements.len() + values.len() as u64, 1)
 }
 
 /// Packs a tree that has shrunk to half of what may be packed, so that it does not go back and forth.
@@ -244,4 +265,80 @@ fn pack(home: &mut dyn Home, limit: Limit, part: u64) -> Result<(), ArenaFull> {
     // A node of each of the few leaves, and those above.
     tree::free_some(heap, 64);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::home::alone::Alone;
+    use std::collections::VecDeque;
+
+    const LIMIT: Limit = Limit(4);
+
+    fn checked(home: &Alone) -> Vec<Vec<u8>> {
+        for root in crate::types::roots(home.encoding, &home.value) {
+            tree::check(&home.heap, root, &mut |_| Ok(())).unwrap();
+        }
+        List::new(home.view()).iter(0).map(|element| element.first().to_vec()).collect()
+    }
+
+    #[test]
+    fn what_is_popped_at_the_right_is_reached_by_a_short_walk() {
+        let count = if cfg!(miri) { 400 } else { 20_000 };
+        let mut home = Alone::new(EMPTY, 16 << 20);
+        let mut model: VecDeque<Vec<u8>> = (0..count).map(|n: u32| n.to_string().into_bytes()).collect();
+        for value in &model {
+            push(&mut home, End::Right, &[value], LIMIT).unwrap();
+        }
+        // How often the last leaf was long: then the next pop divides it.
+        let mut long = 0;
+        while let Some(last) = model.pop_back() {
+            let mut popped = Vec::new();
+            let left = pop(&mut home, End::Right, &mut |value| popped = value.to_vec()).unwrap();
+            assert_eq!((popped, left), (last, model.len() as u64));
+            let elements = List::new(home.view()).elements;
+            long += usize::from(left > 0 && elements.leaf_len(&elements.last()) > 2 * WALK);
+            if left.is_multiple_of(101) {
+                assert_eq!(checked(&home), Vec::from(model.clone()));
+            }
+        }
+        assert!(long <= count as usize / WALK + 1, "{long} walks were long");
+    }
+
+    #[test]
+    fn pushing_several_fills_the_leaves_at_either_end() {
+        for end in [End::Left, End::Right] {
+            let mut home = Alone::new(EMPTY, 16 << 20);
+            let turns = if cfg!(miri) { 40 } else { 400 };
+            for n in 0..turns {
+                let values: Vec<Vec<u8>> = (0..10).map(|m| format!("element:{:07}", n * 10 + m).into_bytes()).collect();
+                let words: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+                push(&mut home, end, &words, LIMIT).unwrap();
+            }
+            assert_eq!(checked(&home).len(), turns * 10);
+            let (elements, mut leaves) = (List::new(home.view()).elements, 1);
+            let mut spot = elements.first();
+            while elements.next(&mut spot) {
+                leaves += 1;
+            }
+            assert!(leaves <= turns * 10 / (ByPosition::LEAF / 16) + 2, "{leaves} leaves");
+        }
+    }
+
+    #[test]
+    fn a_list_crosses_the_border_both_ways() {
+        let mut home = Alone::new(EMPTY, 16 << 20);
+        for _ in 0..3 {
+            push(&mut home, End::Left, &[b"a", b"1", b"b", b"2", b"c"], LIMIT).unwrap();
+            assert_eq!(home.encoding, Encoding::Quicklist);
+            insert(&mut home, 1, b"x", LIMIT).unwrap();
+            assert!(set(&mut home, 2, b"y", LIMIT).unwrap());
+            assert_eq!(checked(&home), [&b"c"[..], b"x", b"y", b"b", b"1", b"a"]);
+            assert_eq!(remove_equal(&mut home, b"a", End::Right, 9), Ok(1));
+            remove(&mut home, 1..4).unwrap();
+            shrink(&mut home, LIMIT).unwrap();
+            assert_eq!((home.encoding, checked(&home)), (Encoding::Listpack, vec![b"c".to_vec(), b"1".to_vec()]));
+            remove(&mut home, 0..2).unwrap();
+        }
+    }
 }

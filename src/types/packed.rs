@@ -70,6 +70,7 @@ impl<'a> Entry<'a> {
     }
 
     /// Appends the entry's bytes.
+    #[inline]
     pub fn encode(&self, into: &mut impl Sink) {
         match *self {
             Entry::Int(n @ 0..=127) => into.append(&[n as u8]),
@@ -215,6 +216,8 @@ pub struct Element<'a> {
     pub note: Option<u64>,
     /// Where the first entry begins in `bytes`.
     entries: usize,
+    /// Where it ends, and the second begins if there is one.
+    first_end: usize,
 }
 
 impl<'a> Element<'a> {
@@ -234,30 +237,35 @@ impl<'a> Element<'a> {
     }
 
     /// The first entry.
+    #[inline]
     pub fn first(&self) -> Entry<'a> {
         entry(self.bytes, self.entries).map_or(Entry::Int(0), |(entry, _)| entry)
     }
 
     /// The second entry.
+    #[inline]
     pub fn second(&self) -> Entry<'a> {
         self.nth(1)
     }
 
     /// Entry number `index`.
+    #[inline]
     pub fn nth(&self, index: usize) -> Entry<'a> {
-        let mut at = self.entries;
-        for _ in 0..index {
-            at = entry_end(self.bytes, at).unwrap_or(self.bytes.len());
+        entry(self.bytes, self.nth_at(index)).map_or(Entry::Int(0), |(entry, _)| entry)
+    }
+
+    /// Where entry number `index` begins in `bytes`.
+    #[inline]
+    fn nth_at(&self, index: usize) -> usize {
+        if index == 0 {
+            return self.entries;
         }
-        entry(self.bytes, at).map_or(Entry::Int(0), |(entry, _)| entry)
+        (1..index).fold(self.first_end, |at, _| entry_end(self.bytes, at).unwrap_or(self.bytes.len()))
     }
 
     /// Where entry number `index` lies among all bytes.
     pub fn nth_range(&self, index: usize) -> std::ops::Range<usize> {
-        let mut at = self.entries;
-        for _ in 0..index {
-            at = entry_end(self.bytes, at).unwrap_or(self.bytes.len());
-        }
+        let at = self.nth_at(index);
         self.at + at..self.at + entry_end(self.bytes, at).unwrap_or(self.bytes.len())
     }
 }
@@ -281,11 +289,14 @@ impl<'a> Iterator for Elements<'a> {
     #[inline]
     fn next(&mut self) -> Option<Element<'a>> {
         let (note, entries) = note(self.bytes, self.at);
-        let mut end = entries;
-        for _ in 0..self.width {
+        let first_end = entry_end(self.bytes, entries)?;
+        let mut end = first_end;
+        for _ in 1..self.width {
             end = entry_end(self.bytes, end)?;
         }
-        let element = Element { bytes: &self.bytes[self.at..end], at: self.at, note, entries: entries - self.at };
+        let bytes = &self.bytes[self.at..end];
+        let (entries, first_end) = (entries - self.at, first_end - self.at);
+        let element = Element { bytes, at: self.at, note, entries, first_end };
         self.at = end;
         Some(element)
     }

@@ -34,6 +34,7 @@ enum Shape<'a> {
 
 impl<'a> View<'a> {
     /// The elements of a packed value, or of its tree number `tree`, of `width` entries each.
+    #[inline]
     pub fn sequence(&self, tree: usize, width: usize) -> Sequence<'a> {
         let shape = if self.encoding.trees() > 0 {
             Shape::Tree(Root::read(self.value, tree).unwrap_or(Root::NONE))
@@ -48,6 +49,7 @@ impl<'a> View<'a> {
 }
 
 impl<'a> Sequence<'a> {
+    #[inline]
     pub fn len(&self) -> u64 {
         match self.shape {
             Shape::Packed { count: UNKNOWN, bytes } => packed::count(bytes, self.width) as u64,
@@ -179,7 +181,11 @@ impl<'a> Sequence<'a> {
         if rank >= self.len() {
             return None;
         }
-        let spot = if rank + 1 == self.len() { self.last() } else { self.by_rank(rank) };
+        let spot = match rank {
+            0 => self.first(),
+            _ if rank + 1 == self.len() => self.last(),
+            _ => self.by_rank(rank),
+        };
         let bytes = self.leaf(&spot);
         let at = packed::element_at(bytes, (rank - self.rank(&spot)) as usize, self.width);
         let element = packed::elements(bytes, at, self.width).next()?;
@@ -304,6 +310,18 @@ pub fn splice<O: Order>(
         set_count(home, count.saturating_add_signed(more))?;
     }
     Ok(())
+}
+
+/// Divides a leaf of a tree where its element number `count` begins.
+pub fn part<O: Order>(home: &mut dyn Home, tree: usize, spot: &Spot, count: usize) -> Result<(), ArenaFull> {
+    let view = home.view();
+    let at = packed::element_at(view.sequence(tree, O::WIDTH).leaf(spot), count, O::WIDTH);
+    let old = Root::read(view.value, tree).ok_or(ArenaFull)?;
+    let mut root = old;
+    let (heap, hasher) = home.heap_and_hasher();
+    let result = tree::part::<O>(heap, hasher, &mut root, spot, (at, count));
+    set_root(home, tree, old, root)?;
+    result
 }
 
 /// Removes the elements of these ranks.

@@ -182,3 +182,32 @@ pub fn fill(home: &mut dyn Home, members: &[u8], limits: Limits) -> Result<(), A
     let root = tree::build::<ByMember>(heap, hasher, owner, members)?;
     home.replace(Encoding::HashTable, &root.to_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::home::alone::Alone;
+
+    #[test]
+    fn a_set_of_integers_becomes_packed_and_then_a_tree() {
+        let limits = Limits { integers: 4, entries: 6, value: 10 };
+        let mut home = Alone::new(empty(b"3", 1, limits), 16 << 20);
+        for n in [3, 1, 2] {
+            assert!(add(&mut home, n.to_string().as_bytes(), limits).unwrap());
+        }
+        assert_eq!(home.encoding, Encoding::IntSet);
+        assert!(Set::new(home.view()).iter().map(|member| member.first().to_vec()).eq([b"1", b"2", b"3"]));
+        assert!(add(&mut home, b"text", limits).unwrap() && !add(&mut home, b"2", limits).unwrap());
+        assert_eq!(home.encoding, Encoding::Listpack);
+        let more = if cfg!(miri) { 60 } else { 2000 };
+        for n in 0..more {
+            assert!(add(&mut home, format!("member {n}").as_bytes(), limits).unwrap());
+        }
+        assert_eq!((home.encoding, Set::new(home.view()).len()), (Encoding::HashTable, more + 4));
+        while !Set::new(home.view()).is_empty() {
+            assert!(take(&mut home, 0).unwrap().is_some());
+        }
+        let root = tree::Root::read(&home.value, 0).unwrap();
+        assert_eq!(tree::check(&home.heap, root, &mut |_| Ok(())), Ok(()));
+    }
+}

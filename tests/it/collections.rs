@@ -4,8 +4,9 @@ use flagstone::{
     config::Policy,
     keyspace::{Db, Keyspace, Options},
     types::{
+        self,
         hash::{self, FieldTtl, Hash},
-        home::Home,
+        home::{Home, View},
         list::{self, End, Limit, List},
         packed::Element,
         set::{self, Set},
@@ -41,6 +42,13 @@ fn first(element: Element<'_>) -> Vec<u8> {
     element.first().to_vec()
 }
 
+/// Every tree of a collection is sound: order, counts, references.
+fn check_trees(view: &View<'_>) {
+    for root in types::roots(view.encoding, view.value) {
+        assert_eq!(tree::check(view.heap, root, &mut |_| Ok(())), Ok(()));
+    }
+}
+
 /// Walks with a cursor until the end.
 fn walk(mut step: impl FnMut(u64, &mut dyn FnMut(Element<'_>)) -> u64) -> BTreeSet<Vec<u8>> {
     let (mut seen, mut cursor) = (BTreeSet::new(), 0);
@@ -70,6 +78,7 @@ proptest! {
                     prop_assert_eq!(set::remove(&mut cell, &member).unwrap(), model.remove(&member));
                 }
                 prop_assert_eq!(Set::new(cell.view()).len(), model.len() as u64);
+                check_trees(&cell.view());
             }
             let set = Set::new(db.view_any(b"k").expect("it is there"));
             prop_assert_eq!(&set.iter().map(first).collect::<BTreeSet<_>>(), &model);
@@ -93,6 +102,7 @@ proptest! {
                     prop_assert_eq!(hash::remove(&mut cell, &field).unwrap(), model.remove(&field).is_some());
                 }
                 prop_assert_eq!(Hash::new(cell.view()).len(), model.len() as u64);
+                check_trees(&cell.view());
             }
             let hash = Hash::new(db.view_any(b"k").expect("it is there"));
             for (field, value) in &model {
@@ -151,6 +161,7 @@ proptest! {
                     .map(|element| (first(element), element.note.map_or(i64::MAX, |at| at as i64)))
                     .collect();
                 prop_assert_eq!(&all, &model);
+                check_trees(&cell.view());
             }
             Ok(())
         })?;
@@ -185,7 +196,17 @@ proptest! {
                             model[rank] = value;
                         }
                     }
-                    7 | 8 => {
+                    7 => {
+                        // One after the other from one end: the other way round across the border.
+                        for _ in 0..m % 40 {
+                            let end = if n & 1 == 0 { End::Left } else { End::Right };
+                            let mut popped = None;
+                            let left = list::pop(&mut cell, end, &mut |entry| popped = Some(entry.to_vec())).unwrap();
+                            prop_assert_eq!(popped, if n & 1 == 0 { model.pop_front() } else { model.pop_back() });
+                            prop_assert_eq!(left, model.len() as u64);
+                        }
+                    }
+                    8 => {
                         let end = (rank + m as usize % 40).min(len);
                         list::remove(&mut cell, rank as u64..end as u64).unwrap();
                         model.drain(rank..end);
@@ -202,9 +223,7 @@ proptest! {
                 let list = List::new(cell.view());
                 prop_assert_eq!(list.len(), model.len() as u64);
                 prop_assert_eq!(list.get(rank as u64).map(|entry| entry.to_vec()), model.get(rank).cloned());
-                if let Some(root) = tree::Root::read(cell.view().value, 0).filter(|_| cell.encoding().trees() > 0) {
-                    prop_assert_eq!(tree::check(cell.view().heap, root, &mut |_| Ok(())), Ok(()));
-                }
+                check_trees(&cell.view());
             }
             let list = List::new(db.view_any(b"k").expect("it is there"));
             prop_assert_eq!(list.iter(0).map(first).collect::<VecDeque<_>>(), model.clone());

@@ -317,6 +317,7 @@ fn stats(view: &View<'_>, out: &mut String) {
     line(out, "expired_time_cap_reached_count", 0);
     line(out, "expired_keys_active", view.keyspace.expired_active);
     line(out, "expired_subkeys", view.keyspace.expired_fields);
+    line(out, "expired_subkeys_active", view.keyspace.expired_fields_active);
     line(out, "evicted_keys", view.keyspace.evicted);
     line(out, "evicted_clients", view.shared.stats.evicted_clients.get());
     line(out, "total_eviction_exceeded_time", 0);

@@ -186,7 +186,8 @@ pub fn set(home: &mut dyn Home, field: &[u8], value: &[u8], ttl: FieldTtl, limit
     if let Some(note) = note {
         packed::encode_note(note, &mut bytes);
     }
-    bytes.extend(packed::element(&[field, value]));
+    Entry::of(field).encode(&mut bytes);
+    Entry::of(value).encode(&mut bytes);
     sequence::splice::<ByField>(home, 0, &spot, range, &bytes, is_new.into())?;
     if let Some(note) = note {
         expiry::expect(home, note as i64)?;
@@ -213,4 +214,33 @@ pub fn set_expiry(home: &mut dyn Home, field: &[u8], at: Option<UnixMillis>) -> 
     }
     sequence::splice::<ByField>(home, 0, &spot, old, &note, 0)?;
     at.map_or(Ok(()), |at| expiry::expect(home, at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{home::alone::Alone, tree};
+
+    #[test]
+    fn a_hash_becomes_a_tree_and_keeps_its_expiries() {
+        let limits = Limits { entries: 4, value: 20 };
+        let mut home = Alone::new(EMPTY, 16 << 20);
+        let fields = if cfg!(miri) { 60 } else { 2000 };
+        for n in 0..fields {
+            let ttl = if n % 2 == 0 { FieldTtl::At(100 + n) } else { FieldTtl::Clear };
+            assert!(set(&mut home, format!("field {n}").as_bytes(), b"value", ttl, limits).unwrap());
+        }
+        assert_eq!(home.encoding, Encoding::HashTable);
+        assert_eq!(Hash::at(home.view(), 100 + fields).live(), fields as u64 / 2);
+        assert_eq!(expiry::next(&home.view()), Some(100));
+        assert!(!set(&mut home, b"field 1", b"another", FieldTtl::Keep, limits).unwrap());
+        set_expiry(&mut home, b"field 1", Some(50)).unwrap();
+        assert_eq!(Hash::at(home.view(), 49).get(b"field 1"), Some(Entry::Text(b"another")));
+        assert_eq!(Hash::at(home.view(), 50).get(b"field 1"), None);
+        for n in 0..fields {
+            assert!(remove(&mut home, format!("field {n}").as_bytes()).unwrap());
+        }
+        let root = tree::Root::read(&home.value, 0).unwrap();
+        assert_eq!(tree::check(&home.heap, root, &mut |_| Ok(())), Ok(()));
+    }
 }

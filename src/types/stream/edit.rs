@@ -5,7 +5,7 @@ use crate::{
     arena::ArenaFull,
     types::{
         home::Home,
-        packed::Entry,
+        packed::{Encoded, Entry},
         sequence::{self, splice},
     },
 };
@@ -15,10 +15,11 @@ const SCHEMA_MAX: usize = 512;
 
 /// Adds an entry; its ID must be greater than the last. `pairs` are names and values by turns.
 pub fn append(home: &mut dyn Home, id: Id, pairs: &[&[u8]]) -> Result<(), ArenaFull> {
-    table::plant(home, ENTRIES)?;
-    let stream = Stream::new(home.view());
+    let mut stream = Stream::new(home.view());
     let mut head = stream.head;
     if stream.is_empty() {
+        table::plant(home, ENTRIES)?;
+        stream = Stream::new(home.view());
         head.base = id.ms;
         let names = Some(entry::names_of(pairs)).filter(|names| names.len() <= SCHEMA_MAX).unwrap_or_default();
         if names != stream.schema {
@@ -26,10 +27,10 @@ pub fn append(home: &mut dyn Home, id: Id, pairs: &[&[u8]]) -> Result<(), ArenaF
             home.splice(SCHEMA..end, &names)?;
         }
         head.write(home)?;
+        stream = Stream::new(home.view());
     }
-    let stream = Stream::new(home.view());
     let body = entry::encode(id.ms - head.base, id.seq, pairs, entry::fits(stream.schema, pairs));
-    let mut bytes = Vec::with_capacity(body.len() + 5);
+    let mut bytes = Encoded::with_capacity(body.len() + 5);
     Entry::Text(&body).encode(&mut bytes);
     let spot = stream.entries.last();
     let end = stream.entries.leaf(&spot).len();

@@ -11,7 +11,7 @@
 //! Streams hold entries of one kind, mostly: then no entry repeats the names of its fields.
 
 use super::Id;
-use crate::types::packed::{self, Entry, entry};
+use crate::types::packed::{self, Encoded, Entry, entry};
 
 const TIME_LEN: u8 = 0x0F;
 const OF_SCHEMA: u8 = 0x10;
@@ -66,9 +66,9 @@ fn len_of(n: u64) -> usize {
 
 /// The bytes of an entry. `since` is its time since the base; `pairs` are names and values by turns,
 /// and `of_schema` says that the names are the schema's.
-pub fn encode(since: u64, seq: u64, pairs: &[&[u8]], of_schema: bool) -> Vec<u8> {
+pub fn encode(since: u64, seq: u64, pairs: &[&[u8]], of_schema: bool) -> Encoded {
     let (time_len, seq_len) = (len_of(since), if len_of(seq) == 7 { 8 } else { len_of(seq) });
-    let mut bytes = Vec::with_capacity(17 + pairs.iter().map(|part| part.len() + 5).sum::<usize>());
+    let mut bytes = Encoded::with_capacity(17 + pairs.iter().map(|part| part.len() + 5).sum::<usize>());
     bytes.push(time_len as u8 | if of_schema { OF_SCHEMA } else { 0 } | (seq_len.min(7) as u8) << SEQ_SHIFT);
     bytes.extend_from_slice(&since.to_le_bytes()[..time_len]);
     bytes.extend_from_slice(&seq.to_le_bytes()[..seq_len]);

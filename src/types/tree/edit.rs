@@ -33,14 +33,18 @@ pub fn splice<O: Order>(
         bytes.extend_from_slice(&node::payload(heap, spot.leaf)[..range.start]);
         bytes.extend_from_slice(with);
         bytes.extend_from_slice(&node::payload(heap, spot.leaf)[range.end..]);
-        let prefer = if range.start == header.used && header.used <= O::LEAF && spot.is_last(heap) {
-            Some(range.start)
-        } else if range == (0..0) && header.used <= O::LEAF && spot.is_first() {
-            Some(with.len())
+        let prefer = if O::LOOSE || header.used > O::LEAF {
+            None
+        } else if range.start == header.used && spot.is_last(heap) {
+            Some(used)
+        } else if range == (0..0) && spot.is_first() {
+            // As many of the new elements as fit beside the old ones.
+            let mut starts = packed::elements(with, 0, O::WIDTH).map(|element| element.at);
+            Some(starts.find(|at| used - at <= O::LEAF).unwrap_or(with.len()))
         } else {
             None
         };
-        let parts = divide::<O>(hasher, &mut bytes, prefer.filter(|at| (1..used).contains(at)));
+        let parts = divide::<O>(hasher, &mut bytes, prefer.filter(|at| *at > 0));
         if parts.len() > 1 {
             return split(heap, root, spot, &bytes, &parts);
         }
@@ -48,13 +52,33 @@ pub fn splice<O: Order>(
         return rewrite(heap, root, spot, header, (0..header.used, &bytes), count, 0);
     }
     // More is likely to come where the last came: room for it at once, instead of a larger chunk each time.
-    let at_end = range.start == header.used && spot.is_last(heap) || range == (0..0) && spot.is_first();
-    let room = if at_end && !O::LOOSE && !spot.path.is_empty() { O::LEAF } else { 0 };
-    rewrite(heap, root, spot, header, (range, with), count, room)?;
-    if more < 0 && used < O::LEAF / 4 {
+    let grows = more > 0 && !O::LOOSE && !spot.path.is_empty();
+    let at_end = grows && (range.start == header.used && spot.is_last(heap) || range == (0..0) && spot.is_first());
+    rewrite(heap, root, spot, header, (range, with), count, if at_end { O::LEAF } else { 0 })?;
+    if more < 0 && used < O::LEAF / 4 && (used == 0 || !spot.is_at_end::<O>(heap)) {
         shrink(heap, root, spot, O::LEAF * 3 / 4);
     }
     Ok(())
+}
+
+/// Divides a leaf where its element number `count` begins, at byte `at`, so that less is to be walked over to
+/// reach the elements behind.
+pub fn part<O: Order>(
+    heap: &mut ShardHeap,
+    hasher: &RandomState,
+    root: &mut Root,
+    spot: &Spot,
+    (at, count): (usize, usize),
+) -> Result<(), ArenaFull> {
+    let header = Header::read(heap, spot.leaf).filter(|header| header.is_leaf).ok_or(ArenaFull)?;
+    if O::LOOSE || at == 0 || at >= header.used || count >= header.count {
+        return Ok(());
+    }
+    let bytes = node::payload(heap, spot.leaf).to_vec();
+    let key = packed::elements(&bytes, at, O::WIDTH).next().map_or(0, |element| O::key(hasher, &element));
+    let first = Part { range: 0..at, count, key: 0 };
+    let second = Part { range: at..header.used, count: header.count - count, key };
+    split(heap, root, spot, &bytes, &[first, second])
 }
 
 /// Makes a tree of packed elements.
@@ -78,7 +102,8 @@ struct Part {
     key: u64,
 }
 
-/// Divides elements among leaves. Loose ones are put in order first.
+/// Divides elements among leaves: evenly, or so that one begins at `prefer` and those before are full. Loose ones
+/// are put in order first.
 fn divide<O: Order>(hasher: &RandomState, bytes: &mut Vec<u8>, prefer: Option<usize>) -> Vec<Part> {
     if O::LOOSE {
         let mut keyed: Vec<(u64, &[u8])> =

@@ -21,7 +21,7 @@ mod remove;
 #[cfg(test)]
 mod tests;
 
-pub use edit::{build, splice};
+pub use edit::{build, part, splice};
 pub use free::{doom, free_some};
 pub use node::{TAG_INNER, TAG_LEAF, payload};
 pub use relocate::{Heaps, Moved, copy, relocate, set_owner};
@@ -110,6 +110,12 @@ impl Spot {
     /// Whether no leaf comes before this one.
     fn is_first(&self) -> bool {
         self.path.iter().all(|(_, child)| *child == 0)
+    }
+
+    /// Whether this is the first or the last leaf of elements in order. Those may be small: what is pushed or
+    /// popped there fills or empties them.
+    fn is_at_end<O: Order>(&self, heap: &ShardHeap) -> bool {
+        !O::LOOSE && (self.is_first() || self.is_last(heap))
     }
 
     /// Whether no leaf comes after this one.

@@ -236,18 +236,15 @@ pub fn splice_known(
             .or_else(|full| if needed <= span { Ok(None) } else { Err(full) })?,
     };
     let Some(to) = to else {
-        let shift = range.start + with.len();
-        let tail = old.used - range.end;
-        if with.len() == range.len() {
-            heap.range_mut(at, HEADER + range.start..HEADER + range.end).copy_from_slice(with);
-        } else {
-            let from = HEADER + range.start;
-            let bytes = heap.range_mut(at, from..HEADER + used.max(old.used));
-            bytes.copy_within(range.len()..range.len() + tail, with.len());
-            bytes[..with.len()].copy_from_slice(with);
-            debug_assert_eq!(shift + tail, used);
+        let shifts = with.len() != range.len();
+        let end = if shifts { used.max(old.used) } else { range.end };
+        let bytes = heap.range_mut(at, 0..HEADER + end);
+        let (start, put) = (HEADER + range.start, HEADER + range.start + with.len());
+        if shifts && range.end < old.used {
+            bytes.copy_within(HEADER + range.end..HEADER + old.used, put);
         }
-        header.write(heap, at);
+        bytes[start..put].copy_from_slice(with);
+        bytes[..HEADER].copy_from_slice(&header.bytes());
         return Ok(at);
     };
     header.write(heap, to);

@@ -175,14 +175,32 @@ impl<'a> ZSet<'a> {
 
     /// How many elements lie before an edge.
     pub fn rank_at(&self, edge: &Edge<'_>) -> u64 {
-        let spot = match edge {
-            Edge::Start => return 0,
-            Edge::End => return self.len(),
-            Edge::Score { score, .. } => self.entries.by_order(score::key(*score), |first| edge.follows(&first)),
-            Edge::Member { .. } => self.entries.by_first(|first| edge.follows(&first)),
-        };
+        if *edge == Edge::End {
+            return self.len();
+        }
+        let spot = self.leaf_at(edge);
         let leaf = packed::elements(self.entries.leaf(&spot), 0, WIDTH);
         self.entries.rank(&spot) + leaf.take_while(|element| edge.follows(element)).count() as u64
+    }
+
+    /// The leaf in which an edge lies.
+    fn leaf_at(&self, edge: &Edge<'_>) -> Spot {
+        match edge {
+            Edge::Start => self.entries.first(),
+            Edge::End => self.entries.last(),
+            Edge::Score { score, .. } => self.entries.by_order(score::key(*score), |first| edge.follows(&first)),
+            Edge::Member { .. } => self.entries.by_first(|first| edge.follows(&first)),
+        }
+    }
+
+    /// The elements between two edges.
+    pub fn between(&self, edges: &Range<Edge<'a>>) -> impl Iterator<Item = Element<'a>> + use<'a> {
+        let spot = self.leaf_at(&edges.start);
+        let leaf = self.entries.leaf(&spot);
+        let mut elements = packed::elements(leaf, 0, WIDTH);
+        let at = elements.find(|element| !edges.start.follows(element)).map_or(leaf.len(), |element| element.at);
+        let end = edges.end;
+        self.entries.iter_at(spot, at).take_while(move |element| end.follows(element))
     }
 
     /// The ranks between two edges.

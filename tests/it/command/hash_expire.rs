@@ -226,3 +226,39 @@ fn what_is_refused() {
         "#,
     );
 }
+
+#[test]
+fn what_is_met_after_its_time_goes_and_is_counted() {
+    check_both(
+        r#"
+        > DEBUG SET-ACTIVE-EXPIRE 0
+        OK
+        > HSET h a 1
+        (integer) 1
+        > HPEXPIRE h 1 FIELDS 1 a
+        1) (integer) 1
+        ~advance 5ms
+        > HSETEX h FXX FIELDS 1 a 2
+        (integer) 0
+        > EXISTS h
+        (integer) 0
+        > HSET h a 1 b 2 c 3
+        (integer) 3
+        > HPEXPIRE h 1 FIELDS 2 a b
+        1) (integer) 1
+        2) (integer) 1
+        ~advance 5ms
+        > HRANDFIELD h 5
+        1) "c"
+        > HLEN h
+        (integer) 1
+        > HPEXPIRE h 1 FIELDS 1 c
+        1) (integer) 1
+        ~advance 5ms
+        > HRANDFIELD h 5
+        (empty array)
+        > EXISTS h
+        (integer) 0
+    "#,
+    );
+}

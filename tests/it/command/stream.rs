@@ -607,3 +607,27 @@ fn who_waits_is_given_what_comes() {
         "#,
     );
 }
+
+#[test]
+fn the_last_entry_is_the_last_that_is_left() {
+    check(
+        r#"
+        ~only resp2
+        > XADD s 1-0 a 1
+        "1-0"
+        > XADD s 2-0 a 2
+        "2-0"
+        > XDEL s 2-0
+        (integer) 1
+        > XREAD STREAMS s +
+        1) 1) "s"
+           2) 1) 1) "1-0"
+                 2) 1) "a"
+                    2) "1"
+        > XDEL s 1-0
+        (integer) 1
+        > XREAD STREAMS s +
+        (nil array)
+    "#,
+    );
+}

@@ -820,3 +820,45 @@ fn entries_that_groups_refer_to() {
         "#,
     );
 }
+
+#[test]
+fn a_group_has_read_no_more_than_was_added() {
+    check(
+        r#"
+        ~only resp2
+        > XADD s 1-0 a 1
+        "1-0"
+        > XGROUP CREATE s g $ ENTRIESREAD 9999
+        OK
+        > XGROUP CREATE s h 0
+        OK
+        > XGROUP SETID s h $ ENTRIESREAD 9999
+        OK
+        > XINFO GROUPS s
+        1) 1) "name"
+           2) "g"
+           3) "consumers"
+           4) (integer) 0
+           5) "pending"
+           6) (integer) 0
+           7) "last-delivered-id"
+           8) "1-0"
+           9) "entries-read"
+           10) (integer) 1
+           11) "lag"
+           12) (integer) 0
+        2) 1) "name"
+           2) "h"
+           3) "consumers"
+           4) (integer) 0
+           5) "pending"
+           6) (integer) 0
+           7) "last-delivered-id"
+           8) "1-0"
+           9) "entries-read"
+           10) (integer) 1
+           11) "lag"
+           12) (integer) 0
+    "#,
+    );
+}

@@ -3,6 +3,7 @@
 use super::{
     expire::moment,
     fields::{self, Change},
+    read::forget,
     write::limits,
 };
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     },
     keyspace::Type,
     types::{
-        hash::{self, FieldTtl, Hash, expiry},
+        hash::{self, FieldTtl, Hash},
         home::Home,
     },
     util::clock::UnixMillis,
@@ -95,7 +96,7 @@ pub fn hgetdel(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
             }
             None => {
                 cx.reply.null();
-                change.expired += u64::from(expiry::remove_one(cell, name, now)?);
+                change.expired += u64::from(cell.expire_field(name, now)?);
             }
         }
     }
@@ -119,7 +120,7 @@ pub fn hgetex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         };
         let Some(element) = Hash::at(cell.view(), now).element(name) else {
             cx.reply.null();
-            change.expired += u64::from(expiry::remove_one(cell, name, now)?);
+            change.expired += u64::from(cell.expire_field(name, now)?);
             continue;
         };
         bulk(cx.reply, &element.second());
@@ -145,14 +146,15 @@ pub fn hsetex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         let there = |pair: &[&[u8]]| hash.is_some_and(|hash| hash.get(pair[0]).is_some());
         if !fields.chunks_exact(2).all(|pair| there(pair) == all_there) {
             cx.reply.integer(0);
-            return Ok(());
+            let names: Vec<&[u8]> = fields.iter().step_by(2).copied().collect();
+            return forget(cx, key, &names);
         }
     }
     let mut cell = db.cell_or(key, hash::EMPTY)?;
     let mut change = Change::default();
     for pair in fields.chunks_exact(2) {
         if keeps {
-            expiry::remove_one(&mut cell, pair[0], now)?;
+            cell.expire_field(pair[0], now)?;
         }
         let ttl = match at {
             Some(at) if !passed => FieldTtl::At(at),

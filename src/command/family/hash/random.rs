@@ -18,7 +18,11 @@ pub fn hrandfield(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     };
     let now = cx.keys.judged_at();
     let mut db = cx.keys.db(cx.client.db);
-    let hash = db.view(args[1], Type::Hash)?.map(|view| Hash::at(view, now)).filter(|hash| hash.live() > 0);
+    let some_expired = db.view(args[1], Type::Hash)?.is_some_and(|view| Hash::at(view, now).some_expired());
+    if some_expired && !db.holds_removals() {
+        db.expire_fields(args[1]);
+    }
+    let hash = db.view_any(args[1]).map(|view| Hash::at(view, now)).filter(|hash| hash.live() > 0);
     let ranks = hash.and_then(|hash| hash.live_ranks());
     let len = hash.map_or(0, |hash| hash.live());
     // The rank of a field that is there, by its rank among those.

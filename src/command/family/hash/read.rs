@@ -7,10 +7,7 @@ use crate::{
         family::collection::{ScanOptions, bulk},
     },
     keyspace::Type,
-    types::{
-        hash::{Hash, expiry},
-        packed::Element,
-    },
+    types::{hash::Hash, packed::Element},
 };
 
 /// Runs `read` on the hash at a key, if there is one.
@@ -20,7 +17,7 @@ fn with<R>(cx: &mut Context<'_>, key: &[u8], read: impl FnOnce(Hash<'_>) -> R) -
 }
 
 /// Removes those of the fields that were asked for whose time has passed.
-fn forget(cx: &mut Context<'_>, key: &[u8], names: &[&[u8]]) -> CommandResult {
+pub(super) fn forget(cx: &mut Context<'_>, key: &[u8], names: &[&[u8]]) -> CommandResult {
     let now = cx.keys.judged_at();
     let mut db = cx.keys.db(cx.client.db);
     if db.holds_removals() {
@@ -29,7 +26,7 @@ fn forget(cx: &mut Context<'_>, key: &[u8], names: &[&[u8]]) -> CommandResult {
     let Some(mut cell) = db.cell(key, Type::Hash)? else { return Ok(()) };
     let mut change = Change::default();
     for name in names {
-        change.expired += u64::from(expiry::remove_one(&mut cell, name, now)?);
+        change.expired += u64::from(cell.expire_field(name, now)?);
     }
     if change.expired > 0 {
         change.tell(cx, key, "");

@@ -5,7 +5,7 @@ use crate::{
     config::KeyspaceEvents,
     keyspace::Type,
     types::{
-        hash::{self, FieldTtl, Hash, Limits, expiry},
+        hash::{self, FieldTtl, Hash, Limits},
         home::Home,
         packed::Entry,
     },
@@ -102,7 +102,7 @@ fn store(cx: &mut Context<'_>, args: &Args<'_>, value: &[u8], event: &str) -> Co
     let mut db = cx.keys.db(cx.client.db);
     let mut cell = db.cell_or(args[1], hash::EMPTY)?;
     // The field keeps its expiry, unless that has passed.
-    let expired = expiry::remove_one(&mut cell, args[2], now)?;
+    let expired = cell.expire_field(args[2], now)?;
     hash::set(&mut cell, args[2], value, FieldTtl::Keep, limits)?;
     if expired {
         cx.notify(KeyspaceEvents::HASH, "hexpired", args[1]);

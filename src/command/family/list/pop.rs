@@ -67,8 +67,7 @@ pub(super) fn pop_one(cx: &mut Context<'_>, key: &[u8], end: End, with_key: bool
         cx.reply.array(2);
         cx.reply.bulk(key);
     }
-    list::pop(&mut cell, end, &mut |value| bulk(cx.reply, &value))?;
-    let is_empty = List::new(cell.view()).is_empty();
+    let is_empty = list::pop(&mut cell, end, &mut |value| bulk(cx.reply, &value))? == 0;
     if is_empty {
         db.remove(key);
         db.count_one_less(key);

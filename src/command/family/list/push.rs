@@ -48,11 +48,10 @@ pub(super) fn push_values(cx: &mut Context<'_>, key: &[u8], end: End, values: &[
     let mut db = cx.keys.db(cx.client.db);
     let mut cell = db.cell_or(key, list::EMPTY)?;
     let pushed = list::push(&mut cell, end, values, limit);
-    let len = List::new(cell.view()).len();
-    if len == 0 {
+    if pushed.is_err() && List::new(cell.view()).is_empty() {
         db.remove(key);
     }
-    pushed?;
+    let len = pushed?;
     cx.notify(KeyspaceEvents::LIST, push_event(end), key);
     Ok(len)
 }

@@ -78,13 +78,20 @@ pub fn create(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         _ => ids::parse(args[4], 0)?,
     };
     let mut cell = db.cell_or(key, stream::EMPTY)?;
-    if Stream::new(cell.view()).group(args[3]).is_some() {
+    let stream = Stream::new(cell.view());
+    if stream.group(args[3]).is_some() {
         return Err(Error::new("BUSYGROUP Consumer Group name already exists"));
     }
+    let read = at_most_added(read, &stream);
     group::create(&mut cell, args[3], last, read)?;
     cx.notify(KeyspaceEvents::STREAM, "xgroup-create", key);
     cx.reply.ok();
     Ok(())
+}
+
+/// No group has read more entries than were ever added.
+fn at_most_added(read: Option<u64>, stream: &Stream<'_>) -> Option<u64> {
+    read.map(|read| read.min(stream.head.added))
 }
 
 /// The group that a subcommand changes.
@@ -104,6 +111,7 @@ pub fn setid(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
             b"$" => Stream::new(cell.view()).head.last,
             word => ids::parse_or_end(word, 0)?,
         };
+        let read = at_most_added(read, &Stream::new(cell.view()));
         group::update(cell, args[3], &Group { last, read, ..of })?;
     }
     cx.notify(KeyspaceEvents::STREAM, "xgroup-setid", key);

@@ -167,7 +167,8 @@ pub fn xread(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         let top = stream.and_then(|stream| stream.last()).map(|item| item.id);
         let id = match *word {
             b"$" => last,
-            b"+" => last.previous().unwrap_or(Id::MIN),
+            // The last entry that there is; if there is none, the next.
+            b"+" => top.map_or(last, |top| top.previous().unwrap_or(Id::MIN)),
             b">" => {
                 return Err(Error::new(
                     "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> \

@@ -5,9 +5,13 @@ use crate::{
         Args, Error,
         args::{integer, is_word},
     },
-    types::zset::{Edge, ZSet},
+    types::{
+        packed::Element,
+        zset::{Edge, ZSet},
+    },
     util::number,
 };
+use smallvec::SmallVec;
 use std::ops::Range;
 
 /// What the two bounds of a range are.
@@ -100,6 +104,10 @@ impl Limit {
     }
 }
 
+/// So many elements are found faster by walking over them than by their ranks.
+const FEW: usize = 32;
+pub type Few<'a> = SmallVec<[Element<'a>; FEW]>;
+
 /// A whole query of the ZRANGE family.
 pub struct Query<'a> {
     part: Part<'a>,
@@ -156,6 +164,18 @@ impl<'a> Query<'a> {
         }
         let (min, max) = if reverse && by != By::Rank { (second, first) } else { (first, second) };
         Ok(Query { part: Part::parse(by, min, max)?, limit, reverse, with_scores })
+    }
+
+    /// The elements it means, if they can be had by walking over a few.
+    pub fn few<'z>(&self, zset: &ZSet<'z>) -> Option<Few<'z>>
+    where
+        'a: 'z,
+    {
+        let Part::Between(edges) = &self.part else { return None };
+        let skip = usize::try_from(self.limit.offset).ok().filter(|offset| !self.reverse && *offset <= FEW)?;
+        let most = usize::try_from(self.limit.count).unwrap_or(usize::MAX);
+        let few: Few<'z> = zset.between(edges).skip(skip).take(most.min(FEW + 1)).collect();
+        (few.len() <= FEW).then_some(few)
     }
 
     /// The ranks it means, ascending.

@@ -43,6 +43,10 @@ fn range(cx: &mut Context<'_>, args: &Args<'_>, form: Form) -> CommandResult {
         cx.reply.array(0);
         return Ok(());
     };
+    if let Some(few) = query.few(&zset) {
+        items(cx.reply, few.len() as u64, few.into_iter(), query.with_scores);
+        return Ok(());
+    }
     let ranks = query.ranks(&zset);
     let len = ranks.end - ranks.start;
     match query.reverse {
