@@ -15,10 +15,13 @@ fn main() -> ExitCode {
         },
         Ok(Invocation::Serve(loaded)) => server::run(*loaded),
         Ok(Invocation::Health(loaded)) => match server::health::check(&loaded.settings) {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(state) => {
+                println!("{state}");
+                ExitCode::SUCCESS
+            }
             Err(reason) => fail(&reason),
         },
-        Ok(Invocation::Export(loaded, path)) => server::redis_file::export(&loaded, &path),
+        Ok(Invocation::Export(loaded, path)) => server::redis_file::export(*loaded, &path),
         Err(error) => {
             eprintln!("\n{error}");
             ExitCode::FAILURE

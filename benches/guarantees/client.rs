@@ -70,7 +70,7 @@ impl Client {
         self.try_call(arguments).unwrap_or_else(|error| panic!("the server says {error:?}"))
     }
 
-    fn try_call(&mut self, arguments: &[&[u8]]) -> Result<Reply, String> {
+    pub fn try_call(&mut self, arguments: &[&[u8]]) -> Result<Reply, String> {
         self.finish();
         self.push(arguments);
         self.write_out();

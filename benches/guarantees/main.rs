@@ -22,11 +22,11 @@
 mod client;
 mod elements;
 mod server;
+mod tools;
 
 use std::{
-    env, fs,
+    env,
     net::TcpStream,
-    path::PathBuf,
     process::ExitCode,
     thread,
     time::{Duration, Instant},
@@ -34,6 +34,7 @@ use std::{
 
 use client::{Client, Reply};
 use server::Server;
+use tools::{FILLER, Folder, Random, key};
 
 const MB: u64 = 1 << 20;
 
@@ -379,45 +380,6 @@ fn cores(report: &mut Report, rounds: u64) {
     report.line("CPU per GET of one hot key, of that of spread keys", hot / get_2, "x", 1.3);
 }
 
-const FILLER: [u8; 4096] = [b'v'; 4096];
-
-fn key(n: u64) -> Vec<u8> {
-    format!("key:{n:012}").into_bytes()
-}
-
 fn unix_millis() -> u128 {
     std::time::UNIX_EPOCH.elapsed().expect("a clock after 1970").as_millis()
-}
-
-/// The splitmix64 generator.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ z >> 31
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}
-
-/// A folder for images, removed when dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let path = env::temp_dir().join(format!("flagstone-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder for the image");
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

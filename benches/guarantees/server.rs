@@ -13,7 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{FILLER, Random, client::Client, key};
+use crate::{
+    client::Client,
+    tools::{FILLER, Random, key},
+};
 
 /// A server under measurement; ended when dropped.
 pub struct Server {
@@ -46,7 +49,7 @@ impl Server {
         Server::spawn_program(env!("CARGO_BIN_EXE_flagstone").as_ref(), arguments)
     }
 
-    fn spawn_program(program: &Path, arguments: &[&str]) -> Server {
+    pub fn spawn_program(program: &Path, arguments: &[&str]) -> Server {
         let port =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()).expect("a free port").port();
         let process = Command::new(program)

@@ -6,6 +6,7 @@
 use flagstone::{
     aof::{Next, Reader},
     types::rdb,
+    util::disk::System,
 };
 use libfuzzer_sys::fuzz_target;
 use std::{fs, path::PathBuf, sync::LazyLock};
@@ -19,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = rdb::restore(bytes, MAX, false);
     let _ = rdb::restore(&rdb::seal(bytes.to_vec()), MAX, false);
     fs::write(&*FILE, bytes).expect("a file can be written");
-    if let Ok(Some(mut reader)) = Reader::open(&FILE) {
+    if let Ok(Some(mut reader)) = Reader::open(&System, &FILE) {
         while let Ok(Next::Record(record)) = reader.read() {
             record.for_each(&mut |_, words| assert!(words.iter().map(|word| word.len()).sum::<usize>() <= bytes.len()));
         }

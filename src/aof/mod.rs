@@ -17,12 +17,14 @@ mod record;
 
 pub use record::{Commands, Header, Next, Reader, Record};
 
-use crate::util::clock::UnixMillis;
+use crate::util::{
+    clock::UnixMillis,
+    disk::{Disk, DiskFile, System, directory_of},
+};
 use parking_lot::{Condvar, Mutex};
 use record::HEADER;
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -38,6 +40,8 @@ pub struct Log {
     inner: Mutex<Inner>,
     /// Held while the file goes to the disk: those who come meanwhile find it done.
     syncing: Mutex<()>,
+    /// Held while a file is begun: one at a time.
+    beginning: Mutex<()>,
     /// Bytes of records since the start: made, given to the system, on the disk.
     appended: AtomicU64,
     written: AtomicU64,
@@ -47,13 +51,15 @@ pub struct Log {
     stopped: Condvar,
 }
 
-#[derive(Default)]
 struct Inner {
+    disk: Arc<dyn Disk>,
     directory: PathBuf,
     name: String,
     /// The sequence number of the newest file, or of the last there would have been.
     sequence: u64,
-    file: Option<Arc<File>>,
+    file: Option<Arc<dyn DiskFile>>,
+    /// The file before it, if that may hold what is not on the disk yet.
+    previous: Option<Arc<dyn DiskFile>>,
     /// Bytes of the file that are whole records.
     len: u64,
     /// Bytes of all files since the last image.
@@ -63,6 +69,25 @@ struct Inner {
     /// The file refused to go to the disk: what it holds there is not known, and it is not asked again.
     is_lost: bool,
     error: String,
+}
+
+impl Default for Inner {
+    fn default() -> Inner {
+        Inner {
+            disk: Arc::new(System),
+            directory: PathBuf::new(),
+            name: String::new(),
+            sequence: 0,
+            file: None,
+            previous: None,
+            len: 0,
+            size: 0,
+            anchored: false,
+            buffer: Vec::new(),
+            is_lost: false,
+            error: String::new(),
+        }
+    }
 }
 
 /// What INFO tells.
@@ -105,7 +130,13 @@ impl Log {
 
     /// Where files are, and the number of the newest there is or was: without a word of them, nothing is kept.
     pub fn place(&self, directory: &Path, name: &str, sequence: u64) {
+        self.place_on(Arc::new(System), directory, name, sequence);
+    }
+
+    /// As [`Self::place`], on another disk than the system's.
+    pub fn place_on(&self, disk: Arc<dyn Disk>, directory: &Path, name: &str, sequence: u64) {
         let mut inner = self.inner.lock();
+        inner.disk = disk;
         (inner.directory, inner.name) = (directory.to_owned(), name.to_owned());
         inner.sequence = inner.sequence.max(sequence);
     }
@@ -116,10 +147,16 @@ impl Log {
     /// # Errors
     /// What the file system says; the log is then as it was.
     pub fn open(&self, anchored: bool, size: u64) -> io::Result<()> {
+        let _beginning = self.beginning.lock();
+        let (disk, directory) = {
+            let inner = self.inner.lock();
+            (Arc::clone(&inner.disk), inner.directory.clone())
+        };
+        disk.create_directory(&directory)?;
+        disk.sync_directory(directory_of(&directory))?;
+        let file = self.begin(0, Some(anchored))?;
         let mut inner = self.inner.lock();
-        fs::create_dir_all(&inner.directory)?;
-        let sequence = inner.sequence + 1;
-        inner.begin(Header { sequence, epoch: 0, anchored })?;
+        inner.go_on_in(file);
         inner.size += size;
         self.on.store(true, SeqCst);
         Ok(())
@@ -132,7 +169,8 @@ impl Log {
         }
         let result = self.commit(true);
         let mut inner = self.inner.lock();
-        (inner.file, inner.is_lost, inner.error) = (None, false, String::new());
+        (inner.file, inner.previous) = (None, None);
+        (inner.is_lost, inner.error) = (false, String::new());
         inner.buffer.clear();
         self.failing.store(false, Relaxed);
         result
@@ -199,21 +237,22 @@ impl Log {
     /// its place.
     fn sync(&self) -> io::Result<()> {
         let _syncing = self.syncing.lock();
-        let (file, written) = {
-            let inner = self.inner.lock();
+        let (previous, file, written) = {
+            let mut inner = self.inner.lock();
             if inner.is_lost {
                 return Err(io::Error::other(inner.error.clone()));
             }
-            (inner.file.clone(), self.written.load(Relaxed))
+            (inner.previous.take(), inner.file.clone(), self.written.load(Relaxed))
         };
         if written == self.synced.load(Relaxed) {
             return Ok(());
         }
-        if let Some(Err(error)) = file.map(|file| file.sync_data()) {
+        let synced = previous.into_iter().chain(file).try_for_each(|file| file.sync());
+        if let Err(error) = &synced {
             let mut inner = self.inner.lock();
             inner.is_lost = true;
-            self.fail(&mut inner, "sync", &error);
-            return Err(error);
+            self.fail(&mut inner, "sync", error);
+            return synced;
         }
         self.synced.store(written, Relaxed);
         Ok(())
@@ -225,34 +264,57 @@ impl Log {
     /// # Errors
     /// The file system's; the log goes on as it was.
     pub fn rotate(&self, epoch: u32) -> io::Result<u64> {
-        if self.is_on() {
-            self.commit(true)?;
+        // So that little is left to do later. What the old file refuses is in the image, which has the log go on.
+        if self.is_on()
+            && let Err(error) = self.commit(true)
+        {
+            tracing::warn!(%error, "the append-only file is behind; the snapshot takes its place");
         }
-        let mut inner = self.inner.lock();
+        let _beginning = self.beginning.lock();
         if !self.is_on() {
+            let mut inner = self.inner.lock();
             inner.sequence += 1;
             return Ok(inner.sequence);
         }
-        // What came since the commit goes to the old file, whose records the image has.
-        let count = inner.write_out()?;
-        self.written.fetch_add(count, Relaxed);
-        let header = Header { sequence: inner.sequence + 1, epoch, anchored: inner.anchored };
-        inner.begin(header)?;
+        // With no lock on what is appended meanwhile: that may be in the old file by then, or come to the new one, of which
+        // the image's readers leave out what the image has.
+        let file = self.begin(epoch, None)?;
+        let mut inner = self.inner.lock();
+        inner.go_on_in(file);
         Ok(inner.sequence)
+    }
+
+    /// Begins the file after the newest. `anchored`: as it is, when it is not said.
+    fn begin(&self, epoch: u32, anchored: Option<bool>) -> io::Result<(Header, Arc<dyn DiskFile>)> {
+        let (disk, directory, path, header) = {
+            let inner = self.inner.lock();
+            let header = Header { sequence: inner.sequence + 1, epoch, anchored: anchored.unwrap_or(inner.anchored) };
+            let path = path_of(&inner.directory, &inner.name, header.sequence);
+            (Arc::clone(&inner.disk), inner.directory.clone(), path, header)
+        };
+        let file = disk.create(&path)?;
+        // The name has to be there as well.
+        let result = file.write_at(&header.encode(), 0).and_then(|()| file.sync());
+        if let Err(error) = result.and_then(|()| disk.sync_directory(&directory)) {
+            let _ = disk.remove(&path);
+            return Err(error);
+        }
+        Ok((header, file))
     }
 
     /// The image that names file `sequence` is in its place: the files before it have had their day.
     pub fn retire(&self, sequence: u64) {
         let mut inner = self.inner.lock();
-        for (number, path) in files(&inner.directory, &inner.name).unwrap_or_default() {
+        for (number, path) in files_on(&*inner.disk, &inner.directory, &inner.name).unwrap_or_default() {
             if number < sequence
-                && let Err(error) = fs::remove_file(&path)
+                && let Err(error) = inner.disk.remove(&path)
             {
                 tracing::warn!(path = %path.display(), %error, "could not remove an old append-only file");
             }
         }
         if self.is_on() {
             inner.anchored = true;
+            inner.previous = None;
             inner.size = inner.len;
             if inner.is_lost {
                 inner.is_lost = false;
@@ -260,6 +322,11 @@ impl Log {
                 self.failing.store(false, Relaxed);
             }
         }
+    }
+
+    /// The disk on which the files are.
+    pub fn disk(&self) -> Arc<dyn Disk> {
+        Arc::clone(&self.inner.lock().disk)
     }
 
     /// Whether the file was lost and an image is needed to go on.
@@ -290,24 +357,14 @@ impl Log {
 }
 
 impl Inner {
-    /// Begins the file that this header says.
-    fn begin(&mut self, header: Header) -> io::Result<()> {
-        let path = path_of(&self.directory, &self.name, header.sequence);
-        let mut file = OpenOptions::new().append(true).create_new(true).open(&path)?;
-        let result = file.write_all(&header.encode()).and_then(|()| file.sync_data()).and_then(|()| {
-            // The name has to be there as well.
-            File::open(&self.directory)?.sync_all()
-        });
-        if let Err(error) = result {
-            let _ = fs::remove_file(&path);
-            return Err(error);
-        }
-        self.file = Some(Arc::new(file));
+    /// What comes from now on goes to this file.
+    fn go_on_in(&mut self, (header, file): (Header, Arc<dyn DiskFile>)) {
+        // One that could not be synced is not asked again.
+        self.previous = self.file.replace(file).filter(|_| !self.is_lost);
         self.sequence = header.sequence;
         self.anchored = header.anchored;
         self.len = HEADER as u64;
         self.size += HEADER as u64;
-        Ok(())
     }
 
     /// Writes the buffer; answers its length. After a failure the file ends where it ended before.
@@ -317,7 +374,7 @@ impl Inner {
         if count == 0 {
             return Ok(0);
         }
-        if let Err(error) = (&**file).write_all(&self.buffer) {
+        if let Err(error) = file.write_at(&self.buffer, self.len) {
             if let Err(error) = file.set_len(self.len) {
                 tracing::error!(%error, "the append-only file could not be cut back to its last whole record");
                 self.is_lost = true;
@@ -340,17 +397,23 @@ fn path_of(directory: &Path, name: &str, sequence: u64) -> PathBuf {
 /// # Errors
 /// The file system's; that there is no such directory is none.
 pub fn files(directory: &Path, name: &str) -> io::Result<Vec<(u64, PathBuf)>> {
-    let entries = match fs::read_dir(directory) {
+    files_on(&System, directory, name)
+}
+
+/// As [`files`], on another disk than the system's.
+///
+/// # Errors
+/// As [`files`].
+pub fn files_on(disk: &dyn Disk, directory: &Path, name: &str) -> io::Result<Vec<(u64, PathBuf)>> {
+    let names = match disk.list(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
+        names => names?,
     };
     let mut files = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        let file_name = entry.file_name();
+    for file_name in names {
         let rest = file_name.to_str().and_then(|file_name| file_name.strip_prefix(name)?.strip_prefix('.'));
         if let Some(number) = rest.and_then(|rest| rest.parse().ok()) {
-            files.push((number, entry.path()));
+            files.push((number, directory.join(&file_name)));
         }
     }
     files.sort_unstable();
@@ -373,7 +436,7 @@ mod tests {
             .unwrap()
             .into_iter()
             .map(|(number, path)| {
-                let mut reader = Reader::open(&path).unwrap().unwrap();
+                let mut reader = Reader::open(&System, &path).unwrap().unwrap();
                 assert_eq!(reader.header.sequence, number);
                 let mut count = 0;
                 while let Next::Record(_) = reader.read().unwrap() {

@@ -3,12 +3,11 @@
 //! A record is what one operation changed, as the commands that change it again: one command, or all of a
 //! transaction. It is read back as a whole or not at all.
 
-use crate::util::clock::UnixMillis;
-use std::{
-    fs::File,
-    io::{self, BufReader, Read, Seek, SeekFrom},
-    path::Path,
+use crate::util::{
+    clock::UnixMillis,
+    disk::{Disk, DiskFile},
 };
+use std::{io, path::Path, sync::Arc};
 
 const MAGIC: [u8; 8] = *b"FLAGSLOG";
 const VERSION: u32 = 1;
@@ -153,24 +152,33 @@ pub enum Next {
 
 /// Reads a file from its first record on.
 pub struct Reader {
-    file: BufReader<File>,
+    file: Arc<dyn DiskFile>,
     pub header: Header,
     at: u64,
     len: u64,
+    /// What was read ahead, and where in the file that begins.
+    window: Vec<u8>,
+    window_at: u64,
 }
+
+/// What is read at once.
+const WINDOW: usize = 1 << 20;
 
 impl Reader {
     /// `Ok(None)`: the file ends within its header, so that nothing can have been acknowledged in it.
-    pub fn open(path: &Path) -> io::Result<Option<Reader>> {
-        let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
-        let len = file.get_ref().metadata()?.len();
+    ///
+    /// # Errors
+    /// The file system's, or that the file is none of ours.
+    pub fn open(disk: &dyn Disk, path: &Path) -> io::Result<Option<Reader>> {
+        let file = disk.open_to_read(path)?;
+        let len = file.size()?;
         if len < HEADER as u64 {
             return Ok(None);
         }
         let mut bytes = [0; HEADER];
-        file.read_exact(&mut bytes)?;
+        file.read_at(&mut bytes, 0)?;
         let header = Header::decode(&bytes).map_err(|reason| io::Error::new(io::ErrorKind::InvalidData, reason))?;
-        Ok(Some(Reader { file, header, at: HEADER as u64, len }))
+        Ok(Some(Reader { file, header, at: HEADER as u64, len, window: Vec::new(), window_at: 0 }))
     }
 
     /// The offset of the next record.
@@ -191,7 +199,7 @@ impl Reader {
             return Ok(Next::Torn(at));
         }
         let mut body = vec![0; len as usize];
-        self.file.read_exact(&mut body)?;
+        self.fill(&mut body, at + FRAME as u64)?;
         if crc32c::crc32c(&body) != sum || len < STAMP as u64 {
             let ends_here = behind == self.len || self.frame_at(behind)?.is_none();
             return Ok(if ends_here { Next::Torn(at) } else { Next::Damaged(at) });
@@ -207,12 +215,33 @@ impl Reader {
         if self.len - at < FRAME as u64 {
             return Ok(None);
         }
-        // Reading goes straight on: the buffer is kept where it is.
-        let ahead = at as i64 - self.file.stream_position()? as i64;
-        self.file.seek_relative(ahead)?;
         let mut frame = [0; FRAME];
-        self.file.read_exact(&mut frame)?;
+        self.fill(&mut frame, at)?;
         Ok(frame_of(&frame))
+    }
+
+    /// Reads what lies at an offset before the end: small things from the window.
+    fn fill(&mut self, into: &mut [u8], at: u64) -> io::Result<()> {
+        if into.len() > WINDOW / 4 {
+            return self.file.read_at(into, at);
+        }
+        let inside = |reader: &Reader| {
+            let start = usize::try_from(at.checked_sub(reader.window_at)?).ok()?;
+            (start + into.len() <= reader.window.len()).then_some(start)
+        };
+        let start = match inside(self) {
+            Some(start) => start,
+            None => {
+                self.window.resize(WINDOW.min((self.len - at) as usize), 0);
+                // Not to be taken for what was there before, should it fail.
+                self.window_at = u64::MAX;
+                self.file.read_at(&mut self.window, at)?;
+                self.window_at = at;
+                0
+            }
+        };
+        into.copy_from_slice(self.window.get(start..start + into.len()).ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
     }
 
     /// Whether the frame of a record stands somewhere behind the one at `at`.
@@ -220,9 +249,8 @@ impl Reader {
         const STEP: u64 = 1 << 20;
         let mut from = self.at + 1;
         while from + ((FRAME + STAMP) as u64) <= self.len {
-            self.file.seek(SeekFrom::Start(from))?;
             let mut window = vec![0; (STEP + FRAME as u64).min(self.len - from) as usize];
-            self.file.read_exact(&mut window)?;
+            self.file.read_at(&mut window, from)?;
             let found = window.windows(FRAME).enumerate().any(|(index, frame)| {
                 let left = self.len - from - index as u64 - FRAME as u64;
                 let frame = frame.first_chunk().and_then(frame_of);
@@ -247,6 +275,7 @@ fn frame_of(frame: &[u8; FRAME]) -> Option<(u64, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::util::disk::System;
     use std::fs;
 
     fn commands(words: &[&[u8]]) -> Commands {
@@ -268,7 +297,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         fs::write(&path, bytes).unwrap();
-        let Some(mut reader) = Reader::open(&path).unwrap() else { return (0, "no header".into()) };
+        let Some(mut reader) = Reader::open(&System, &path).unwrap() else { return (0, "no header".into()) };
         let mut count = 0;
         loop {
             match reader.read().unwrap() {
@@ -325,7 +354,7 @@ mod tests {
             let mut bytes = file(1);
             bytes[at] ^= 1;
             fs::write(&path, bytes).unwrap();
-            assert!(Reader::open(&path).is_err(), "{at}");
+            assert!(Reader::open(&System, &path).is_err(), "{at}");
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct ShardHeap {
     pub(super) chunk_bytes: Cell<u64>,
     pub(super) large_blocks: Cell<u64>,
     doomed: Offset,
+    /// Whether part of what lay here is lost, and something may refer to it still.
+    pub(super) is_damaged: Cell<bool>,
 }
 
 impl ShardHeap {
@@ -67,6 +69,7 @@ impl ShardHeap {
             chunk_bytes: Cell::new(0),
             large_blocks: Cell::new(0),
             doomed: Offset::NULL,
+            is_damaged: Cell::new(false),
         }
     }
 
@@ -248,24 +251,27 @@ impl ShardHeap {
         // into it was ever lent, because every access compares the resident bit first.
         let bytes = unsafe { self.arena.mapping.slice_mut(page.start().byte(), PAGE) };
         let damage = source.and_then(|source| source.load(page, bytes).err());
-        if let Some(reason) = &damage {
-            bytes.fill(0);
+        if let Some(damage) = &damage {
+            if meta.kind() == Kind::Slab {
+                damage.mark_chunks(bytes, class_size(meta.class()));
+            }
             self.arena.damaged_pages.fetch_add(1, Relaxed);
+            self.is_damaged.set(true);
             // It is not as any image has it. (A loader has begun no operation, so the epoch is the arena's.)
             for block in page.first_block()..page.first_block() + super::BLOCKS_PER_PAGE {
                 self.arena.stamps[block].store(self.arena.epoch(), Relaxed);
             }
-            tracing::error!(page = page.0, reason, "a page of the snapshot is damaged; its keys are gone");
+            tracing::error!(
+                page = page.0,
+                blocks = damage.blocks.count_ones(),
+                reason = damage.reason,
+                "a page of the snapshot is damaged: what lay in its damaged blocks is gone"
+            );
         }
         let entry = self.entry(page);
         let class = meta.class();
         if meta.kind() == Kind::Slab {
-            // A damaged page stays out of use: what still refers to it must find nothing there.
-            let fill = if damage.is_some() {
-                Fill::quarantined(class_size(class))
-            } else {
-                Fill::of_loaded(bytes, class_size(class))
-            };
+            let fill = Fill::of_loaded(bytes, class_size(class));
             entry.set_fill(fill);
             self.count_free(class, (PAGE / class_size(class)) as i32 - i32::from(fill.used));
             self.count_holes(class, i32::from(fill.bump) - i32::from(fill.used));

@@ -23,6 +23,7 @@
 
 mod class;
 mod cut;
+mod damage;
 mod heap;
 mod huge;
 mod large;
@@ -35,6 +36,7 @@ mod slab;
 
 pub use class::{CLASSES, MAX_SLAB, class_of, class_size};
 pub use cut::{Block, CutSink, SavedPage, Take, Taken};
+pub use damage::Damage;
 pub use heap::{HeapStats, ShardHeap};
 pub use offset::{BLOCK, BLOCKS_PER_PAGE, Offset, PAGE, PageId};
 pub use pages::{Kind, PageMeta};
@@ -65,9 +67,9 @@ pub struct ArenaFull;
 
 /// Where the bytes of a page come from that is not resident yet.
 pub trait PageSource: Send + Sync {
-    /// Fills `into` (zeroed before) with the page's bytes. An error means that the page is
-    /// damaged: it is left zeroed, its chunks are gone, and the damage is counted.
-    fn load(&self, page: PageId, into: &mut [u8]) -> Result<(), String>;
+    /// Fills `into` (zeroed before) with the page's bytes. An error names the blocks that cannot be had, which are
+    /// left zeroed: what lay there is gone, and the damage is counted.
+    fn load(&self, page: PageId, into: &mut [u8]) -> Result<(), Damage>;
 
     /// Called with no lock held before a page is loaded in turn: waits for the disk here, not in `load`.
     fn prepare(&self, _page: PageId) {}

@@ -17,12 +17,6 @@ impl Fill {
         self.free != Fill::NONE || (self.bump as usize) < PAGE / class_size(class)
     }
 
-    /// Of a page that takes no part any more: every chunk counts as used.
-    pub(super) fn quarantined(size: usize) -> Fill {
-        let chunks = (PAGE / size) as u16;
-        Fill { free: Fill::NONE, used: chunks, bump: chunks, blocks: super::BLOCKS_PER_PAGE as u16 }
-    }
-
     /// Reads how full a page is from its bytes, and chains its free chunks anew.
     pub(super) fn of_loaded(page: &mut [u8], size: usize) -> Fill {
         let mut fill = Fill::EMPTY;

@@ -444,8 +444,11 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
     }
     let started = context.client.started();
     let written = context.reply.written();
-    let result =
+    let mut result =
         if context.shared.keyspace.log().is_on() { kept(context, args) } else { (command.spec.handler)(context, args) };
+    if context.keys.is_damaged() {
+        result = after_damage(context, args, written);
+    }
     context.shared.publish_effects();
     if context.shared.tracking.any() {
         context.track(command, args);
@@ -487,6 +490,19 @@ fn show(context: &Context<'_>, args: &Args<'_>) {
     {
         shared.monitors.feed(&client.handle, client.in_script, args, &client.redacted, context.now);
     }
+}
+
+/// A page that the handler came to is damaged, so what it said may be wrong. It speaks again of what is left; but what it
+/// has changed may have been half of something, which is gone now.
+#[cold]
+fn after_damage(context: &mut Context<'_>, args: &Args<'_>, written: u64) -> CommandResult {
+    context.keys.mend();
+    context.reply.rewind(written);
+    if context.command.spec.flags.contains(Flags::WRITE) {
+        context.client.block = None;
+        return Err(Error::new("DAMAGED Part of the value was damaged in the snapshot; the key is gone"));
+    }
+    (context.command.spec.handler)(context, args)
 }
 
 /// Runs the handler, and has the log keep what it has changed: the command itself, unless it, or those that run within
@@ -677,4 +693,5 @@ impl Reply for Silent<'_> {
     fn written(&self) -> u64 {
         0
     }
+    fn rewind(&mut self, _: u64) {}
 }

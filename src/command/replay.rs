@@ -33,6 +33,8 @@ pub enum ReplayError {
     Foreign(PathBuf),
     /// A command is answered with an error.
     Refused(PathBuf, u64, String),
+    /// Keys that the log has changed were on damaged pages of the snapshot: what it did to them would be done to nothing.
+    Lost(PathBuf, u64),
 }
 
 impl fmt::Display for ReplayError {
@@ -61,6 +63,13 @@ impl fmt::Display for ReplayError {
             ReplayError::Refused(path, at, answer) => {
                 (path, format!("the record before offset {at} can't be carried out: {answer}"))
             }
+            ReplayError::Lost(path, keys) => (
+                path,
+                format!(
+                    "the snapshot that it goes on from has damaged pages, and {keys} keys are lost. To start without them \
+                     and without what came after the snapshot, set appendonly to no"
+                ),
+            ),
         };
         write!(f, "the append-only file {} can't be used: {reason}", path.display())
     }
@@ -74,18 +83,48 @@ impl std::error::Error for ReplayError {}
 /// # Errors
 /// When a file is not what it should be; the keyspace holds what came before.
 pub fn replay(shared: &Arc<Shared>, directory: &Path, name: &str, first: u64) -> Result<Replayed, ReplayError> {
+    let (replayed, torn) = carry_out(shared, directory, name, first)?;
+    if let Some((path, at)) = torn {
+        if !shared.config.current().aof_load_truncated {
+            return Err(ReplayError::Torn(path, at));
+        }
+        tracing::warn!(path = %path.display(), offset = at, "the last record is torn: it is left out and cut off");
+        let cut = shared.keyspace.log().disk().open(&path).and_then(|file| {
+            file.set_len(at)?;
+            file.sync()
+        });
+        cut.map_err(|error| ReplayError::Io(path, error))?;
+    }
+    Ok(replayed)
+}
+
+/// As [`replay`], of files that another server may be writing: they are left as they are.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_beside(shared: &Arc<Shared>, directory: &Path, name: &str, first: u64) -> Result<Replayed, ReplayError> {
+    carry_out(shared, directory, name, first).map(|(replayed, _)| replayed)
+}
+
+/// Answers where a torn last record begins, too.
+fn carry_out(
+    shared: &Arc<Shared>,
+    directory: &Path,
+    name: &str,
+    first: u64,
+) -> Result<(Replayed, Option<(PathBuf, u64)>), ReplayError> {
     let manifest = directory.join(format!("{name}.manifest"));
     if manifest.exists() {
         return Err(ReplayError::Foreign(manifest));
     }
-    let files = aof::files(directory, name).map_err(|error| ReplayError::Io(directory.to_owned(), error))?;
+    let disk = shared.keyspace.log().disk();
+    let files = aof::files_on(&*disk, directory, name).map_err(|error| ReplayError::Io(directory.to_owned(), error))?;
     let newest = files.last().map_or(0, |(number, _)| *number);
     let mut replayed = Replayed { newest, ..Replayed::default() };
-    let load_truncated = shared.config.current().aof_load_truncated;
     let mut torn: Option<(PathBuf, u64)> = None;
     for (number, path) in files.into_iter().filter(|(number, _)| *number >= first) {
         let failed = |error| ReplayError::Io(path.clone(), error);
-        let Some(mut reader) = Reader::open(&path).map_err(failed)? else {
+        let Some(mut reader) = Reader::open(&*disk, &path).map_err(failed)? else {
             tracing::warn!(path = %path.display(), "this append-only file ends before its first record");
             continue;
         };
@@ -95,28 +134,27 @@ pub fn replay(shared: &Arc<Shared>, directory: &Path, name: &str, first: u64) ->
                 "this append-only file was begun while the server ran, and the snapshot it needed was not finished: it is \
                  left out"
             );
-            return Ok(replayed);
+            return Ok((replayed, None));
         }
-        if let Some((path, at)) = torn.take() {
-            return Err(ReplayError::Gap(path, at));
+        if let Some((torn_path, at)) = &torn {
+            // A file that was only begun when the end came holds nothing that would be missing its past.
+            if let Next::Record(_) | Next::Damaged(_) = reader.read().map_err(failed)? {
+                return Err(ReplayError::Gap(torn_path.clone(), *at));
+            }
+            continue;
         }
         // The image has what was done before its cut.
         let epoch = if number == first { reader.header.epoch } else { 0 };
         torn = run(shared, &mut reader, &path, epoch, &mut replayed)?.map(|at| (path, at));
         replayed.files += 1;
     }
-    if let Some((path, at)) = torn {
-        if !load_truncated {
-            return Err(ReplayError::Torn(path, at));
-        }
-        tracing::warn!(path = %path.display(), offset = at, "the last record is torn: it is left out and cut off");
-        let cut = std::fs::OpenOptions::new().write(true).open(&path).and_then(|file| {
-            file.set_len(at)?;
-            file.sync_all()
-        });
-        cut.map_err(|error| ReplayError::Io(path, error))?;
+    // Whoever locks a shard in which damage was found mends it.
+    drop(shared.keyspace.lock(shared.keyspace.all_shards(), shared.clock.now()));
+    let lost = shared.keyspace.stats().lost;
+    if replayed.commands > 0 && lost > 0 {
+        return Err(ReplayError::Lost(directory.to_owned(), lost));
     }
-    Ok(replayed)
+    Ok((replayed, torn))
 }
 
 /// Runs one file; answers where a torn record begins.

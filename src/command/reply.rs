@@ -40,6 +40,8 @@ pub trait Reply {
     fn raw(&mut self, bytes: &[u8]);
     /// Bytes encoded and not yet sent: what a command adds is the size of its reply.
     fn written(&self) -> u64;
+    /// Takes back what was encoded since [`Self::written`] answered this.
+    fn rewind(&mut self, to: u64);
 
     fn ok(&mut self) {
         self.simple("OK");

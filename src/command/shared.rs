@@ -115,4 +115,13 @@ impl Shared {
             }
         }
     }
+
+    /// How much of the snapshot is resident, in percent, and how many seconds the rest takes, as fast as until now.
+    pub fn loading_progress(&self, now: UnixMillis) -> (f64, u64) {
+        let (pages, absent) = self.keyspace.arena().progress();
+        let percent = if pages == 0 { 100.0 } else { (pages - absent.min(pages)) as f64 * 100.0 / pages as f64 };
+        let took_ms = (now - self.started_ms).max(0) as u64;
+        let eta_ms = took_ms.saturating_mul(absent).checked_div(pages.saturating_sub(absent)).unwrap_or(0);
+        (percent, eta_ms.div_ceil(1000))
+    }
 }

@@ -17,10 +17,12 @@
 //! to another, so that crafted collisions cost time in proportion to themselves and no memory.
 
 mod expiry;
+mod salvage;
 mod segment;
 mod slot;
 
 pub use expiry::{Wheel, expiry_code};
+pub use salvage::Salvaged;
 pub use slot::Slot;
 
 use crate::arena::{ArenaFull, Offset, ShardHeap};
@@ -312,7 +314,8 @@ impl Index {
         let entry = self.entry(heap, position);
         let segment = Segment { at: entry.segment, size: entry.size };
         let count = segment.count(heap);
-        if count > segment::shrink_below(entry.size) || segment.next(heap).is_some() {
+        // What damage has made empty only seems so.
+        if count > segment::shrink_below(entry.size) || segment.next(heap).is_some() || heap.is_damaged() {
             return;
         }
         if entry.size > 0 {
@@ -324,6 +327,7 @@ impl Index {
             if buddy.depth == entry.depth
                 && other.next(heap).is_none()
                 && count + other.count(heap) <= segment::merge_below()
+                && !heap.is_damaged()
                 && self.merge(heap, position, entry, buddy).is_ok()
             {
                 self.halve(heap);

@@ -369,6 +369,6 @@ fn equal_tags(bucket: &[Slot; SLOTS], tag: u16) -> u32 {
 }
 
 #[inline]
-fn slots_of(bytes: &[u8]) -> impl Iterator<Item = Slot> + '_ {
+pub(super) fn slots_of(bytes: &[u8]) -> impl Iterator<Item = Slot> + '_ {
     bytes.as_chunks::<8>().0.iter().map(|word| Slot(u64::from_le_bytes(*word)))
 }

@@ -103,7 +103,7 @@ impl Keyspace {
 }
 
 /// When an item expires, or the first part of it.
-fn first_expiry(heap: &ShardHeap, hasher: &RandomState, at: Offset) -> Option<UnixMillis> {
+pub(super) fn first_expiry(heap: &ShardHeap, hasher: &RandomState, at: Offset) -> Option<UnixMillis> {
     let chunk = heap.chunk(at);
     let Header { kind, encoding, expiry, value_at, end, .. } = Header::read(chunk)?;
     let fields = match kind {

@@ -11,6 +11,7 @@ mod db;
 mod effects;
 mod evict;
 mod item;
+mod mend;
 mod prefetch;
 mod rebuild;
 mod recency;
@@ -142,6 +143,8 @@ pub struct KeyspaceStats {
     /// Values that were too large to be freed at once and went in steps; those that still go.
     pub lazily_freed: u64,
     pub pending_free: u64,
+    /// Keys that were lost with damaged pages.
+    pub lost: u64,
     /// Changes since the start; INFO shows the difference to the last save.
     pub dirty: u64,
 }
@@ -511,7 +514,12 @@ impl Keyspace {
             && let Some(shard) = self.shards.get(owner.shard() as usize)
         {
             self.arena.prepare(page);
-            shard.0.lock().heap.make_resident(page);
+            let mut shard = shard.0.lock();
+            shard.heap.make_resident(page);
+            if shard.heap.is_damaged() {
+                let epoch = self.arena.epoch();
+                shard.enter(epoch);
+            }
         }
     }
 }
@@ -528,6 +536,18 @@ impl<'k> Locked<'k> {
     /// Changes that the locked shards have counted: more than before when a command has changed something.
     pub fn changes(&self) -> u64 {
         self.guards.iter().map(|shard| shard.counters.dirty).fold(0, u64::wrapping_add)
+    }
+
+    /// Whether a page that this operation came to is damaged.
+    #[inline]
+    pub fn is_damaged(&self) -> bool {
+        self.guards.iter().any(|shard| shard.heap.is_damaged())
+    }
+
+    /// Puts the shards in order in which that is so.
+    #[cold]
+    pub fn mend(&mut self) {
+        self.guards.iter_mut().filter(|shard| shard.heap.is_damaged()).for_each(|shard| shard.mend());
     }
 
     /// Keeps what this operation has changed, as commands that do it again. The locks are still held.

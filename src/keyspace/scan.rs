@@ -114,6 +114,15 @@ impl Shard {
         now: UnixMillis,
         visit: &mut dyn FnMut(&[u8], Item<'_>),
     ) -> Option<u64> {
+        if self.heap.arena().is_loading() {
+            // What lies there comes first, so that damage is found before anything is told.
+            self.indexes.get(db)?.walk(&self.heap, from, count.max(1), |_, slot| {
+                self.heap.chunk(slot.location());
+            });
+            if self.heap.is_damaged() {
+                self.mend();
+            }
+        }
         let heap = &self.heap;
         let mut passed = Vec::new();
         let next = self.indexes.get(db)?.walk(heap, from, count.max(1), |_, slot| {

@@ -48,6 +48,8 @@ pub(super) struct Counters {
     pub evicted: u64,
     pub lazily_freed: u64,
     pub dirty: u64,
+    /// Keys that were lost with damaged pages.
+    pub lost: u64,
 }
 
 pub(super) struct Shard {
@@ -67,10 +69,10 @@ pub(super) struct Shard {
     /// The indexes' roots as they were at the running cut.
     pub cut_roots: Option<Vec<[u64; 4]>>,
     hash: ahash::RandomState,
-    shard_bits: u8,
+    pub shard_bits: u8,
     /// See [`super::Keyspace::hold_removals`].
     held_until: Arc<AtomicI64>,
-    effects: Arc<Effects>,
+    pub effects: Arc<Effects>,
     log: Arc<Log>,
 }
 
@@ -141,12 +143,16 @@ impl Shard {
         }
     }
 
-    /// An operation that holds all its locks begins: the first one after a cut keeps the roots.
+    /// An operation that holds all its locks begins: the first one after a cut keeps the roots, the first one after pages
+    /// were found damaged mends the shard.
     #[inline]
     pub fn enter(&mut self, epoch: u32) {
         if self.heap.enter(epoch) {
             let doomed = [self.heap.doomed().bytes(), 0, 0, 0];
             self.cut_roots = Some(self.indexes.iter().map(Index::to_root).chain([doomed]).collect());
+        }
+        if self.heap.is_damaged() {
+            self.mend();
         }
     }
 
@@ -170,10 +176,21 @@ impl Shard {
         Some(Found { place, slot })
     }
 
+    /// As [`Self::find_any`]; what damage has hidden is brought to light first.
+    #[inline]
+    fn find_mended(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<Found> {
+        let found = self.find_any(db, hash, key);
+        if found.is_none() && self.heap.is_damaged() {
+            self.mend();
+            return self.find_any(db, hash, key);
+        }
+        found
+    }
+
     /// Finds a key that has not expired; one that has is removed.
     #[inline]
     pub fn find(&mut self, db: usize, hash: u64, key: &[u8], now: UnixMillis) -> Option<Found> {
-        let found = self.find_any(db, hash, key)?;
+        let found = self.find_mended(db, hash, key)?;
         if found.slot.has_expiry() && self.has_expired(found.at(), now) {
             self.expire(db, hash, found, false);
             return None;
@@ -184,7 +201,7 @@ impl Shard {
     /// As [`Self::find`], but for a reader, who leaves an expired key where it is while removals are held.
     #[inline]
     pub fn find_to_read(&mut self, db: usize, hash: u64, key: &[u8], now: UnixMillis) -> Option<Found> {
-        let found = self.find_any(db, hash, key)?;
+        let found = self.find_mended(db, hash, key)?;
         if found.slot.has_expiry() && self.has_expired(found.at(), now) {
             if !self.holds_removals(now) {
                 self.expire(db, hash, found, false);

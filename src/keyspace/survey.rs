@@ -22,6 +22,7 @@ impl Locked<'_> {
             sum.expired_fields += counters.expired_fields;
             sum.expired_fields_active += counters.expired_fields_active;
             sum.evicted += counters.evicted;
+            sum.lost += counters.lost;
             sum.dirty += counters.dirty;
             sum.lazily_freed += counters.lazily_freed;
             sum.pending_free += shard.pending_free;
@@ -32,7 +33,7 @@ impl Locked<'_> {
     /// CONFIG RESETSTAT.
     pub fn reset_stats(&mut self) {
         self.each_shard(|shard| {
-            shard.counters = Counters { dirty: shard.counters.dirty, ..Counters::default() };
+            shard.counters = Counters { dirty: shard.counters.dirty, lost: shard.counters.lost, ..Counters::default() };
         });
     }
 

@@ -177,6 +177,10 @@ impl Reply for Encoder {
     fn written(&self) -> u64 {
         self.out.len() as u64
     }
+
+    fn rewind(&mut self, to: u64) {
+        self.out.truncate(to as usize);
+    }
 }
 
 impl ReplyBuffer for Encoder {

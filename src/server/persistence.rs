@@ -18,7 +18,7 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread::JoinHandle,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// How long a failed snapshot of a rule is not tried again.
@@ -26,6 +26,12 @@ const RETRY_MS: i64 = 5000;
 
 /// Bytes a second that a disk is taken to write until it has shown how many it does.
 const UNKNOWN_SPEED: u64 = 100 << 20;
+
+/// How often the log hears how far loading has come.
+const TOLD_EVERY: Duration = Duration::from_secs(2);
+
+/// How much less urgent the threads of snapshots are than those of clients (`nice`).
+const NICE: i32 = 10;
 
 /// What a start begins with.
 pub struct Opened {
@@ -124,6 +130,7 @@ impl Persistence {
         let mut threads = Vec::new();
         let writer = Arc::clone(shared);
         threads.push(std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
+            step_back();
             while writer.saver.wait_for_request() {
                 write(&writer);
             }
@@ -135,10 +142,19 @@ impl Persistence {
         if shared.keyspace.arena().is_loading() {
             let (loader, stop) = (Arc::clone(shared), Arc::clone(&ending));
             threads.push(std::thread::Builder::new().name("loader".to_owned()).spawn(move || {
-                loader.keyspace.load_all(&mut || !stop.load(Relaxed));
+                step_back();
+                let mut told = Instant::now();
+                loader.keyspace.load_all(&mut || {
+                    if told.elapsed() >= TOLD_EVERY {
+                        told = Instant::now();
+                        tell_progress(&loader);
+                    }
+                    !stop.load(Relaxed)
+                });
                 if !loader.keyspace.arena().is_loading() {
                     let damaged = loader.keyspace.arena().damaged_pages();
-                    tracing::info!(damaged_pages = damaged, "the snapshot is loaded");
+                    let ms = loader.clock.now() - loader.started_ms;
+                    tracing::info!(damaged_pages = damaged, ms, "the snapshot is loaded");
                 }
             })?);
         }
@@ -157,6 +173,16 @@ impl Drop for Persistence {
             }
         }
     }
+}
+
+/// Clients come before what this thread does.
+fn step_back() {
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+}
+
+fn tell_progress(shared: &Shared) {
+    let (percent, eta_seconds) = shared.loading_progress(shared.clock.now());
+    tracing::info!("loading the snapshot: {percent:.1} % is resident, about {eta_seconds} s are left");
 }
 
 fn write(shared: &Shared) {

@@ -1,16 +1,17 @@
 //! Redis's files at the start: bringing one in with a bar or lines that tell how far it is, and writing one instead of
 //! serving.
 
-use super::{logging, persistence};
+use super::{logging, persistence, run::load_functions};
 use crate::{
-    aof,
     command::{
         self, Shared,
         redis_file::{self, Progress, Wanted, beside},
+        replay::replay_beside,
         script::{functions::RestorePolicy, load_library},
     },
-    config::{Loaded, Settings},
+    config::{Config, Loaded, Settings},
     keyspace::Keyspace,
+    resp::Encoder,
     util::clock::{Clock, UnixMillis},
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,6 +21,7 @@ use std::{
     io::{self, IsTerminal},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -145,9 +147,9 @@ impl Teller {
     }
 }
 
-/// Writes the snapshot as a Redis file and ends.
-pub fn export(loaded: &Loaded, path: &Path) -> ExitCode {
-    match run(&loaded.settings, path) {
+/// Writes the snapshot, and what the append-only file has after it, as a Redis file and ends.
+pub fn export(loaded: Loaded, path: &Path) -> ExitCode {
+    match run(loaded, path) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("flagstone: {error}");
@@ -156,19 +158,29 @@ pub fn export(loaded: &Loaded, path: &Path) -> ExitCode {
     }
 }
 
-fn run(settings: &Settings, path: &Path) -> Result<(), Box<dyn Error>> {
+fn run(loaded: Loaded, path: &Path) -> Result<(), Box<dyn Error>> {
+    let config = Config::new(loaded);
+    let settings = config.current();
     // The log stays what it is: only the last line is for the terminal.
-    logging::start(settings)?;
+    logging::start(&settings)?;
     let now = Clock::Wall.now();
-    if !settings.snapshot_path().exists() {
+    if !settings.snapshot_path().exists() && !settings.append_only {
         return Err(format!("there is no snapshot at {}", settings.snapshot_path().display()).into());
     }
-    let persistence::Opened { keyspace, log, .. } = persistence::open_keyspace(settings, 0, now)?;
-    let changes = aof::files(&settings.append_directory(), &settings.append_filename).unwrap_or_default();
-    if settings.append_only && changes.iter().any(|(number, _)| *number >= log) {
-        eprintln!("flagstone: changes since the snapshot, which are in the append-only file, are left out");
+    let persistence::Opened { keyspace, log, libraries } = persistence::open_keyspace(&settings, 0, now)?;
+    let shared = Arc::new(Shared::new(config, keyspace, Encoder::boxed, Clock::Wall));
+    load_libraries(&shared, &libraries)?;
+    load_functions(&shared)?;
+    if settings.append_only {
+        // Another server may be at work on them: nothing of it is changed here.
+        let (directory, name) = (settings.append_directory(), &settings.append_filename);
+        let replayed = replay_beside(&shared, &directory, name, log)?;
+        tracing::info!(commands = replayed.commands, "what the append-only file holds is part of it");
     }
-    let wanted = Wanted { compress: settings.rdb_compression, libraries: Vec::new(), now };
+    let libraries: Vec<Vec<u8>> = shared.functions.all().values().map(|library| library.code.to_vec()).collect();
+    let keyspace = Arc::into_inner(shared).ok_or("the keyspace is still in use")?.keyspace;
+    let wanted =
+        Wanted { compress: settings.rdb_compression, libraries: libraries.iter().map(|code| &code[..]).collect(), now };
     let exported = redis_file::export(keyspace, path, &wanted)
         .map_err(|error| format!("can't write {}: {error}", path.display()))?;
     println!("{} keys, {} bytes: {}", exported.keys, exported.bytes, path.display());

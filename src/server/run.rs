@@ -79,7 +79,7 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
 }
 
 /// Loads the function libraries that were kept.
-fn load_functions(shared: &Shared) -> Result<(), Box<dyn Error>> {
+pub(super) fn load_functions(shared: &Shared) -> Result<(), Box<dyn Error>> {
     let Some(path) = shared.config.current().functions_path() else { return Ok(()) };
     let payload = match fs::read(&path) {
         Ok(payload) => payload,

@@ -1,10 +1,10 @@
 //! The older of the two images, which the next snapshot is written over: what it holds already as it is to be.
 
-use super::{
-    disk::{Disk, DiskFile},
-    format::{BlockRow, SUPERBLOCK, Superblock, TableAt},
+use super::format::{BlockRow, SUPERBLOCK, Superblock, TableAt};
+use crate::{
+    arena::{Arena, BLOCKS_PER_PAGE},
+    util::disk::{Disk, DiskFile},
 };
-use crate::arena::{Arena, BLOCKS_PER_PAGE};
 use std::{path::Path, sync::Arc};
 
 /// Blocks of the image that are as they were when it was written. Of an empty one, none.
@@ -23,7 +23,7 @@ impl Base {
     pub fn open(disk: &dyn Disk, path: &Path, arena: &Arena) -> Option<(Arc<dyn DiskFile>, Base)> {
         let file = disk.open(path).ok()?;
         let superblock = read_superblock(&*file)?;
-        if !arena.knows_image(superblock.id) || superblock.file_len != file.len().ok()? || !file.lock() {
+        if !arena.knows_image(superblock.id) || superblock.file_len != file.size().ok()? || !file.lock() {
             return None;
         }
         let bytes = read_table(&*file, superblock.blocks, superblock.block_entry(), superblock.file_len)?;

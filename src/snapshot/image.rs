@@ -1,20 +1,17 @@
 //! Reading an image: everything but the data is checked before the server serves; the data, when
 //! it is first touched.
 
-use super::{
-    disk,
-    format::{self, BlockRow, PAGE_ENTRY, ROOT, SUPERBLOCK, Superblock, TableAt},
-};
+use super::format::{self, BlockRow, PAGE_ENTRY, ROOT, SUPERBLOCK, Superblock, TableAt};
 use crate::{
-    arena::{BLOCK, BLOCKS_PER_PAGE, Kind, PAGE, PageId, PageMeta, PageSource, class_size},
+    arena::{BLOCK, BLOCKS_PER_PAGE, Damage, Kind, PAGE, PageId, PageMeta, PageSource, class_size},
     keyspace::{Keyspace, Options},
-    util::clock::UnixMillis,
+    util::{
+        clock::UnixMillis,
+        disk::{Disk, DiskFile, System},
+    },
 };
 use std::{
-    fmt,
-    fs::File,
-    io,
-    os::unix::fs::FileExt,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -55,7 +52,7 @@ pub struct Image {
 /// The data blocks: what is read when a page is first touched.
 struct Data {
     /// Locked: nobody writes to it while it is read.
-    file: File,
+    file: Arc<dyn DiskFile>,
     /// Ascending.
     blocks: Vec<BlockRow>,
 }
@@ -65,8 +62,19 @@ const AHEAD: u64 = 16;
 
 impl Image {
     /// Opens and checks the image at `path`; `None` when there is no such file.
+    ///
+    /// # Errors
+    /// When there is one that cannot be used.
     pub fn open(path: &Path) -> Result<Option<Image>, LoadError> {
-        let file = match File::open(path) {
+        Image::open_on(&System, path)
+    }
+
+    /// As [`Self::open`], on another disk than the system's.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_on(disk: &dyn Disk, path: &Path) -> Result<Option<Image>, LoadError> {
+        let file = match disk.open_to_read(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(LoadError::Io { path: path.into(), error }),
@@ -78,53 +86,29 @@ impl Image {
         Ok(Some(image))
     }
 
-    fn read(file: File) -> Result<Image, Problem> {
-        disk::lock_for_reading(&file);
-        let len = file.metadata()?.len();
+    fn read(file: Arc<dyn DiskFile>) -> Result<Image, Problem> {
+        file.lock_for_reading();
+        let len = file.size()?;
         if len < SUPERBLOCK as u64 {
             return Err(Problem::Invalid(format!("length: found {len}, expected at least {SUPERBLOCK}")));
         }
         let mut first = [0; SUPERBLOCK];
-        file.read_exact_at(&mut first, 0)?;
+        file.read_at(&mut first, 0)?;
         let superblock = Superblock::decode(&first).map_err(Problem::Invalid)?;
         if superblock.file_len != len {
             return Err(Problem::Invalid(format!("length: found {len}, expected {}", superblock.file_len)));
         }
-        let read = |name: &str, table: TableAt, row: usize| -> Result<Vec<u8>, Problem> {
-            let bytes = table
-                .rows
-                .checked_mul(row as u64)
-                .filter(|bytes| table.offset.checked_add(*bytes).is_some_and(|end| end <= len));
-            let Some(bytes) = bytes else {
-                return Err(Problem::Invalid(format!(
-                    "{name}: {} rows at {} do not fit the file",
-                    table.rows, table.offset
-                )));
-            };
-            let mut rows = vec![0; bytes as usize];
-            file.read_exact_at(&mut rows, table.offset)?;
-            let crc = crc32c::crc32c(&rows);
-            if crc != table.crc {
-                return Err(Problem::Invalid(format!(
-                    "{name} checksum: found {crc:#010x}, expected {:#010x}",
-                    table.crc
-                )));
-            }
-            Ok(rows)
-        };
+        // All of them are wanted, one after the other.
+        file.expect(superblock.pages.offset, len.saturating_sub(superblock.pages.offset));
         let word = |bytes: &[u8]| u64::from_le_bytes(*bytes.first_chunk().unwrap_or(&[0; 8]));
-        let pages: Vec<_> = read("page table", superblock.pages, PAGE_ENTRY)?
-            .chunks_exact(PAGE_ENTRY)
-            .map(|row| (PageId(word(row) as u32), PageMeta(word(&row[8..])), (word(row) >> 32) as u32))
-            .collect();
-        let blocks: Vec<_> = read("block table", superblock.blocks, superblock.block_entry())?
-            .chunks_exact(superblock.block_entry())
-            .map(BlockRow::decode)
-            .collect();
-        let roots: Vec<[u64; 4]> = read("root table", superblock.roots, ROOT)?
-            .chunks_exact(ROOT)
-            .map(|row| std::array::from_fn(|i| word(&row[i * 8..])))
-            .collect();
+        let pages = read_table(&*file, len, "page table", superblock.pages, PAGE_ENTRY, |row| {
+            (PageId(word(row) as u32), PageMeta(word(&row[8..])), (word(row) >> 32) as u32)
+        })?;
+        let blocks =
+            read_table(&*file, len, "block table", superblock.blocks, superblock.block_entry(), BlockRow::decode)?;
+        let roots: Vec<[u64; 4]> = read_table(&*file, len, "root table", superblock.roots, ROOT, |row| {
+            std::array::from_fn(|i| word(&row[i * 8..]))
+        })?;
         check_tables(&superblock, &pages, &blocks, &roots).map_err(Problem::Invalid)?;
         Ok(Image { superblock, pages, roots, data: Data { file, blocks } })
     }
@@ -180,10 +164,44 @@ impl Image {
     }
 }
 
-/// Stores every key of `old`, whose index cannot be searched but can be walked, in a new keyspace.
+/// Reads a table and checks it. Bit by bit: what is in the processor's cache is not fetched again.
+fn read_table<T>(
+    file: &dyn DiskFile,
+    len: u64,
+    name: &str,
+    table: TableAt,
+    row: usize,
+    decode: impl Fn(&[u8]) -> T,
+) -> Result<Vec<T>, Problem> {
+    const ROWS: u64 = 8192;
+    let bytes = table.rows.checked_mul(row as u64);
+    if bytes.and_then(|bytes| table.offset.checked_add(bytes)).is_none_or(|end| end > len) {
+        let reason = format!("{name}: {} rows at {} do not fit the file", table.rows, table.offset);
+        return Err(Problem::Invalid(reason));
+    }
+    let (mut rows, mut crc, mut done) = (Vec::with_capacity(table.rows as usize), 0, 0);
+    let mut part = vec![0; ROWS.min(table.rows) as usize * row];
+    while done < table.rows {
+        part.truncate((table.rows - done).min(ROWS) as usize * row);
+        file.read_at(&mut part, table.offset + done * row as u64)?;
+        crc = crc32c::crc32c_append(crc, &part);
+        rows.extend(part.chunks_exact(row).map(&decode));
+        done += (part.len() / row) as u64;
+    }
+    if crc == table.crc {
+        Ok(rows)
+    } else {
+        Err(Problem::Invalid(format!("{name} checksum: found {crc:#010x}, expected {:#010x}", table.crc)))
+    }
+}
+
+/// Stores every key of `old`, whose index cannot be searched, in a new keyspace.
 fn rebuild(old: &Keyspace, options: &Options, now: UnixMillis) -> io::Result<Keyspace> {
     let new = Keyspace::new(options)?;
-    new.copy_from(old, now).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    let lost = new.move_from(old, now).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    if lost > 0 {
+        tracing::error!(keys = lost, "keys on damaged pages are lost");
+    }
     Ok(new)
 }
 
@@ -253,42 +271,52 @@ impl Data {
         &rows[..rows.iter().take(BLOCKS_PER_PAGE).take_while(|row| row.block < first + BLOCKS_PER_PAGE as u32).count()]
     }
 
-    /// Reads the blocks of `rows` into the page `into`. Read, not mapped: a file that is cut short answers an error then,
-    /// where an access to a mapping would be the process's end.
-    fn read(&self, page: PageId, rows: &[BlockRow], into: &mut [u8]) -> Result<(), String> {
-        let first = page.0 * BLOCKS_PER_PAGE as u32;
+    /// Reads the blocks of `rows` into the page `into`; `failed` hears of those that cannot be read. Read, not mapped: a
+    /// file that is cut short answers an error then, where an access to a mapping would be the process's end.
+    fn read(&self, rows: &[BlockRow], into: &mut [u8], failed: &mut dyn FnMut(&BlockRow, String)) {
         for run in rows.chunk_by(|a, b| a.block + 1 == b.block) {
-            let at = (run[0].block - first) as usize * BLOCK;
-            let bytes = into.get_mut(at..at + run.len() * BLOCK).ok_or("a block beyond its page")?;
-            let read = self.file.read_exact_at(bytes, run[0].block as u64 * BLOCK as u64);
-            read.map_err(|error| format!("block {} and the {} after it: {error}", run[0].block, run.len() - 1))?;
+            let at = place(&run[0]);
+            let Some(bytes) = into.get_mut(at..at + run.len() * BLOCK) else { continue };
+            if let Err(error) = self.file.read_at(bytes, run[0].block as u64 * BLOCK as u64) {
+                run.iter().for_each(|row| failed(row, error.to_string()));
+            }
         }
-        Ok(())
     }
+}
+
+/// Where a block lies in its page.
+fn place(row: &BlockRow) -> usize {
+    row.block as usize % BLOCKS_PER_PAGE * BLOCK
 }
 
 impl PageSource for Data {
     fn prepare(&self, page: PageId) {
         if u64::from(page.0).is_multiple_of(AHEAD) {
-            let len = std::num::NonZeroU64::new(AHEAD * PAGE as u64);
-            let _ = rustix::fs::fadvise(&self.file, page.start().bytes(), len, rustix::fs::Advice::WillNeed);
+            self.file.expect(page.start().bytes(), AHEAD * PAGE as u64);
         }
         // Whoever reads them next finds them in the system's memory.
-        let mut page_bytes = vec![0; PAGE];
-        let _ = self.read(page, self.rows(page), &mut page_bytes);
+        self.read(self.rows(page), &mut vec![0; PAGE], &mut |_, _| ());
     }
 
-    fn load(&self, page: PageId, into: &mut [u8]) -> Result<(), String> {
+    fn load(&self, page: PageId, into: &mut [u8]) -> Result<(), Damage> {
         let rows = self.rows(page);
-        self.read(page, rows, into)?;
+        let mut damage = Damage { blocks: 0, reason: String::new() };
+        let mut note = |row: &BlockRow, reason: String| {
+            if damage.blocks == 0 {
+                damage.reason = format!("block {}: {reason}", row.block);
+            }
+            damage.blocks |= 1 << (row.block as usize % BLOCKS_PER_PAGE);
+        };
+        self.read(rows, into, &mut note);
         for row in rows {
-            let at = (row.block as usize % BLOCKS_PER_PAGE) * BLOCK;
-            let found = crc32c::crc32c(into.get(at..at + BLOCK).ok_or("a block beyond its page")?);
+            let Some(block) = into.get_mut(place(row)..place(row) + BLOCK) else { continue };
+            let found = crc32c::crc32c(block);
             if found != row.crc {
-                return Err(format!("block {}: checksum found {found:#010x}, expected {:#010x}", row.block, row.crc));
+                note(row, format!("checksum found {found:#010x}, expected {:#010x}", row.crc));
+                block.fill(0);
             }
         }
-        Ok(())
+        if damage.blocks == 0 { Ok(()) } else { Err(damage) }
     }
 }
 

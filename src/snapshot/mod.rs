@@ -8,7 +8,6 @@
 //! `docs/format.md` describes the bytes.
 
 mod base;
-mod disk;
 mod format;
 mod image;
 mod pool;
@@ -16,10 +15,8 @@ mod save;
 mod saver;
 
 pub use image::{Image, LoadError};
-pub use save::{Pace, Report, Unpaced, discard_unfinished, older_of, save, save_aside};
+pub use save::{Pace, Report, Unpaced, discard_unfinished, older_of, save, save_aside, save_on};
 pub use saver::{Saver, SaverStatus};
 
-#[cfg(test)]
-mod crash;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,11 @@
 //! Where blocks go that change while the sweep has not come to them: a bounded pool, and beyond it
 //! straight to the image.
 
-use super::{base::Base, disk::DiskFile, format::BlockRow};
-use crate::arena::{BLOCK, Block, CutSink};
+use super::{base::Base, format::BlockRow};
+use crate::{
+    arena::{BLOCK, Block, CutSink},
+    util::disk::DiskFile,
+};
 use parking_lot::Mutex;
 use std::{
     io,

@@ -11,14 +11,16 @@
 
 use super::{
     base::{Base, read_superblock},
-    disk::{Disk, DiskFile, System},
     format::{self, BlockRow, SUPERBLOCK, Superblock, TableAt},
     pool::Pool,
 };
 use crate::{
     arena::{BLOCK, PAGE, PageId, SavedPage, Taken},
     keyspace::Keyspace,
-    util::clock::UnixMillis,
+    util::{
+        clock::UnixMillis,
+        disk::{Disk, DiskFile, System, directory_of},
+    },
 };
 use std::{
     hash::BuildHasher,
@@ -75,7 +77,11 @@ pub fn save_paced(keyspace: &Keyspace, path: &Path, now: UnixMillis, pace: &dyn 
     save_on(&System, keyspace, path, now, pace)
 }
 
-pub(super) fn save_on(
+/// As [`save_paced`], on another disk than the system's.
+///
+/// # Errors
+/// As [`save_paced`].
+pub fn save_on(
     disk: &dyn Disk,
     keyspace: &Keyspace,
     path: &Path,
@@ -88,7 +94,7 @@ pub(super) fn save_on(
         disk.exchange(&older, path)?;
         // Whether the names have changed for good is not known before the next line; the file is whole under either.
         keyspace.arena().note_image(id);
-        disk.sync_directory(path)?;
+        disk.sync_directory(directory_of(path))?;
         keyspace.log().retire(log);
         Ok(report)
     });
@@ -184,7 +190,7 @@ impl Writer<'_> {
         self.unsynced += self.buffer.len();
         if self.unsynced >= BEHIND {
             self.file.sync()?;
-            self.file.forget();
+            self.file.forget(0);
             self.unsynced = 0;
         }
         self.pace.wrote(self.buffer.len() as u64);
@@ -202,6 +208,9 @@ fn write_image(
     pace: &dyn Pace,
 ) -> io::Result<(Report, u64, u64)> {
     let arena = Arc::clone(keyspace.arena());
+    // All of it comes in before the cut: what turns out to be damaged is mended, and the image whole.
+    keyspace.load_all(&mut || !pace.gives_up());
+    in_time(pace)?;
     let parent = disk.open(path).ok().and_then(|file| read_superblock(&*file)).map_or(0, |superblock| superblock.id);
     let base = Base::open(disk, older, &arena);
     let incremental = base.is_some();
@@ -211,7 +220,11 @@ fn write_image(
             file.sync()?;
             (file, base)
         }
-        None => (disk.create(older)?, Base::default()),
+        None => {
+            // A new file even where one has the name: that one may be read by someone, or have failed to be synced.
+            let _ = disk.remove(older);
+            (disk.create(older)?, Base::default())
+        }
     };
     let base = Arc::new(base);
     let pool = Arc::new(Pool::new(Arc::clone(&file), Arc::clone(&base)));
@@ -256,8 +269,6 @@ fn write_image(
     if let Some(error) = writer.error.or(spilled.error) {
         return Err(error);
     }
-    // The sweep has touched every page that was there.
-    arena.loaded();
     let mut blocks = writer.blocks;
     blocks.extend(spilled.blocks);
     let data = (blocks.len() * BLOCK) as u64;
@@ -295,7 +306,8 @@ fn write_image(
     };
     file.write_at(&superblock.encode(), 0)?;
     file.sync()?;
-    file.forget();
+    // But for the tables: the next start begins with them.
+    file.forget(frontier * PAGE as u64);
     let bytes = data + (held * BLOCK) as u64;
     let written = data + (file_len - frontier * PAGE as u64) + SUPERBLOCK as u64;
     Ok((Report { pages: pages.len() as u64, bytes, written, incremental, dirty }, log, id))

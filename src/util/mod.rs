@@ -1,6 +1,7 @@
-//! Small things every layer may use: time, glob patterns, numbers as text.
+//! Small things every layer may use: time, the disk, glob patterns, numbers as text.
 
 pub mod clock;
+pub mod disk;
 pub mod double;
 pub mod glob;
 pub mod graph;

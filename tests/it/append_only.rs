@@ -220,3 +220,24 @@ fn what_is_evicted_stays_away() {
     let (_process, mut client) = Process::start(dir.path(), &ON).connected();
     assert_eq!(client.line("DBSIZE"), Tree::Integer(keys));
 }
+
+/// The end came while a snapshot had begun the next file, and nothing was in that yet.
+#[test]
+fn a_torn_record_before_a_file_that_was_only_begun_is_cut_off() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (process, mut client) = Process::start(dir.path(), &ON).connected();
+    assert_eq!(client.line("SET a 1"), ok());
+    assert_eq!(client.line("SET b 2"), ok());
+    drop((process, client));
+    let last = files(dir.path()).pop().expect("a file");
+    let file = OpenOptions::new().write(true).open(&last).expect("the file");
+    file.set_len(file.metadata().expect("its length").len() - 3).expect("cut");
+    let number = last.extension().and_then(|number| number.to_str()?.parse::<u64>().ok()).expect("a number") + 1;
+    let header = flagstone::aof::Header { sequence: number, epoch: 9, anchored: true };
+    fs::write(last.with_extension(number.to_string()), header.encode()).expect("written");
+    for _ in 0..2 {
+        let (_process, mut client) = Process::start(dir.path(), &ON).connected();
+        assert_eq!(client.line("GET a"), bulk("1"));
+        assert_eq!(client.line("GET b"), Tree::Null);
+    }
+}

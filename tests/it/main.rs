@@ -2,10 +2,12 @@
 //! the structure of the tree itself.
 
 mod append_only;
+mod campaign;
 mod client;
 mod collections;
 mod command;
 mod differential;
+mod failures;
 mod figures;
 mod harness;
 mod instance;

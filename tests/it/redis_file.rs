@@ -136,6 +136,34 @@ fn what_is_written_comes_back() {
     drop((process, client));
 }
 
+/// What only the append-only file has, and libraries of functions, are part of what is written; of a running server, too.
+#[test]
+fn what_is_written_has_the_log_s_changes_and_the_functions() {
+    let (dir, out) = (folder(), folder());
+    let file = out.path().join("out.rdb");
+    let log = ["--appendonly", "yes"];
+    let (process, mut client) = start(dir.path(), &log);
+    let library = "#!lua name=lib\nredis.register_function{function_name='f', callback=function() return 7 end}";
+    assert_eq!(client.call(&["FUNCTION", "LOAD", library]), Tree::Bulk(b"lib".to_vec()));
+    client.line("SET saved 1");
+    assert_eq!(client.line("SAVE"), Tree::Simple("OK".into()));
+    client.line("RPUSH only-in-the-log a b c");
+    client.line("INCR saved");
+    let digest = client.line("DEBUG DIGEST");
+    let output = Command::new(env!("CARGO_BIN_EXE_flagstone"))
+        .args([&["--dir", text(dir.path()), "--export-rdb", text(&file)], &log[..]].concat())
+        .output()
+        .expect("the program can be run");
+    assert!(output.status.success(), "{output:?}");
+    let other = folder();
+    let (_other, mut other) = start(other.path(), &["--import-rdb", text(&file)]);
+    assert_eq!(other.line("DEBUG DIGEST"), digest);
+    assert_eq!(other.line("FCALL f 0"), Tree::Integer(7));
+    // The server that was running goes on.
+    assert_eq!(client.line("INCR saved"), Tree::Integer(3));
+    drop((process, client));
+}
+
 /// A `redis-server` on a free port of loopback, ended when dropped.
 struct Redis {
     process: Child,

@@ -275,17 +275,14 @@ fn persistence(view: &View<'_>, out: &mut String) {
     line(out, "snapshot_bytes", saver.last_bytes);
     line(out, "snapshot_last_bytes_written", saver.last_written);
     line(out, "snapshot_last_kind", if saver.last_incremental { "incremental" } else { "full" });
-    let (pages, absent) = view.shared.keyspace.arena().progress();
-    let percent = if pages == 0 { 100.0 } else { (pages - absent.min(pages)) as f64 * 100.0 / pages as f64 };
+    let (percent, eta_seconds) = view.shared.loading_progress(view.now);
     line(out, "snapshot_resident_perc", format_args!("{percent:.2}"));
     if loading {
-        // As fast as until now.
-        let took_ms = (view.now - view.shared.started_ms).max(0) as u64;
-        let eta_ms = took_ms.saturating_mul(absent).checked_div(pages.saturating_sub(absent)).unwrap_or(0);
-        line(out, "snapshot_loading_pages_left", absent);
-        line(out, "snapshot_loading_eta_seconds", eta_ms.div_ceil(1000));
+        line(out, "snapshot_loading_pages_left", view.shared.keyspace.arena().progress().1);
+        line(out, "snapshot_loading_eta_seconds", eta_seconds);
     }
     line(out, "snapshot_damaged_pages", view.shared.keyspace.arena().damaged_pages());
+    line(out, "snapshot_lost_keys", view.keyspace.lost);
 }
 
 fn threads(view: &View<'_>, out: &mut String) {

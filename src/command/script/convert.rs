@@ -277,6 +277,13 @@ impl Reply for Port<'_, '_> {
     fn written(&self) -> u64 {
         self.0.borrow().written
     }
+    fn rewind(&mut self, to: u64) {
+        let mut capture = self.0.borrow_mut();
+        // A command's reply is all there is here.
+        capture.frames.clear();
+        (capture.value, capture.is_error, capture.failure) = (Value::Nil, false, None);
+        capture.written = to;
+    }
 }
 
 /// The fields that make a table more than an array, as strings of the interpreter.

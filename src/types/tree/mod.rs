@@ -285,6 +285,12 @@ pub fn check(heap: &ShardHeap, root: Root, leaf: &mut dyn FnMut(&[u8]) -> Result
     if len == root.len { Ok(()) } else { Err(format!("the root counts {}, there are {len}", root.len)) }
 }
 
+/// All nodes of a tree that is whole.
+pub fn nodes(heap: &ShardHeap, at: Offset, into: &mut Vec<Offset>) {
+    into.push(at);
+    node::children(heap, at).for_each(|child| nodes(heap, child.at, into));
+}
+
 fn check_node(
     heap: &ShardHeap,
     at: Offset,

@@ -82,6 +82,6 @@ fn load_image(shared: &Shared, settings: &Settings, flushes: bool) -> Result<u64
     let Some(image) = image else { return Ok(0) };
     let first = image.log();
     let options = Options::new(keyspace.databases(), 1, 0, settings.maxmemory_policy);
-    keyspace.copy_from(&image.into_keyspace(&options, now)?, now).map_err(|_| "there is no memory for it")?;
+    keyspace.move_from(&image.into_keyspace(&options, now)?, now).map_err(|_| "there is no memory for it")?;
     Ok(first)
 }

@@ -1,0 +1,175 @@
+//! What snapshots and the append-only file ask of the disk: few and plain operations, so that tests can take the disk's
+//! place, have each of them fail, and lose power at each of them.
+
+use rustix::fs::{self, Advice, FallocateFlags, FlockOperation, RenameFlags};
+use std::{
+    ffi::OsString,
+    fs::{File, OpenOptions},
+    io,
+    num::NonZeroU64,
+    os::unix::fs::FileExt,
+    path::Path,
+    sync::Arc,
+};
+
+pub trait DiskFile: Send + Sync {
+    /// Writes the first of these bytes, as many as it answers.
+    fn write_some(&self, bytes: &[u8], at: u64) -> io::Result<usize>;
+    /// Reads some bytes, as many as it answers; 0 at the end.
+    fn read_some(&self, into: &mut [u8], at: u64) -> io::Result<usize>;
+    fn size(&self) -> io::Result<u64>;
+    fn set_len(&self, len: u64) -> io::Result<()>;
+    /// What was written until now survives a loss of power. After an error nobody knows what did: it is not tried
+    /// again.
+    fn sync(&self) -> io::Result<()>;
+    /// The system need not keep the first `len` bytes in memory; 0: any.
+    fn forget(&self, _len: u64) {}
+    /// These bytes will be read next.
+    fn expect(&self, _at: u64, _len: u64) {}
+    /// Gives the room of a range back, where that is possible.
+    fn punch(&self, _at: u64, _len: u64) {}
+    /// False when someone else reads or writes the file.
+    fn lock(&self) -> bool {
+        true
+    }
+    /// Whoever reads a file says so: it is not written over meanwhile.
+    fn lock_for_reading(&self) {}
+}
+
+impl dyn DiskFile + '_ {
+    /// Writes all of it.
+    pub fn write_at(&self, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.write_some(bytes, at) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => (bytes, at) = (&bytes[count.min(bytes.len())..], at + count as u64),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills `into`.
+    pub fn read_at(&self, mut into: &mut [u8], mut at: u64) -> io::Result<()> {
+        while !into.is_empty() {
+            match self.read_some(into, at) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => (into, at) = (&mut into[count..], at + count as u64),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+pub trait Disk: Send + Sync {
+    /// For reading and writing.
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// A file of this name must not be there.
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Gives the file `new` the name `path`; a file of that name is called `new` then, or lost where the file system
+    /// cannot exchange names.
+    fn exchange(&self, new: &Path, path: &Path) -> io::Result<()>;
+    /// Names that were changed in a directory stay so after a loss of power.
+    fn sync_directory(&self, directory: &Path) -> io::Result<()>;
+    fn create_directory(&self, directory: &Path) -> io::Result<()>;
+    /// The names in a directory.
+    fn list(&self, directory: &Path) -> io::Result<Vec<OsString>>;
+}
+
+/// The directory in which a file is.
+pub fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// The real one.
+pub struct System;
+
+impl Disk for System {
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(OpenOptions::new().read(true).write(true).open(path)?))
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(File::open(path)?))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(OpenOptions::new().read(true).write(true).create_new(true).open(path)?))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn exchange(&self, new: &Path, path: &Path) -> io::Result<()> {
+        // Only of files: a folder of that name is in the way.
+        let is_file = path.symlink_metadata().is_ok_and(|found| found.is_file());
+        if is_file && fs::renameat_with(fs::CWD, new, fs::CWD, path, RenameFlags::EXCHANGE).is_ok() {
+            return Ok(());
+        }
+        std::fs::rename(new, path)
+    }
+
+    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+        File::open(directory)?.sync_all()
+    }
+
+    fn create_directory(&self, directory: &Path) -> io::Result<()> {
+        std::fs::create_dir_all(directory)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {
+        std::fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name())).collect()
+    }
+}
+
+impl DiskFile for File {
+    fn write_some(&self, bytes: &[u8], at: u64) -> io::Result<usize> {
+        FileExt::write_at(self, bytes, at)
+    }
+
+    fn read_some(&self, into: &mut [u8], at: u64) -> io::Result<usize> {
+        FileExt::read_at(self, into, at)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        File::set_len(self, len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn forget(&self, len: u64) {
+        let _ = fs::fadvise(self, 0, NonZeroU64::new(len), Advice::DontNeed);
+    }
+
+    fn expect(&self, at: u64, len: u64) {
+        let _ = fs::fadvise(self, at, NonZeroU64::new(len), Advice::WillNeed);
+    }
+
+    fn punch(&self, at: u64, len: u64) {
+        let _ = fs::fallocate(self, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at, len);
+    }
+
+    fn lock(&self) -> bool {
+        // Where there are no locks, nobody can hold one.
+        fs::flock(self, FlockOperation::NonBlockingLockExclusive) != Err(rustix::io::Errno::WOULDBLOCK)
+    }
+
+    fn lock_for_reading(&self) {
+        let _ = fs::flock(self, FlockOperation::LockShared);
+    }
+}

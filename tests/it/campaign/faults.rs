@@ -1,0 +1,97 @@
+//! Every step that is asked of the disk fails once, in every way: what was acknowledged is there, and what could not be
+//! done was said.
+
+use super::{
+    life::{Keeps, Life},
+    memory::{Fault, Memory},
+    seeds,
+};
+
+const FAULTS: [Fault; 5] = [Fault::Io, Fault::Full, Fault::StaysFull, Fault::Interrupted, Fault::Short];
+
+#[test]
+fn every_step_of_a_life_fails() {
+    let mut runs = 0;
+    for seed in seeds(1) {
+        for (keeps, fault) in [Keeps::Always, Keeps::EverySecond, Keeps::Nothing]
+            .iter()
+            .flat_map(|keeps| FAULTS.map(|fault| (*keeps, fault)))
+        {
+            for step in 1.. {
+                let what = format!("seed {seed}, {keeps:?}, {fault:?} at step {step}");
+                let mut random = fastrand::Rng::with_seed(seed);
+                let disk = Memory::default();
+                disk.fail(step, fault);
+                let started = Life::start(&disk, keeps);
+                let Ok(mut life) = started else {
+                    assert!(![Fault::Interrupted, Fault::Short].contains(&fault), "{what}: the start has failed");
+                    runs += 1;
+                    continue;
+                };
+                let failures = life.go_on(7, &mut random);
+                let steps = disk.heal();
+                if [Fault::Interrupted, Fault::Short].contains(&fault) {
+                    assert_eq!(failures, 0, "{what}");
+                }
+                // As if killed here.
+                let again = Life::start(&disk.copy(), keeps).unwrap_or_else(|error| panic!("{what}: {error}"));
+                let found = again.contents();
+                let allowed = &life.states[life.mark.acknowledged..=life.mark.newest];
+                assert!(allowed.contains(&found), "{what}: not a state that was there, of {:?}", life.mark);
+                assert_eq!(again.damaged_pages(), 0, "{what}");
+                // And the one that lives can save what it has, once it can be written.
+                assert!(life.save(), "{what}");
+                let again = Life::start(&disk.copy(), keeps).unwrap_or_else(|error| panic!("{what}: {error}"));
+                assert_eq!(again.contents(), life.contents(), "{what}");
+                runs += 1;
+                if step > steps {
+                    break;
+                }
+            }
+        }
+    }
+    println!("{runs} runs");
+    assert!(runs > 500, "{runs}");
+}
+
+#[test]
+fn every_step_of_a_start_fails() {
+    let (mut refused, mut partial, mut whole) = (0, 0, 0);
+    for seed in seeds(1) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let disk = Memory::default();
+        let mut life = Life::start(&disk, Keeps::Always).expect("an empty disk");
+        life.go_on(30, &mut random);
+        life.save();
+        life.go_on(4, &mut random);
+        let expected = life.contents();
+        for fault in FAULTS {
+            for step in 1.. {
+                let what = format!("seed {seed}, {fault:?} at step {step}");
+                let copy = disk.copy();
+                copy.fail(step, fault);
+                let started = Life::start(&copy, Keeps::Always);
+                let steps = copy.heal();
+                match started {
+                    Err(reason) => {
+                        assert!(reason.contains("error") || reason.contains("space"), "{what}: {reason}");
+                        assert!(![Fault::Interrupted, Fault::Short].contains(&fault), "{what}: {reason}");
+                        refused += 1;
+                    }
+                    Ok(life) => {
+                        let found = life.contents();
+                        assert!(found.iter().all(|(key, value)| expected.get(key) == Some(value)), "{what}");
+                        let lost = found.len() < expected.len();
+                        assert!(!lost || life.damaged_pages() > 0, "{what}");
+                        *if lost { &mut partial } else { &mut whole } += 1;
+                    }
+                }
+                if step > steps {
+                    break;
+                }
+            }
+        }
+    }
+    println!("{refused} refused, {partial} in part, {whole} whole");
+    assert!(refused > 10 && partial > 0 && whole > 10, "{refused} {partial} {whole}");
+}

@@ -1,0 +1,147 @@
+//! What cannot be written or used: it is said which and why, serving goes on, and nothing that was whole is harmed.
+
+use crate::{
+    client::Client,
+    instance::{Instance, options},
+    process::Process,
+    tree::Tree,
+};
+use flagstone::snapshot::{self, Image};
+use rustix::fs::{FlockOperation, flock};
+use std::fs;
+
+fn ok() -> Tree {
+    Tree::Simple("OK".into())
+}
+
+fn field(client: &mut Client, name: &str) -> String {
+    let Tree::Bulk(info) = client.line("INFO persistence") else { panic!("INFO answers a text") };
+    let info = String::from_utf8(info).expect("text");
+    let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.unwrap_or_else(|| panic!("{name} in {info}")).to_owned()
+}
+
+/// Takes a snapshot in the background and waits until it has ended so.
+fn snapshot_in_background(client: &mut Client, outcome: &str) {
+    client.line("BGSAVE");
+    while field(client, "rdb_last_bgsave_status") != outcome || field(client, "rdb_bgsave_in_progress") == "1" {}
+}
+
+/// An image of another kind of machine, or of a later version, is named by what is different about it.
+#[test]
+fn images_that_cannot_be_used_say_what_was_found_and_expected() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("image.flag");
+    let instance = Instance::new();
+    snapshot::save(&instance.shared().keyspace, &path, instance.now()).expect("written");
+    let whole = fs::read(&path).expect("the image");
+    let word = |n: u32| n.to_le_bytes();
+    for (at, bytes, said) in [
+        (0, *b"REDI", "magic: found"),
+        (8, word(3), "version: found 3, expected 2"),
+        (12, word(0x0403_0201), "byte order: found the opposite"),
+        (12, word(7), "byte order mark: found 7"),
+        (16, word(4096), "page size: found 4096, expected 65536"),
+        (20, word(512), "block size: found 512, expected 4096"),
+        (24, word(1), "size classes: found 1"),
+        (28, word(3), "shards: found 3"),
+        (32, word(0), "databases: found 0"),
+        (104, word(u32::MAX), "page table: "),
+    ] {
+        let mut other = whole.clone();
+        other[at..at + 4].copy_from_slice(&bytes);
+        let sum = crc32c::crc32c(&other[..252]);
+        other[252..256].copy_from_slice(&sum.to_le_bytes());
+        fs::write(&path, &other).expect("written");
+        let Err(error) = Image::open(&path) else { panic!("{said}: it was opened") };
+        let error = error.to_string();
+        assert!(error.contains(said) && error.contains("image.flag"), "{error}");
+    }
+}
+
+#[test]
+fn a_snapshot_that_fails_in_the_background_refuses_writes_until_one_succeeds() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().join("data");
+    fs::create_dir(&data).expect("a folder");
+    let options = ["--save", "3600 1000000", "--enable-debug-command", "yes"];
+    let (process, mut client) = Process::start(&data, &options).connected();
+    assert_eq!(client.line("SET k 1"), ok());
+    assert_eq!(client.line("SAVE"), ok());
+    assert_eq!(field(&mut client, "rdb_last_bgsave_status"), "ok");
+    // The folder goes away under the running server.
+    fs::rename(&data, dir.path().join("elsewhere")).expect("renamed");
+    snapshot_in_background(&mut client, "err");
+    let Tree::Error(refusal) = client.line("SET k 2") else { panic!("the write is refused") };
+    assert!(refusal.starts_with("MISCONF"), "{refusal}");
+    assert!(matches!(client.line("PING"), Tree::Error(_)), "a health check hears of it");
+    assert_eq!(client.line("GET k"), Tree::Bulk(b"1".to_vec()));
+    assert_eq!(client.line("CONFIG SET stop-writes-on-bgsave-error no"), ok());
+    assert_eq!(client.line("SET k 2"), ok());
+    assert_eq!(client.line("CONFIG SET stop-writes-on-bgsave-error yes"), ok());
+    fs::rename(dir.path().join("elsewhere"), &data).expect("renamed");
+    snapshot_in_background(&mut client, "ok");
+    assert_eq!(client.line("SET k 3"), ok());
+    client.send(&["SHUTDOWN"]);
+    let (status, lines) = process.wait();
+    assert!(status.success());
+    let failed: Vec<&String> = lines.iter().filter(|line| line.contains("background saving failed")).collect();
+    assert!(failed.len() == 1 && failed[0].contains("dump.flag") && failed[0].contains("No such file"), "{failed:?}");
+    let (_again, mut client) = Process::start(&data, &[]).connected();
+    assert_eq!(client.line("GET k"), Tree::Bulk(b"3".to_vec()));
+}
+
+/// Who has locked the older of the two files keeps it; the snapshot goes to a new one.
+#[test]
+fn a_file_that_another_process_holds_is_not_written_over() {
+    let instance = Instance::new();
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("image.flag");
+    let save = || snapshot::save(&instance.shared().keyspace, &path, instance.now()).expect("written");
+    save();
+    save();
+    assert!(save().incremental);
+    let older = fs::File::open(snapshot::older_of(&path)).expect("the older image");
+    flock(&older, FlockOperation::NonBlockingLockShared).expect("nobody else holds it");
+    let held = fs::read(snapshot::older_of(&path)).expect("the older image");
+    assert!(!save().incremental);
+    let mut still = Vec::new();
+    std::io::Read::read_to_end(&mut &older, &mut still).expect("it is open");
+    assert_eq!(still, held);
+    assert!(Image::open(&path).expect("whole").expect("a file").into_keyspace(&options(), instance.now()).is_ok());
+}
+
+/// What has changed is written early enough, without any rule that says so, that the last snapshot fits.
+#[test]
+fn so_much_that_the_end_would_be_too_slow_is_saved_before() {
+    let value = vec![b'x'; 1 << 20];
+    let dir = tempfile::tempdir().expect("a folder");
+    let options = ["--save", "3600 1000000", "--shutdown-timeout", "1"];
+    let (process, mut client) = Process::start(dir.path(), &options).connected();
+    // As long as a disk's speed is not known, it is taken for 100 MB a second.
+    for n in 0..80 {
+        assert_eq!(client.call(&[b"SET", format!("key:{n}").as_bytes(), &value]), ok());
+    }
+    while field(&mut client, "rdb_saves") == "0" {}
+    client.send(&["SHUTDOWN", "NOSAVE"]);
+    let (status, lines) = process.wait();
+    assert!(status.success());
+    assert!(lines.iter().any(|line| line.contains("so that the last one fits shutdown-timeout")), "{lines:?}");
+}
+
+/// `--health` says that all is there, or how far it has come.
+#[test]
+fn the_health_check_tells_of_loading() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (process, mut client) = Process::start(dir.path(), &[]).connected();
+    client.line("SET k v");
+    client.line("SAVE");
+    let port = process.port().to_string();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_flagstone"))
+        .args(["--health", "--port", &port])
+        .output()
+        .expect("the program can be run");
+    assert!(output.status.success());
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.starts_with("serving"), "{said}");
+}
