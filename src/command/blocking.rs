@@ -22,6 +22,7 @@ use super::{
     handle::{ClientHandle, State},
     keys,
     reply::ReplyBuffer,
+    tracking::{Caching, Options},
 };
 use crate::{
     keyspace::{Locked, Ready, ShardSet, Want},
@@ -50,6 +51,8 @@ pub struct Waiter {
     silent: bool,
     /// See [`Client::script_oom`].
     pub(super) script_oom: bool,
+    pub(super) tracking: Option<Box<Options>>,
+    pub(super) caching: Caching,
     /// In whose queues its ticket stands.
     keys: Vec<Box<[u8]>>,
     /// What its command needs locked.
@@ -96,11 +99,6 @@ impl Waiter {
         shared.stats.blocked_clients.subtract(1);
     }
 
-    /// Whether it is executed by the thread for scripts, and waits for no key.
-    fn is_handed_over(&self) -> bool {
-        self.keys.is_empty()
-    }
-
     fn leave_queues(&self, locked: &mut Locked<'_>) {
         self.keys.iter().for_each(|key| locked.stop_waiting(self.db, key, self.ticket));
     }
@@ -114,7 +112,7 @@ impl Context<'_> {
         if self.client.in_exec {
             return false;
         }
-        self.client.block = Some(Block { retry: false, deadline, quiet: false });
+        self.client.block = Some(Block { retry: false, deadline });
         if self.client.stands_in {
             return true;
         }
@@ -126,16 +124,16 @@ impl Context<'_> {
         true
     }
 
-    /// Has the command executed by the thread for scripts, with all shards locked, and the client wait for that.
-    /// False: it is to be executed here.
-    pub fn hand_over(&mut self, words: &Args<'_>) -> bool {
-        if self.client.in_exec || self.client.stands_in || !self.shared.scripts.queue.is_open() {
-            return false;
-        }
-        self.client.block = Some(Block { retry: false, deadline: None, quiet: true });
-        let waiter = self.become_waiter(words, &[], self.shared.keyspace.all_shards(), None);
+    /// Whether the command may be left to the thread for scripts.
+    pub fn may_hand_over(&self) -> bool {
+        !self.client.in_exec && !self.client.stands_in && self.shared.scripts.queue.is_open()
+    }
+
+    /// Has the command executed by the thread for scripts, with these shards locked, and the client wait for that.
+    pub fn hand_over(&mut self, words: &Args<'_>, shards: ShardSet) {
+        self.client.block = Some(Block { retry: false, deadline: None });
+        let waiter = self.become_waiter(words, &[], shards, None);
         self.shared.scripts.queue.push(waiter.ticket);
-        true
     }
 
     fn become_waiter(
@@ -156,6 +154,8 @@ impl Context<'_> {
             protocol: client.protocol,
             silent: client.reply_mode.is_silent(),
             script_oom: client.script_oom,
+            tracking: client.tracking.clone(),
+            caching: client.caching,
             keys: keys.iter().map(|key| (*key).into()).collect(),
             shards,
             deadline,
@@ -222,13 +222,15 @@ pub(super) fn serve(shared: &Arc<Shared>, worker: usize, mut locked: Locked<'_>)
                 waiter.end(shared, &mut fate, Fate::Served(bytes));
                 waiter.handle.nudge();
             }
+            waiter.handle.hold_mail(false);
         }
         ready.pop_front();
         ready.extend(locked.take_ready());
     }
 }
 
-/// Executes a waiter's command as that client. Answers its reply, and whether it is done and need not wait longer.
+/// Executes a waiter's command as that client. Answers its reply, and whether it is done and need not wait longer. What the
+/// client is told meanwhile, perhaps of what the command did, is held until the reply is there.
 fn execute(
     shared: &Arc<Shared>,
     waiter: &Waiter,
@@ -236,6 +238,7 @@ fn execute(
     reply: &mut dyn ReplyBuffer,
     locked: &mut Locked<'_>,
 ) -> (Vec<u8>, bool) {
+    waiter.handle.hold_mail(true);
     reply.set_protocol(waiter.protocol);
     let mut client = Client::stand_in(shared, waiter, worker);
     let words: SmallVec<[&[u8]; 8]> = waiter.words.iter().map(|word| &word[..]).collect();
@@ -245,7 +248,11 @@ fn execute(
     match dispatch::still_permitted(&context, &words) {
         Ok(()) => dispatch::call(&mut context, &words),
         // Its user may have lost the right while it waited.
-        Err(error) => context.reply.error(&error.0),
+        Err(error) => {
+            shared.stats.worker(worker).command(command.counts_as).rejected.add(1);
+            shared.stats.error(error.code());
+            context.reply.error(&error.0);
+        }
     }
     drop(context);
     (reply.take(), client.block.is_none())
@@ -263,6 +270,7 @@ pub fn run_handed_over(shared: &Arc<Shared>, worker: usize, ticket: u64) {
         waiter.end(shared, &mut fate, Fate::Served(bytes));
         waiter.handle.nudge();
     }
+    waiter.handle.hold_mail(false);
     drop(fate);
     locked.advance_to(shared.clock.now());
     serve(shared, worker, locked);
@@ -282,7 +290,7 @@ pub(super) fn resume(shared: &Shared, client: &mut Client, reply: &mut dyn Reply
     if matches!(*fate, Fate::Waiting) {
         if waiter.deadline.is_none_or(|deadline| now < deadline) {
             drop(fate);
-            let block = Block { retry: false, deadline: waiter.deadline, quiet: waiter.is_handed_over() };
+            let block = Block { retry: false, deadline: waiter.deadline };
             client.waiting = Some(waiter);
             return Flow::Block(block);
         }

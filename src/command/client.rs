@@ -65,6 +65,8 @@ pub struct Client {
     /// CLIENT TRACKING.
     pub tracking: Option<Box<Options>>,
     pub caching: Caching,
+    /// What a transaction or script has changed so far, for those who are told of all keys.
+    pub(super) changed: Vec<Box<[u8]>>,
     /// A script runs its commands.
     pub in_script: bool,
     /// Inside EXEC: nothing may block, and every command owes one reply.
@@ -156,6 +158,7 @@ impl Client {
         client.protocol = waiter.protocol;
         client.db = waiter.db;
         client.script_oom = waiter.script_oom;
+        (client.tracking, client.caching) = (waiter.tracking.clone(), waiter.caching);
         client
     }
 
@@ -200,6 +203,7 @@ impl Client {
             replication: ReplicationWishes::default(),
             tracking: None,
             caching: Caching::default(),
+            changed: Vec::new(),
             in_script: false,
             in_exec: false,
             script_oom: false,
@@ -392,6 +396,7 @@ impl Client {
         if generation != self.settings_generation {
             self.settings_generation = generation;
             self.settings = self.shared.config.current();
+            self.shared.tracking.limit(&self.shared, self.settings.tracking_table_max_keys);
             self.refresh_user();
         }
     }

@@ -39,8 +39,6 @@ pub struct Block {
     /// the command still owes (blocking commands).
     pub retry: bool,
     pub deadline: Option<UnixMillis>,
-    /// What others send the client comes after the command's reply: the command runs, though not here.
-    pub quiet: bool,
 }
 
 /// Runs one request: from its words to its reply. `known` is the hash of one of the words, if somebody has computed it.
@@ -127,7 +125,7 @@ fn admit(
         && (paused == Paused::All || flags_of_script(shared, command, flags, args).intersects(CHANGES))
     {
         client.set_paused(true);
-        return Flow::Block(Block { retry: true, deadline: Some(until), quiet: false });
+        return Flow::Block(Block { retry: true, deadline: Some(until) });
     }
     if client.transaction.is_some() && !command.spec.flags.contains(Flags::NOT_QUEUED) {
         let flags = flags_of_script(shared, command, flags, args);
@@ -428,10 +426,12 @@ pub(super) fn needed(shared: &Shared, command: &'static Command, args: &Args<'_>
 
 /// Whether a queued command needs every shard. One without keys may look anywhere (SCAN, INFO): on
 /// its own it locks shards one by one, but not while the transaction holds some.
-fn locks_everything(command: &Command) -> bool {
+pub(super) fn locks_everything(command: &Command) -> bool {
     let flags = command.spec.flags;
     flags.intersects(Flags::ALL_SHARDS.union(Flags::SCRIPT))
-        || (command.spec.keys.is_empty() && !["connection", "pubsub", "transactions"].contains(&command.spec.group))
+        || (command.spec.keys.is_empty()
+            && !flags.contains(Flags::NO_SHARDS)
+            && !["connection", "pubsub", "transactions"].contains(&command.spec.group))
 }
 
 /// Runs the handler of `context.command` and keeps the books. Also for each command of an EXEC.

@@ -18,6 +18,7 @@ impl Error {
     pub const NOT_INTEGER: Error = Error::new("ERR value is not an integer or out of range");
     pub const NOT_FLOAT: Error = Error::new("ERR value is not a valid float");
     pub const NO_SUCH_KEY: Error = Error::new("ERR no such key");
+    pub const NO_SCRIPT: Error = Error::new("NOSCRIPT No matching script. Please use EVAL.");
     pub const OUT_OF_MEMORY: Error = Error::new("OOM command not allowed when used memory > 'maxmemory'.");
     pub const OUT_OF_RANGE: Error = Error::new("ERR value is out of range");
     pub const STRING_TOO_LONG: Error = Error::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)");

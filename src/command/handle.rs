@@ -99,6 +99,8 @@ pub struct ClientHandle {
     pub commands: AtomicU64,
     /// Encoded bytes for this client, from other clients (pub/sub, MONITOR, tracking).
     mailbox: Mutex<Vec<u8>>,
+    /// Read and written under the mailbox's lock.
+    mail_is_held: AtomicBool,
     signals: AtomicU8,
     waker: Mutex<Option<Waker>>,
     /// Above this many undelivered bytes a sender gives the client up (0: no limit). The
@@ -177,10 +179,24 @@ impl ClientHandle {
         self.signals.load(Ordering::Acquire) & MAIL != 0
     }
 
-    /// Moves the mailbox to the end of `out`.
+    /// Keeps what is delivered from being taken, or no longer does.
+    pub fn hold_mail(&self, hold: bool) {
+        let mailbox = self.mailbox.lock();
+        self.mail_is_held.store(hold, Ordering::Relaxed);
+        let waits = !mailbox.is_empty();
+        drop(mailbox);
+        if !hold && waits {
+            self.signal(MAIL);
+        }
+    }
+
+    /// Moves the mailbox to the end of `out`, unless it is held.
     pub fn take_mail(&self, out: &mut Vec<u8>) {
         self.signals.fetch_and(!MAIL, Ordering::AcqRel);
         let mut mailbox = self.mailbox.lock();
+        if self.mail_is_held.load(Ordering::Relaxed) {
+            return;
+        }
         if out.is_empty() && out.capacity() < mailbox.len() {
             std::mem::swap(out, &mut mailbox);
         } else {
@@ -219,6 +235,11 @@ impl ClientHandle {
 
     pub fn is_killed(&self) -> bool {
         self.signals.load(Ordering::Acquire) & KILLED != 0
+    }
+
+    /// Whether it will not be told anything any more.
+    pub fn is_leaving(&self) -> bool {
+        self.is_killed() || self.state().contains(State::CLOSING)
     }
 
     /// Lets a blocked client look again whether it may go on.
@@ -275,6 +296,20 @@ mod tests {
         handle.take_mail(&mut out);
         assert_eq!(out, b"> one two");
         assert!(!handle.has_mail());
+    }
+
+    #[test]
+    fn mail_that_is_held_is_taken_later() {
+        let handle = ClientHandle::new(1);
+        handle.hold_mail(true);
+        handle.deliver(b"one ");
+        let mut out = Vec::new();
+        handle.take_mail(&mut out);
+        assert!(out.is_empty() && !handle.has_mail());
+        handle.hold_mail(false);
+        assert!(handle.has_mail());
+        handle.take_mail(&mut out);
+        assert_eq!(out, b"one ");
     }
 
     #[test]

@@ -47,7 +47,9 @@ bitflags::bitflags! {
         /// Ours: a container whose subcommands are neither shown nor counted apart (DEBUG).
         const OPAQUE = 1 << 27;
         /// Ours: runs a script, which calls other commands.
-        const SCRIPT = 1 << 28;
+        const SCRIPT = 1 << 29;
+        /// Ours: looks at no key, and needs no shard even in a transaction or a script (TIME).
+        const NO_SHARDS = 1 << 30;
     }
 }
 

@@ -124,7 +124,7 @@ impl Tracking {
         }
     }
 
-    /// A client has read keys. The table stays within `max` keys: others are given up, as if they had changed.
+    /// A client has read keys.
     fn remember<'a>(&self, shared: &Shared, id: u64, keys: impl Iterator<Item = &'a [u8]>, max: u64) {
         let mut table = self.table.lock();
         for key in keys {
@@ -133,14 +133,19 @@ impl Tracking {
                 None => drop(table.keys.insert(key.into(), BTreeSet::from([id]))),
             }
         }
-        while max > 0 && table.keys.len() as u64 > max {
-            let Some(key) = table.keys.keys().next().cloned() else { break };
-            table.invalidate(shared, &key, None);
+        table.limit(shared, max);
+    }
+
+    /// Keeps the table within `tracking-table-max-keys`, which may have changed.
+    pub fn limit(&self, shared: &Shared, max: u64) {
+        if self.any() {
+            self.table.lock().limit(shared, max);
         }
     }
 
-    /// Keys have changed, by the hand of a client or by none.
-    fn tell(&self, shared: &Shared, changes: &Changes, by: Option<u64>) {
+    /// Keys have changed, by the hand of a client or by none: those are told who hold copies. Answers whether there are
+    /// some who are told of all keys, once the changes are whole.
+    fn tell(&self, shared: &Shared, changes: &Changes, by: Option<u64>) -> bool {
         let mut table = self.table.lock();
         if changes.flushed {
             table.flushed(shared);
@@ -148,11 +153,23 @@ impl Tracking {
         for key in &changes.keys {
             table.invalidate(shared, key, by);
         }
-        table.broadcast(shared, &changes.keys, by);
+        !table.prefixes.is_empty()
+    }
+
+    fn broadcast(&self, shared: &Shared, keys: &[Box<[u8]>], by: Option<u64>) {
+        self.table.lock().broadcast(shared, keys, by);
     }
 }
 
 impl Table {
+    /// Gives keys up beyond `max`, as if they had changed.
+    fn limit(&mut self, shared: &Shared, max: u64) {
+        while max > 0 && self.keys.len() as u64 > max {
+            let Some(key) = self.keys.keys().next().cloned() else { break };
+            self.invalidate(shared, &key, None);
+        }
+    }
+
     fn invalidate(&mut self, shared: &Shared, key: &[u8], by: Option<u64>) {
         let Some(clients) = self.keys.remove(key) else { return };
         for id in clients {
@@ -196,7 +213,7 @@ impl Tracker {
     fn send(&mut self, shared: &Shared, keys: Option<&[&[u8]]>) {
         let redirected = match self.options.redirect {
             None => None,
-            Some(id) => match shared.clients.get(id).filter(|client| !client.is_killed()) {
+            Some(id) => match shared.clients.get(id).filter(|client| !client.is_leaving()) {
                 Some(client) => Some(client),
                 None => return self.tell_broken(shared, id),
             },
@@ -241,7 +258,13 @@ impl Shared {
     /// Tells of what has happened to keys by nobody's command: they have expired or been evicted.
     pub fn publish_changes(&self) {
         if self.tracking.any() {
-            self.keyspace.take_changes(&mut |changes| self.tracking.tell(self, &changes, None));
+            self.keyspace.take_changes(&mut |changes| self.tell_changes(&changes));
+        }
+    }
+
+    fn tell_changes(&self, changes: &Changes) {
+        if !changes.is_empty() && self.tracking.tell(self, changes, None) {
+            self.tracking.broadcast(self, &changes.keys, None);
         }
     }
 }
@@ -251,38 +274,46 @@ impl Context<'_> {
     #[cold]
     pub(super) fn tell_earlier_changes(&mut self) {
         let changes = self.keys.take_changes();
-        if !changes.is_empty() {
-            self.shared.tracking.tell(self.shared, &changes, None);
-        }
+        self.shared.tell_changes(&changes);
     }
 
-    /// Tells of what the command has changed so far.
+    /// Tells of what the command has changed so far. Those who want to hear of all keys hear of a transaction's at its end.
     pub(super) fn tell_changes(&mut self) {
-        if self.shared.tracking.any() {
-            let changes = self.keys.take_changes();
-            if !changes.is_empty() {
-                self.shared.tracking.tell(self.shared, &changes, Some(self.client.handle.id));
-            }
+        if !self.shared.tracking.any() {
+            return;
+        }
+        let Context { shared, client, keys, .. } = self;
+        let id = Some(client.handle.id);
+        let mut changes = keys.take_changes();
+        if !changes.is_empty() && shared.tracking.tell(shared, &changes, id) {
+            client.changed.append(&mut changes.keys);
+        }
+        if !client.in_exec && !client.changed.is_empty() {
+            shared.tracking.broadcast(shared, &client.changed, id);
+            client.changed.clear();
         }
     }
 
-    /// Tells of what the command has changed, and remembers what it has read.
+    /// Tells of what the command has changed, then remembers what it has read: that is how things are afterwards.
     #[cold]
     pub(super) fn track(&mut self, command: &'static Command, args: &Args<'_>) {
-        let id = self.client.handle.id;
+        self.tell_changes();
+        let flags = command.spec.flags;
+        // A command that waits has not read yet; what a script reads, its commands tell.
         if let Some(options) = &self.client.tracking
             && !options.broadcast
-            && command.spec.flags.contains(Flags::READONLY)
+            && flags.contains(Flags::READONLY)
+            && !flags.contains(Flags::SCRIPT)
+            && self.client.block.is_none()
         {
             let said = self.client.caching != Caching::Unsaid;
             if (!options.opt_in || said) && !(options.opt_out && said) {
                 let max = self.client.settings.tracking_table_max_keys;
+                let id = self.client.handle.id;
                 self.shared.tracking.remember(self.shared, id, keys::keys(command.spec, args), max);
             }
         }
-        // A transaction's changes are told together.
         if !self.client.in_exec {
-            self.tell_changes();
             self.client.caching = match self.client.caching {
                 Caching::Said => Caching::Now,
                 Caching::Now if self.client.transaction.is_some() => Caching::Now,

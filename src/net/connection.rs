@@ -181,15 +181,12 @@ impl Connection {
             if self.client.handle.is_killed() {
                 return Err(self.killed());
             }
-            if !self.blocked.is_some_and(|block| block.quiet) {
-                self.output.take_mail(&self.client.handle);
-            }
-            if self.blocked.is_some() {
-                if !self.resume(turn.now) {
-                    self.flush(cx, turn.now)?;
-                    return self.watch_blocked(cx);
-                }
-                self.output.take_mail(&self.client.handle);
+            // The reply of what it has waited for comes before what it is told because of that.
+            let waits = self.blocked.is_some() && !self.resume(turn.now);
+            self.output.take_mail(&self.client.handle);
+            if waits {
+                self.flush(cx, turn.now)?;
+                return self.watch_blocked(cx);
             }
             self.run(turn)?;
             if self.warming.is_some() {

@@ -3,6 +3,7 @@
 use crate::{
     client::{Client, request},
     instance::Server,
+    process::Process,
     tree::Tree,
 };
 use flagstone::command::Protocol;
@@ -175,4 +176,48 @@ fn clients_that_hold_most_go_when_all_hold_too_much() {
         admin.line("CONFIG GET maxmemory-clients"),
         Tree::Array(vec![Tree::Bulk("maxmemory-clients".into()), Tree::Bulk("5%".into())])
     );
+}
+
+#[test]
+fn a_tracking_table_that_has_to_be_smaller_gives_up_keys() {
+    let server = Server::start();
+    let mut admin = server.connect(Protocol::Resp2);
+    let mut client = server.connect(Protocol::Resp3);
+    assert_eq!(client.line("CLIENT TRACKING ON"), ok());
+    for key in ["a", "b", "c"] {
+        client.line(&format!("GET {key}"));
+    }
+    assert_eq!(admin.line("CONFIG SET tracking-table-max-keys 1"), ok());
+    let told = [client.receive(), client.receive()];
+    assert!(told.iter().all(|push| push.to_string().contains("invalidate")), "{told:?}");
+}
+
+#[test]
+fn a_script_that_was_short_before_and_lingers_keeps_nobody_waiting() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let options = ["--server-threads", "1", "--busy-reply-threshold", "20"];
+    let (process, mut admin) = Process::start(dir.path(), &options).connected();
+    let mut client = process.connect();
+    let script = "if redis.call('get', KEYS[1]) then while true do end end return 1";
+    let eval = ["EVAL", script, "1", "k"];
+    for _ in 0..3 {
+        assert_eq!(client.call(&eval), Tree::Integer(1));
+    }
+    assert_eq!(client.line("SET k v"), ok());
+    client.send(&eval);
+    while admin.line("SCRIPT KILL") != ok() {}
+    assert!(client.receive().to_string().contains("Script killed by user with SCRIPT KILL"));
+    assert_eq!(client.line("PING"), Tree::Simple("PONG".into()));
+}
+
+#[test]
+fn what_a_script_or_a_library_may_hold_is_limited() {
+    let server = Server::start();
+    let mut client = server.connect(Protocol::Resp2);
+    let doubling = "local s = 'x' for i = 1, 40 do s = s .. s end";
+    let library = format!("#!lua name=l\n{doubling} redis.register_function('f', function() return 1 end)");
+    for request in [&["EVAL", doubling, "0"][..], &["FUNCTION", "LOAD", &library]] {
+        assert!(matches!(client.call(request), Tree::Error(_)), "{request:?}");
+        assert_eq!(client.call(&["EVAL", "return 1", "0"]), Tree::Integer(1));
+    }
 }

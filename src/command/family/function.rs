@@ -174,17 +174,8 @@ const HELP: &[&str] = &[
 ];
 
 fn fcall(cx: &mut Context<'_>, args: &Args<'_>, read_only: bool) -> CommandResult {
-    let count = parse_i64(args[2]).ok_or(Error::new("ERR Bad number of keys provided"));
-    // Whether there is such a function is said first.
-    let known = cx.shared.functions.all();
-    if !known
-        .values()
-        .any(|library| library.functions.iter().any(|function| function.name.eq_ignore_ascii_case(args[1])))
-    {
-        return Err(Error::new("ERR Function not found"));
-    }
-    let words = split_by(args, count?)?;
-    script::call_function(cx, args, words, read_only)
+    let split = || split_by(args, parse_i64(args[2]).ok_or(Error::new("ERR Bad number of keys provided"))?);
+    script::call_function(cx, args, split, read_only)
 }
 
 fn load(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {

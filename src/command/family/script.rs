@@ -198,9 +198,12 @@ fn eval(cx: &mut Context<'_>, args: &Args<'_>, read_only: bool) -> CommandResult
 }
 
 fn evalsha(cx: &mut Context<'_>, args: &Args<'_>, read_only: bool) -> CommandResult {
+    // What cannot be a digest is one that nobody knows, which is said first.
+    if args[1].len() != 2 * size_of::<Digest>() {
+        return Err(Error::NO_SCRIPT);
+    }
     let words = split(args)?;
-    // What cannot be a digest is one that nobody knows.
-    let digest = script::parse_digest(args[1]).unwrap_or([0; 20]);
+    let digest = script::parse_digest(args[1]).unwrap_or_default();
     script::evaluate(cx, args, Named::Digest(digest), words, read_only)
 }
 

@@ -9,7 +9,7 @@ pub static COMMANDS: &[Spec] = &[
     Spec {
         name: "time",
         arity: 1,
-        flags: Flags::LOADING.union(Flags::STALE).union(Flags::FAST),
+        flags: Flags::LOADING.union(Flags::STALE).union(Flags::FAST).union(Flags::NO_SHARDS),
         acl: Acl::FAST,
         group: "server",
         since: "2.6.0",

@@ -13,6 +13,32 @@ use std::cell::RefCell;
 /// A script's value may be nested so deep; beyond, as in Redis, it is an error.
 const DEPTH_MAX: usize = 1000;
 
+/// What a script's values may take.
+pub const MEMORY_MAX: usize = 1 << 30;
+/// Replies of more elements or bytes are built within that limit.
+const SMALL_REPLY: usize = 1024;
+
+/// Limits the memory of an interpreter, or does not, as long as it lives. A script's code runs with the limit. What is
+/// done for it here runs without, where little memory is taken: with a limit, every value has to be made within a
+/// protected call.
+pub struct MemoryLimit<'l> {
+    lua: &'l Lua,
+    before: usize,
+}
+
+impl<'l> MemoryLimit<'l> {
+    pub fn set(lua: &'l Lua, bytes: usize) -> Self {
+        MemoryLimit { lua, before: lua.set_memory_limit(bytes).unwrap_or(0) }
+    }
+}
+
+impl Drop for MemoryLimit<'_> {
+    fn drop(&mut self) {
+        // It was set before, so it can be.
+        let _ = self.lua.set_memory_limit(self.before);
+    }
+}
+
 /// What a command has replied so far.
 pub struct Capture<'l> {
     lua: &'l Lua,
@@ -102,8 +128,17 @@ impl<'l> Capture<'l> {
         }
     }
 
+    /// What is to come may take much memory.
+    #[cold]
+    fn limit(&self) {
+        let _ = self.lua.set_memory_limit(MEMORY_MAX);
+    }
+
     fn open(&mut self, kind: Kind, elements: usize) {
         self.written += 4;
+        if elements > SMALL_REPLY {
+            self.limit();
+        }
         let array = if kind == Kind::Array { elements } else { 0 };
         match self.lua.create_table_with_capacity(array, elements - array) {
             Ok(table) => {
@@ -135,6 +170,9 @@ impl<'l> Capture<'l> {
 
     fn string(&mut self, bytes: &[u8]) -> Value {
         self.written += bytes.len() as u64;
+        if bytes.len() > SMALL_REPLY {
+            self.limit();
+        }
         match self.lua.create_string(bytes) {
             Ok(text) => Value::String(text),
             Err(failure) => {

@@ -2,15 +2,16 @@
 
 use super::{
     Digest, Manners, Script, ScriptFlags, after_shebang,
-    convert::{Capture, Fields, Port},
+    convert::{Capture, Fields, MEMORY_MAX, MemoryLimit, Port},
     functions::{self, Library, is_name},
     host::{self, HOST, Run},
     queue::SHORT,
+    reading,
 };
 use crate::command::{Args, CommandResult, Context, Error, Shared};
 use crate::keyspace::ShardSet;
 use ahash::RandomState;
-use mlua::{Function, Lua, LuaOptions, LuaString, MultiValue, StdLib, Table, Value, chunk::ChunkMode};
+use mlua::{BString, Either, Function, Lua, LuaOptions, LuaString, MultiValue, StdLib, Table, Value, chunk::ChunkMode};
 use std::{
     cell::RefCell,
     collections::HashMap,
@@ -26,11 +27,8 @@ use std::{
 const COMPILED_MAX: usize = 512;
 /// Longer scripts have their digest reckoned each time.
 const BODY_MAX: usize = 1 << 16;
-/// What a script's values may take.
-const MEMORY_MAX: usize = 1 << 30;
-
 thread_local! {
-    static ENGINE: RefCell<Option<Engine>> = const { RefCell::new(None) };
+    static ENGINE: RefCell<Option<Box<Engine>>> = const { RefCell::new(None) };
 }
 
 struct Engine {
@@ -40,18 +38,23 @@ struct Engine {
     run: Function,
     run_function: Function,
     run_library: Function,
-    compiled: HashMap<Digest, (Arc<Script>, Function), RandomState>,
+    compiled: HashMap<Digest, Rc<Compiled>, RandomState>,
     /// The digests of scripts that came as text.
     bodies: HashMap<Box<[u8]>, Digest, RandomState>,
     /// The generation of [`super::Scripts`] that `compiled` belongs to.
     generation: u64,
-    functions: HashMap<Vec<u8>, Loaded, RandomState>,
+    functions: HashMap<Vec<u8>, Rc<Loaded>, RandomState>,
     /// The generation of [`functions::Functions`] that these belong to.
     functions_generation: u64,
 }
 
+/// A script that an interpreter has compiled.
+struct Compiled {
+    script: Arc<Script>,
+    function: Function,
+}
+
 /// A function that an interpreter has loaded.
-#[derive(Clone)]
 struct Loaded {
     library: Arc<Library>,
     flags: ScriptFlags,
@@ -70,7 +73,6 @@ impl Engine {
         let lua = Lua::new_with(libraries, LuaOptions::default())?;
         let host = host::table(&lua)?;
         lua.load(include_str!("prelude.lua")).set_name("=prelude").call::<()>(&host)?;
-        lua.set_memory_limit(MEMORY_MAX)?;
         host::watch(&lua)?;
         Ok(Engine {
             fields: Fields::new(&lua)?,
@@ -123,8 +125,10 @@ impl Engine {
         let registered: Rc<RefCell<Vec<Registered>>> = Rc::default();
         let taking = Rc::clone(&registered);
         let take = self.lua.create_function(move |_, arguments| read_registration(arguments, &taking));
-        let outcome =
-            take.and_then(|take| host::while_loading(|| self.run_library.call::<(bool, Value)>((chunk, take))));
+        let outcome = take.and_then(|take| {
+            let _limit = MemoryLimit::set(&self.lua, MEMORY_MAX);
+            host::while_loading(|| self.run_library.call::<(bool, Value)>((chunk, take)))
+        });
         match outcome.map_err(broken)? {
             (true, _) => Ok(registered.take()),
             (false, failure) => {
@@ -140,7 +144,7 @@ impl Engine {
     }
 
     /// A function of the libraries, which are loaded if they have changed.
-    fn function(&mut self, shared: &Shared, name: &[u8]) -> Option<Loaded> {
+    fn function(&mut self, shared: &Shared, name: &[u8]) -> Option<Rc<Loaded>> {
         let generation = shared.functions.generation();
         if self.functions_generation != generation {
             self.functions_generation = generation;
@@ -149,10 +153,8 @@ impl Engine {
                 match self.register(library.body()) {
                     Ok(registered) => self.functions.extend(registered.into_iter().map(|registered| {
                         let (library, flags) = (Arc::clone(library), registered.function.flags);
-                        (
-                            registered.function.name.to_ascii_lowercase(),
-                            Loaded { library, flags, callback: registered.callback },
-                        )
+                        let loaded = Loaded { library, flags, callback: registered.callback };
+                        (registered.function.name.to_ascii_lowercase(), Rc::new(loaded))
                     })),
                     Err(error) => tracing::warn!(
                         library = %String::from_utf8_lossy(&library.name),
@@ -162,11 +164,15 @@ impl Engine {
                 }
             }
         }
-        self.functions.get(&name.to_ascii_lowercase()).cloned()
+        self.loaded(name).cloned()
+    }
+
+    fn loaded(&self, name: &[u8]) -> Option<&Rc<Loaded>> {
+        self.functions.get(name).or_else(|| self.functions.get(&name.to_ascii_lowercase()))
     }
 
     /// The script of a digest and its function, if it is known.
-    fn find(&mut self, cx: &Context<'_>, digest: &Digest) -> Result<Option<(Arc<Script>, Function)>, Error> {
+    fn find(&mut self, cx: &Context<'_>, digest: &Digest) -> Result<Option<Rc<Compiled>>, Error> {
         let scripts = &cx.shared.scripts;
         let generation = scripts.generation();
         if self.generation != generation || self.compiled.len() > COMPILED_MAX {
@@ -174,26 +180,20 @@ impl Engine {
             self.generation = generation;
         }
         if let Some(found) = self.compiled.get(digest) {
-            return Ok(Some(found.clone()));
+            return Ok(Some(Rc::clone(found)));
         }
         let Some(script) = scripts.get(digest) else { return Ok(None) };
-        let function = self.compile(script.code())?;
-        self.compiled.insert(*digest, (Arc::clone(&script), function.clone()));
-        Ok(Some((script, function)))
+        let compiled = Rc::new(Compiled { function: self.compile(script.code())?, script });
+        self.compiled.insert(*digest, Rc::clone(&compiled));
+        Ok(Some(compiled))
     }
 
-    /// What `run` and `run_function` are given.
-    fn arguments(&self, function: &Function, words: (&Args<'_>, &Args<'_>)) -> mlua::Result<MultiValue> {
-        let lists = [self.list(words.0)?, self.list(words.1)?].map(Value::Table);
-        Ok([Value::Function(function.clone())].into_iter().chain(lists).collect())
-    }
-
+    /// Words as strings of the interpreter. (Text gets there by a shorter way than other bytes.)
     fn list(&self, words: &Args<'_>) -> mlua::Result<Table> {
-        let list = self.lua.create_table_with_capacity(words.len(), 0)?;
-        for word in words {
-            list.raw_push(self.lua.create_string(word)?)?;
-        }
-        Ok(list)
+        self.lua.create_sequence_from(words.iter().map(|word| match std::str::from_utf8(word) {
+            Ok(text) => Either::Left(text),
+            Err(_) => Either::Right(BString::from(*word)),
+        }))
     }
 }
 
@@ -201,7 +201,7 @@ impl Engine {
 fn with_engine<R>(f: impl FnOnce(&mut Engine) -> Result<R, Error>) -> Result<R, Error> {
     let mut engine = match ENGINE.take() {
         Some(engine) => engine,
-        None => Engine::new().map_err(|error| Error::text(format!("ERR {error}")))?,
+        None => Box::new(Engine::new().map_err(|error| Error::text(format!("ERR {error}")))?),
     };
     let result = f(&mut engine);
     ENGINE.set(Some(engine));
@@ -242,49 +242,52 @@ pub fn evaluate(
             }
             found = engine.find(cx, &digest)?;
         }
-        let Some((script, function)) = found else {
-            return Err(Error::new("NOSCRIPT No matching script. Please use EVAL."));
+        let Some(compiled) = found else {
+            return Err(Error::NO_SCRIPT);
         };
+        let script = &compiled.script;
         judge(cx, script.flags, read_only)?;
         script.used.store(true, Relaxed);
-        if !script.is_short.load(Relaxed) && cx.hand_over(request) {
-            return Ok(());
-        }
-        let name = || script.name();
-        let is_short = &script.is_short;
         let subject = Subject {
-            name: &name,
+            name: &|| script.name(),
             flags: script.flags,
             manners: &script.manners,
-            is_short,
+            is_short: &script.is_short,
+            runner: &engine.run,
+            callee: &compiled.function,
             is_function: false,
             request,
+            words,
         };
-        Task::new(cx, engine, subject, read_only, words.0)
-            .run_all(cx, |engine| Ok((engine.run.clone(), engine.arguments(&function, words)?)))
+        Task::new(cx, engine, subject, read_only).run_all(cx)
     })
 }
 
-/// Runs a function of a library; the second word of the request is its name.
-pub fn call_function(
+/// Runs a function of a library; the second word of the request is its name. `split` finds the keys and the other
+/// arguments, once it is known that there is such a function.
+pub fn call_function<'a>(
     cx: &mut Context<'_>,
-    request: &Args<'_>,
-    words: (&Args<'_>, &Args<'_>),
+    request: &'a Args<'a>,
+    split: impl FnOnce() -> Result<(&'a Args<'a>, &'a Args<'a>), Error>,
     read_only: bool,
 ) -> CommandResult {
     with_engine(|engine| {
         let name = request[1];
         let loaded = engine.function(cx.shared, name).ok_or(Error::new("ERR Function not found"))?;
+        let words = split()?;
         judge(cx, loaded.flags, read_only)?;
-        if !loaded.library.is_short.load(Relaxed) && cx.hand_over(request) {
-            return Ok(());
-        }
-        let is_short = &loaded.library.is_short;
-        let called = || String::from_utf8_lossy(name).into_owned();
-        let (flags, manners) = (loaded.flags, &loaded.library.manners);
-        let subject = Subject { name: &called, flags, manners, is_short, is_function: true, request };
-        Task::new(cx, engine, subject, read_only, words.0)
-            .run_all(cx, |engine| Ok((engine.run_function.clone(), engine.arguments(&loaded.callback, words)?)))
+        let subject = Subject {
+            name: &|| String::from_utf8_lossy(name).into_owned(),
+            flags: loaded.flags,
+            manners: &loaded.library.manners,
+            is_short: &loaded.library.is_short,
+            runner: &engine.run_function,
+            callee: &loaded.callback,
+            is_function: true,
+            request,
+            words,
+        };
+        Task::new(cx, engine, subject, read_only).run_all(cx)
     })
 }
 
@@ -312,7 +315,7 @@ pub fn load_library(code: &[u8]) -> Result<Library, Error> {
         name,
         code: code.to_vec(),
         functions,
-        manners: AtomicU8::new(Manners::Unknown as u8),
+        manners: AtomicU8::new(Manners::judged(reading::library_declares(code)) as u8),
         is_short: AtomicBool::new(false),
     })
 }
@@ -412,53 +415,75 @@ struct Subject<'e> {
     flags: ScriptFlags,
     manners: &'e AtomicU8,
     is_short: &'e AtomicBool,
+    /// The function of `prelude.lua` that runs it.
+    runner: &'e Function,
+    callee: &'e Function,
     is_function: bool,
     request: &'e Args<'e>,
+    /// Its keys and its other arguments.
+    words: (&'e Args<'e>, &'e Args<'e>),
 }
 
 struct Task<'e> {
-    engine: &'e mut Engine,
+    engine: &'e Engine,
     subject: Subject<'e>,
     /// The shards of the declared keys.
     declared: ShardSet,
     read_only: bool,
 }
 
+/// How a run has ended.
+enum Ending {
+    Answered,
+    /// It asked for a key that it had not declared, before it wrote anything.
+    Strayed,
+    /// It takes its time, and has done nothing but read.
+    Lingered,
+}
+
 impl<'e> Task<'e> {
-    fn new(
-        cx: &Context<'_>,
-        engine: &'e mut Engine,
-        subject: Subject<'e>,
-        read_only: bool,
-        keys: &Args<'_>,
-    ) -> Task<'e> {
-        let declared = cx.shared.keyspace.shard_set(keys.iter().copied());
+    fn new(cx: &Context<'_>, engine: &'e Engine, subject: Subject<'e>, read_only: bool) -> Task<'e> {
+        let declared = cx.shared.keyspace.shard_set(subject.words.0.iter().copied());
         let read_only = read_only || subject.flags.contains(ScriptFlags::NO_WRITES);
         Task { engine, subject, declared, read_only }
     }
 
-    /// Runs it, and again with all shards locked when it turns out to need them.
-    fn run_all(
-        mut self,
-        cx: &mut Context<'_>,
-        prepare: impl Fn(&Engine) -> mlua::Result<(Function, MultiValue)>,
-    ) -> CommandResult {
-        let (run, arguments) = prepare(self.engine).map_err(broken)?;
-        if self.run(cx, &run, arguments)? {
-            return Ok(());
+    /// Runs it, or hands it over if it may take long. It runs again with all shards locked when it turns out to need them,
+    /// and elsewhere when it lingers: it has changed nothing until then.
+    fn run_all(self, cx: &mut Context<'_>) -> CommandResult {
+        let may_hand_over = cx.may_hand_over();
+        if may_hand_over && !self.subject.is_short.load(Relaxed) {
+            return self.hand_over(cx);
         }
-        // It has asked for a key that it had not declared, before it wrote anything.
-        cx.lock_all();
-        let (run, arguments) = prepare(self.engine).map_err(broken)?;
-        self.run(cx, &run, arguments).map(drop)
+        match self.run(cx, may_hand_over)? {
+            Ending::Answered => Ok(()),
+            Ending::Strayed if cx.client.in_exec || cx.client.stands_in => Err(host::STRAYED),
+            Ending::Strayed => {
+                cx.lock_all();
+                self.run(cx, false).map(drop)
+            }
+            Ending::Lingered => {
+                self.subject.is_short.store(false, Relaxed);
+                self.hand_over(cx)
+            }
+        }
     }
 
-    /// Runs it once; false if it has to run again with all shards locked.
-    fn run(&mut self, cx: &mut Context<'_>, function: &Function, arguments: MultiValue) -> Result<bool, Error> {
+    fn hand_over(&self, cx: &mut Context<'_>) -> CommandResult {
+        let confined = Manners::of(self.subject.manners.load(Relaxed)) == Manners::Declares;
+        cx.hand_over(self.subject.request, if confined { self.declared } else { cx.shared.keyspace.all_shards() });
+        Ok(())
+    }
+
+    /// Runs it once.
+    fn run(&self, cx: &mut Context<'_>, may_hand_over: bool) -> Result<Ending, Error> {
         let (db, in_exec) = (cx.client.db, cx.client.in_exec);
+        let Subject { runner, callee, words, .. } = self.subject;
+        let lua = &self.engine.lua;
+        let arguments = self.engine.list(words.0).and_then(|keys| Ok((callee, keys, self.engine.list(words.1)?)));
+        let arguments = arguments.map_err(broken)?;
         (cx.client.in_exec, cx.client.in_script) = (true, true);
-        let lua = self.engine.lua.clone();
-        let capture = RefCell::new(Capture::new(&lua));
+        let capture = RefCell::new(Capture::new(lua));
         let mut port = Port(&capture);
         let mut run = Run {
             cx: Context {
@@ -477,14 +502,20 @@ impl<'e> Task<'e> {
             strayed: false,
             undeclared: false,
             wrote: false,
+            only_read: true,
+            may_hand_over,
+            lingered: false,
             since: Instant::now(),
             is_function: self.subject.is_function,
             name: self.subject.name,
             request: self.subject.request,
             running: None,
         };
-        let outcome = HOST.set(&mut run, || function.call::<(bool, Value)>(arguments));
-        let (strayed, undeclared, wrote) = (run.strayed, run.undeclared, run.wrote);
+        let outcome = HOST.set(&mut run, || {
+            let _limit = MemoryLimit::set(lua, MEMORY_MAX);
+            runner.call::<(bool, Value)>(arguments)
+        });
+        let (strayed, undeclared, wrote, lingered) = (run.strayed, run.undeclared, run.wrote, run.lingered);
         if !self.subject.is_short.load(Relaxed) && run.since.elapsed() < SHORT {
             self.subject.is_short.store(true, Relaxed);
         }
@@ -498,20 +529,23 @@ impl<'e> Task<'e> {
             self.subject.manners.store(Manners::Strays as u8, Relaxed);
         }
         if strayed && !wrote {
-            return Ok(false);
+            return Ok(Ending::Strayed);
+        }
+        if lingered {
+            return Ok(Ending::Lingered);
         }
         match outcome.map_err(broken)? {
             (true, value) => {
                 count_error(cx, &value);
                 self.engine.fields.answer(cx.reply, value, protocol).map_err(broken)?;
             }
-            (false, failure) => return self.fail(cx, &failure),
+            (false, failure) => self.fail(cx, &failure)?,
         }
-        Ok(true)
+        Ok(Ending::Answered)
     }
 
     /// The script has raised an error.
-    fn fail(&self, cx: &mut Context<'_>, failure: &Value) -> Result<bool, Error> {
+    fn fail(&self, cx: &mut Context<'_>, failure: &Value) -> CommandResult {
         let Value::Table(failure) = failure else { return Err(Error::new("ERR execution failure")) };
         let text = match failure.get::<Value>("err") {
             Ok(Value::String(text)) => text.as_bytes().to_vec(),
@@ -524,7 +558,7 @@ impl<'e> Task<'e> {
         // What a command has answered was counted then.
         if failure.get::<bool>("ignore_error_stats_update").unwrap_or(false) {
             cx.reply.error(&text);
-            return Ok(true);
+            return Ok(());
         }
         Err(Error::text(text))
     }
@@ -546,16 +580,18 @@ pub fn manners(shared: &Shared, args: &Args<'_>) -> Manners {
     let Some(word) = args.get(1).copied() else { return Manners::Unknown };
     ENGINE.with_borrow(|engine| {
         let Some(engine) = engine else { return Manners::Unknown };
-        let digest = super::parse_digest(word).or_else(|| engine.bodies.get(word).copied());
-        let manners = match digest {
-            Some(digest) if engine.generation == shared.scripts.generation() => {
-                engine.compiled.get(&digest).map(|(script, _)| script.manners.load(Relaxed))
-            }
-            None if engine.functions_generation == shared.functions.generation() => {
-                engine.functions.get(&word.to_ascii_lowercase()).map(|loaded| loaded.library.manners.load(Relaxed))
-            }
-            _ => None,
-        };
-        manners.map_or(Manners::Unknown, Manners::of)
+        // A function may be called like a digest.
+        let script = (super::parse_digest(word).or_else(|| engine.bodies.get(word).copied()))
+            .filter(|_| engine.generation == shared.scripts.generation())
+            .and_then(|digest| engine.compiled.get(&digest))
+            .map(|compiled| compiled.script.manners.load(Relaxed));
+        let function = (engine.functions_generation == shared.functions.generation())
+            .then(|| engine.loaded(word))
+            .flatten()
+            .map(|loaded| loaded.library.manners.load(Relaxed));
+        match (script, function) {
+            (Some(manners), None) | (None, Some(manners)) => Manners::of(manners),
+            _ => Manners::Unknown,
+        }
     })
 }

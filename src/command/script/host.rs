@@ -3,7 +3,12 @@
 //! The functions live as long as the interpreter; whose script is running they learn from a slot of the thread, which
 //! holds the script's context for as long as it runs.
 
-use super::{ScriptFlags, busy::Running, convert::Capture, libraries};
+use super::{
+    ScriptFlags,
+    busy::Running,
+    convert::{Capture, MemoryLimit},
+    libraries,
+};
 use crate::command::{COMPATIBLE_VERSION, Command, Context, Error, Protocol, acl, dispatch, spec::Flags, table};
 use crate::keyspace::ShardSet;
 use mlua::{Function, HookTriggers, Lua, LuaString, MultiValue, Table, Value, VmState};
@@ -18,8 +23,12 @@ use std::{
 /// Instructions between two looks at the time.
 const TICK: u32 = 100_000;
 
+/// What a thread with other clients waits for a script that was short before.
+const PATIENCE: Duration = Duration::from_millis(10);
+
 /// What a script is told that had declared keys, has written, and goes for others.
-const STRAYED: &str = "ERR Script attempted to access a key that it did not declare after it had written";
+pub const STRAYED: Error =
+    Error::new("ERR Script attempted to access a key that it did not declare after it had written");
 
 /// By which of its names a script uses the server: the errors it gets say the same.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,6 +76,12 @@ pub struct Run<'c, 'x, 'l> {
     pub strayed: bool,
     /// It has called a command that writes.
     pub wrote: bool,
+    /// It has called nothing but commands that read.
+    pub only_read: bool,
+    /// The thread for scripts can run it, should it linger.
+    pub may_hand_over: bool,
+    /// It has, and ends here.
+    pub lingered: bool,
     pub since: Instant,
     pub is_function: bool,
     /// What errors call it.
@@ -109,9 +124,10 @@ impl Host for Run<'_, '_, '_> {
         self.undeclared |= self.declared.union(needed) != self.declared;
         if !self.cx.keys.holds(needed) {
             self.strayed = true;
-            return Err(Error::new(STRAYED));
+            return Err(STRAYED);
         }
         self.wrote |= flags.contains(Flags::WRITE);
+        self.only_read &= flags.contains(Flags::READONLY);
         if let Some(running) = &self.running {
             running.wrote.store(self.wrote, Relaxed);
         }
@@ -126,6 +142,10 @@ impl Host for Run<'_, '_, '_> {
     }
 
     fn tick(&mut self) -> Result<(), Error> {
+        if self.may_hand_over && self.only_read && self.since.elapsed() >= PATIENCE {
+            self.lingered = true;
+            return Err(Error::new("ERR Script is run again by another thread"));
+        }
         let threshold = Duration::from_millis(self.cx.client.settings.busy_reply_threshold_ms);
         if self.running.is_none() && self.since.elapsed() >= threshold {
             let words = self.request.iter().map(|word| (*word).into()).collect();
@@ -159,7 +179,7 @@ impl Run<'_, '_, '_> {
     /// Whether the script may call a command of these flags.
     fn admit(&self, flags: Flags) -> Result<(), Error> {
         if self.strayed {
-            return Err(Error::new(STRAYED));
+            return Err(STRAYED);
         }
         if flags.contains(Flags::NOSCRIPT) && !self.cx.shared.scripts.deny_nothing.load(Relaxed) {
             return Err(Error::new("ERR This Redis command is not allowed from script"));
@@ -181,9 +201,9 @@ impl Run<'_, '_, '_> {
 /// The table of functions that `prelude.lua` builds on.
 pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let host = lua.create_table()?;
-    host.raw_set("call", lua.create_function(|_, arguments| call(arguments, Dialect::Redis))?)?;
+    host.raw_set("call", lua.create_function(|lua, arguments| call(lua, arguments, Dialect::Redis))?)?;
     host.raw_set("pcall", lua.create_function(|lua, arguments| pcall(lua, arguments, Dialect::Redis))?)?;
-    host.raw_set("server_call", lua.create_function(|_, arguments| call(arguments, Dialect::Server))?)?;
+    host.raw_set("server_call", lua.create_function(|lua, arguments| call(lua, arguments, Dialect::Server))?)?;
     host.raw_set("server_pcall", lua.create_function(|lua, arguments| pcall(lua, arguments, Dialect::Server))?)?;
     host.raw_set("fail", lua.create_function(fail)?)?;
     host.raw_set(
@@ -330,8 +350,8 @@ fn with_words<R>(arguments: MultiValue, f: impl FnOnce(&[&[u8]]) -> R) -> Option
 }
 
 /// `redis.call`: an error is raised.
-fn call(arguments: MultiValue, dialect: Dialect) -> mlua::Result<Value> {
-    match invoke(arguments, dialect) {
+fn call(lua: &Lua, arguments: MultiValue, dialect: Dialect) -> mlua::Result<Value> {
+    match invoke(lua, arguments, dialect) {
         Ok(reply) => match reply? {
             (Value::Table(error), true) => Err(Raised::of(&error)),
             (value, _) => Ok(value),
@@ -343,7 +363,7 @@ fn call(arguments: MultiValue, dialect: Dialect) -> mlua::Result<Value> {
 
 /// `redis.pcall`: an error is a value.
 fn pcall(lua: &Lua, arguments: MultiValue, dialect: Dialect) -> mlua::Result<Value> {
-    match invoke(arguments, dialect) {
+    match invoke(lua, arguments, dialect) {
         Ok(reply) => {
             let (value, is_error) = reply?;
             if let (Value::Table(error), true) = (&value, is_error) {
@@ -355,13 +375,14 @@ fn pcall(lua: &Lua, arguments: MultiValue, dialect: Dialect) -> mlua::Result<Val
     }
 }
 
-fn invoke(arguments: MultiValue, dialect: Dialect) -> Result<mlua::Result<(Value, bool)>, Error> {
+fn invoke(lua: &Lua, arguments: MultiValue, dialect: Dialect) -> Result<mlua::Result<(Value, bool)>, Error> {
     if arguments.is_empty() {
         return Err(dialect.choose(
             "ERR Please specify at least one argument for this redis lib call",
             "ERR Please specify at least one argument for this call",
         ));
     }
+    let _no_limit = MemoryLimit::set(lua, 0);
     with_words(arguments, |words| match HOST.is_set() {
         true => HOST.with(|host| host.invoke(words, dialect)),
         false => Err(dialect.choose(

@@ -90,7 +90,7 @@ impl Script {
             None => ScriptFlags::SILENT,
             Some(shebang) => shebang.flags,
         };
-        let manners = if reading::declares(body) { Manners::Declares } else { Manners::Unknown };
+        let manners = Manners::judged(reading::declares(body));
         Ok(Script {
             digest,
             body: body.into(),
@@ -113,6 +113,11 @@ impl Script {
 }
 
 impl Manners {
+    /// Of a script by its text.
+    fn judged(declares: bool) -> Manners {
+        if declares { Manners::Declares } else { Manners::Unknown }
+    }
+
     fn of(code: u8) -> Manners {
         match code {
             0 => Manners::Unknown,

@@ -451,3 +451,23 @@ fn monitors_see_a_script_before_what_it_calls() {
     assert!(line(&mut monitor).contains("\"EVAL\""));
     assert!(line(&mut monitor).contains("lua] \"SET\" \"k\" \"v\""));
 }
+
+#[test]
+fn a_function_that_uses_other_keys_than_it_declares_works() {
+    check(
+        r##"
+        > FUNCTION LOAD "#!lua name=l\nredis.register_function('f', function(keys, args) redis.call('set', keys[1], 1) redis.call('set', 'b', 2) redis.call('set', args[1], 3) return redis.call('mget', keys[1], 'b', args[1]) end)"
+        "l"
+        > FCALL f 1 a c
+        1) "1"
+        2) "2"
+        3) "3"
+        > FUNCTION LOAD "#!lua name=m\nlocal function g(keys) local key = keys[1] return redis.call('incr', key) end redis.register_function('g', g)"
+        "m"
+        > FCALL g 1 a
+        (integer) 2
+        > fcall G 1 a
+        (integer) 3
+        "##,
+    );
+}

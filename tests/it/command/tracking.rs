@@ -228,3 +228,79 @@ fn the_table_is_bounded() {
         "#,
     );
 }
+
+#[test]
+fn what_a_transaction_changes_before_it_reads_is_not_told() {
+    check(
+        r#"
+        ~only resp3
+        > CLIENT TRACKING ON
+        OK
+        > MULTI
+        OK
+        > SET a 1
+        QUEUED
+        > GET a
+        QUEUED
+        > EXEC
+        1) OK
+        2) "1"
+        > PING
+        PONG
+        other> SET a 2
+        OK
+        <
+        1> "invalidate"
+        2> 1) "a"
+        "#,
+    );
+}
+
+#[test]
+fn a_key_that_has_expired_is_told_behind_the_reply_that_finds_it_so() {
+    check(
+        r#"
+        ~only resp3
+        > CLIENT TRACKING ON
+        OK
+        > MULTI
+        OK
+        > SET a 1 PX 100
+        QUEUED
+        > GET a
+        QUEUED
+        > EXEC
+        1) OK
+        2) "1"
+        ~advance 200ms
+        > MGET a b
+        1) (nil)
+        2) (nil)
+        <
+        1> "invalidate"
+        2> 1) "a"
+        "#,
+    );
+}
+
+#[test]
+fn what_a_script_reads_is_tracked_and_nothing_else() {
+    check(
+        r#"
+        ~only resp3
+        > CLIENT TRACKING ON
+        OK
+        > EVAL "return redis.call('set', KEYS[1], 1)" 2 a b
+        OK
+        > EVAL_RO "return redis.call('get', KEYS[2])" 2 a b
+        (nil)
+        other> MSET a 1 c 1
+        OK
+        other> SET b 1
+        OK
+        <
+        1> "invalidate"
+        2> 1) "b"
+        "#,
+    );
+}
