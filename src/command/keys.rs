@@ -75,6 +75,10 @@ impl Span {
         if first < 1 || last < first || last >= words {
             return None;
         }
+        // The key of a specification that is not the whole truth may be left empty: the keys stand elsewhere (MIGRATE).
+        if spec.flags.contains(KeyFlags::INCOMPLETE) && first == last && args[first as usize].is_empty() {
+            return None;
+        }
         Some(Span { first: first as usize, last: last as usize, step: usize::try_from(step).ok()?.max(1) })
     }
 }

@@ -25,6 +25,7 @@ pub mod shared;
 pub mod latency;
 pub mod shutdown;
 pub mod command_log;
+pub mod courier;
 pub mod spec;
 pub mod table;
 pub mod replay;

@@ -5,6 +5,7 @@ use super::{
     blocking::Blocking,
     clients::Clients,
     command_log::CommandLog,
+    courier::{self, Courier},
     handle::State,
     hub::Hub,
     latency::LatencyMonitor,
@@ -24,7 +25,7 @@ use crate::{
     stats::Stats,
     util::clock::{Clock, UnixMillis},
 };
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub struct Shared {
     pub config: Config,
@@ -46,6 +47,8 @@ pub struct Shared {
     pub scripts: Scripts,
     pub functions: Functions,
     pub latency: LatencyMonitor,
+    /// Who carries requests to other servers.
+    courier: OnceLock<Courier>,
     /// When the server started.
     pub started_ms: UnixMillis,
     /// A random name for this run, in INFO.
@@ -100,9 +103,20 @@ impl Shared {
             scripts: Scripts::default(),
             functions: Functions::default(),
             latency: LatencyMonitor::default(),
+            courier: OnceLock::new(),
             started_ms,
             run_id: std::iter::repeat_with(|| fastrand::digit(16)).take(40).collect(),
         }
+    }
+
+    /// Has requests to other servers carried by `courier`.
+    pub fn set_courier(&self, courier: Courier) {
+        // The first one stays.
+        let _ = self.courier.set(courier);
+    }
+
+    pub(super) fn courier(&self) -> Courier {
+        self.courier.get().copied().unwrap_or(courier::nowhere)
     }
 
     /// Ends a pause and lets the clients that wait for that go on.

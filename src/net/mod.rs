@@ -8,6 +8,7 @@
 mod buffers;
 mod ciphers;
 mod connection;
+mod courier;
 mod input;
 mod listener;
 mod output;
@@ -17,6 +18,7 @@ mod turn;
 mod warming;
 mod worker;
 
+pub use courier::carry;
 pub use listener::{BindError, Listener, Speech, bind, bind_tcp, tcp};
 pub use tls::{Tls, TlsError};
 pub use worker::Workers;

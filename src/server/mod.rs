@@ -7,6 +7,7 @@ mod damaged;
 mod scripts;
 pub mod health;
 mod logging;
+mod oom;
 mod persistence;
 pub mod redis_file;
 mod run;
@@ -16,7 +17,7 @@ pub use run::run;
 
 use crate::{
     command::Shared,
-    net::{Listener, Workers},
+    net::{self, Listener, Workers},
 };
 use acceptor::Acceptor;
 use std::{io, net::SocketAddr, sync::Arc};
@@ -40,6 +41,7 @@ impl Server {
         let workers = Arc::new(Workers::start(&shared, shared.config.current().threads())?);
         let addresses = listeners.iter().filter_map(Listener::local_address).collect();
         apply::follow(&shared);
+        shared.set_courier(net::carry);
         let acceptor = Acceptor::start(&shared, listeners, Arc::clone(&workers))?;
         let cron = cron::Cron::start(Arc::clone(&shared))?;
         let persistence = persistence::Persistence::start(&shared)?;

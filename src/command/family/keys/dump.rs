@@ -30,7 +30,7 @@ pub fn dump(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     Ok(())
 }
 
-fn payload(db: &mut Db<'_, '_>, key: &[u8], compress: bool, now: UnixMillis) -> Option<Vec<u8>> {
+pub(super) fn payload(db: &mut Db<'_, '_>, key: &[u8], compress: bool, now: UnixMillis) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let mut digits = itoa::Buffer::new();
     let string = db.read(key).map(|item| text(&item.value, &mut digits).to_vec())?;

@@ -1,5 +1,6 @@
 //! Times to live.
 
+use super::generic::look;
 use crate::{
     command::{Args, CommandResult, Context, Error},
     config::KeyspaceEvents,
@@ -108,7 +109,7 @@ pub fn persist(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 
 /// Answers what `show` makes of a key's expiry; -2 without a key, -1 without a time to live.
 fn show(cx: &mut Context<'_>, args: &Args<'_>, show: impl Fn(i64, i64) -> i64) -> CommandResult {
-    let expiry = cx.keys.db(cx.client.db).peek(args[1]).map(|item| item.expiry);
+    let expiry = look(cx, args[1], |item| item.map(|item| item.expiry));
     cx.reply.integer(match expiry {
         None => -2,
         Some(None) => -1,

@@ -3,6 +3,7 @@
 use crate::{
     command::{Args, CommandResult, Context, Error},
     config::KeyspaceEvents,
+    keyspace::Item,
     util::number::parse_i64,
 };
 
@@ -37,8 +38,17 @@ fn count(cx: &mut Context<'_>, args: &Args<'_>, no_touch: bool) -> CommandResult
     Ok(())
 }
 
+/// Looks at a key: one that is not there is missed, one that is there does not count as used.
+pub(super) fn look<R>(cx: &mut Context<'_>, key: &[u8], see: impl FnOnce(Option<Item<'_>>) -> R) -> R {
+    cx.keys.set_no_touch(true);
+    let seen = see(cx.keys.db(cx.client.db).read(key));
+    // Inside EXEC the next command goes on with these locks.
+    cx.keys.set_no_touch(cx.client.no_touch);
+    seen
+}
+
 pub fn kind(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let name = cx.keys.db(cx.client.db).peek(args[1]).map_or("none", |item| item.kind.name());
+    let name = look(cx, args[1], |item| item.map_or("none", |item| item.kind.name()));
     cx.reply.simple(name);
     Ok(())
 }

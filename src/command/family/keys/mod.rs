@@ -3,6 +3,7 @@
 pub mod dump;
 mod expire;
 mod generic;
+mod migrate;
 mod object;
 mod scan;
 
@@ -253,6 +254,22 @@ pub static COMMANDS: &[Spec] = &[
             Flags::WRITE.union(Flags::DENYOOM).union(Flags::ASKING),
             ACL_WRITE.union(Acl::DANGEROUS),
             "Creates a key from what DUMP answered, for a slot on its way.",
+        )
+    },
+    Spec {
+        keys: migrate::KEYS,
+        since: "2.6.0",
+        syntax: "host port <key | \"\"> destination-db timeout [COPY] [REPLACE] [AUTH password | AUTH2 username password] \
+                 [KEYS key [key ...]]",
+        complexity: "O(N) in the size of the values",
+        tips: RANDOM,
+        handler: migrate::migrate,
+        ..row(
+            "migrate",
+            -6,
+            Flags::WRITE.union(Flags::MOVABLEKEYS),
+            ACL_WRITE.union(Acl::DANGEROUS),
+            "Moves keys to another server.",
         )
     },
     Spec {

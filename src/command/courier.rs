@@ -1,0 +1,35 @@
+//! Requests to another server (MIGRATE). Whoever knows sockets carries them; here is what is to be carried.
+
+use std::time::Duration;
+
+/// Requests for the server at an address, and how long each step may take.
+pub struct Parcel<'a> {
+    pub host: &'a str,
+    pub port: u16,
+    pub timeout: Duration,
+    /// Each is answered with a status or an error.
+    pub requests: &'a [Vec<&'a [u8]>],
+}
+
+/// What came back.
+pub struct Delivery {
+    /// Of the first requests, whether they were carried out; an error has the other server's text.
+    pub replies: Vec<Result<(), Vec<u8>>>,
+    /// Why there are fewer replies than requests.
+    pub failure: Option<Failure>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Failure {
+    Connecting,
+    Writing,
+    Reading,
+}
+
+/// Carries a parcel, and waits for the replies: no shard may be locked.
+pub type Courier = fn(&Parcel<'_>) -> Delivery;
+
+/// Where nothing can be carried.
+pub fn nowhere(_: &Parcel<'_>) -> Delivery {
+    Delivery { replies: Vec::new(), failure: Some(Failure::Connecting) }
+}
