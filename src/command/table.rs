@@ -6,7 +6,10 @@ use super::{
     family::*,
     spec::{Flags, Spec},
 };
-use std::sync::LazyLock;
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, OnceLock},
+};
 
 /// The families' rows.
 pub static FAMILIES: &[&[Spec]] = &[
@@ -84,6 +87,50 @@ pub fn lookup(name: &[u8]) -> Option<&'static Command> {
     TABLE.find(name)
 }
 
+/// What `rename-command` has made of the names, set once at the start: requests use these.
+static RENAMED: OnceLock<HashMap<Vec<u8>, Option<&'static Command>>> = OnceLock::new();
+
+/// Has requests call commands otherwise: pairs of a name and the new one, which is empty for a command that is taken away.
+/// Users' rules, statistics and errors know commands by their own names.
+///
+/// # Errors
+/// When there is no command of the first name, or one of the second.
+pub fn rename(pairs: &[(String, String)]) -> Result<(), String> {
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let mut renamed: HashMap<Vec<u8>, Option<&'static Command>> = HashMap::new();
+    for (from, to) in pairs {
+        let called = |name: &str| {
+            let name = name.to_ascii_lowercase().into_bytes();
+            let found = renamed.get(&name).copied().unwrap_or_else(|| lookup(&name));
+            (name, found)
+        };
+        let (from, command) = called(from);
+        let command = command.ok_or("No such command in rename-command")?;
+        let (to, occupied) = called(to);
+        if !to.is_empty() && occupied.is_some() {
+            return Err("Target command name already exists".into());
+        }
+        renamed.insert(from, None);
+        if !to.is_empty() {
+            renamed.insert(to, Some(command));
+        }
+    }
+    // A process starts once.
+    let _ = RENAMED.set(renamed);
+    Ok(())
+}
+
+/// The command that a request calls so.
+#[inline]
+fn called(name: &[u8]) -> Option<&'static Command> {
+    match RENAMED.get() {
+        None => lookup(name),
+        Some(renamed) => renamed.get(&name.to_ascii_lowercase()).copied().unwrap_or_else(|| lookup(name)),
+    }
+}
+
 /// Every command, each followed by its subcommands.
 pub fn all() -> &'static [Command] {
     &TABLE.commands
@@ -105,7 +152,7 @@ pub fn lookup_full(name: &[u8]) -> Option<&'static Command> {
 /// The command that a request means, with its number of words checked.
 pub fn resolve(args: &Args<'_>) -> Result<&'static Command, Refusal> {
     let name = args.first().copied().unwrap_or_default();
-    let Some(command) = lookup(name) else {
+    let Some(command) = called(name) else {
         return Err(Refusal { command: None, error: unknown_command(name, args) });
     };
     let command = match args.get(1) {

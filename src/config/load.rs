@@ -32,6 +32,8 @@ pub struct Loaded {
     pub detected_maxmemory: Option<u64>,
     /// The words of the `user` lines.
     pub users: Vec<Vec<String>>,
+    /// The `rename-command` lines: a command's name, and what it is to be called instead (nothing: it is not).
+    pub renames: Vec<(String, String)>,
     /// The directives that were written somewhere.
     pub given: BTreeSet<&'static str>,
 }
@@ -74,11 +76,8 @@ pub struct Loader {
 }
 
 /// Lines that are no directives, and why they are refused.
-const REFUSED_LINES: [(&str, &str); 3] = [
-    ("rename-command", "commands can't be renamed"),
-    ("loadmodule", "there are no modules"),
-    ("sentinel", "there is no sentinel mode"),
-];
+const REFUSED_LINES: [(&str, &str); 2] =
+    [("loadmodule", "there are no modules"), ("sentinel", "there is no sentinel mode")];
 
 impl Loader {
     /// Takes one directive. `place` is asked only when it is wrong.
@@ -86,6 +85,11 @@ impl Loader {
         let wrong = |reason: Reason| LoadError::Directive { place: place(), reason };
         if name.eq_ignore_ascii_case("user") && !words.is_empty() {
             self.loaded.users.push(words.to_vec());
+            return Ok(());
+        }
+        if name.eq_ignore_ascii_case("rename-command") {
+            let [from, to] = words else { return Err(wrong("wrong number of arguments".into())) };
+            self.loaded.renames.push((from.clone(), to.clone()));
             return Ok(());
         }
         let Some(directive) = table::find(name) else {

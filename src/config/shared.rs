@@ -92,6 +92,11 @@ impl Config {
         &self.loaded.users
     }
 
+    /// The commands that are called otherwise.
+    pub fn renames(&self) -> &[(String, String)] {
+        &self.loaded.renames
+    }
+
     /// Something else that is taken up with the settings has changed: the users.
     pub fn touch(&self) {
         self.generation.fetch_add(1, Ordering::Release);
@@ -218,9 +223,9 @@ mod tests {
             "CONFIG SET failed (possibly related to argument 'MAXMEMORY') - duplicate parameter",
         );
         check(
-            &[("tls-cluster", "yes")],
-            "CONFIG SET failed (possibly related to argument 'tls-cluster') - \
-             there is no cluster mode yet",
+            &[("tls-auth-clients-user", "cn")],
+            "CONFIG SET failed (possibly related to argument 'tls-auth-clients-user') - \
+             users are not taken from certificates yet: let clients log in with AUTH",
         );
     }
 

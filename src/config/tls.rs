@@ -21,6 +21,8 @@ pub struct TlsSettings {
     pub session_caching: bool,
     /// 0: as many as the default.
     pub session_cache_size: u32,
+    /// The server's own connections are to be encrypted.
+    pub replication: bool,
     /// Counts how often one of them was set, and says which was last: what a file holds may be new although its name is
     /// the old one.
     pub touched: (u64, &'static str),

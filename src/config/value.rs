@@ -199,6 +199,38 @@ choice! {
 }
 
 choice! {
+    /// Whether the kernel is told how gladly to end the process when memory runs out.
+    OomScoreAdj {
+        No = "no",
+        /// By an addition to what it was started with.
+        Yes = "yes",
+        Relative = "relative",
+        Absolute = "absolute",
+    }
+}
+
+/// For a server, a replica and a child; the last two are never needed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OomValues(pub [i32; 3]);
+
+impl Value for OomValues {
+    fn read(_: Kind, words: &[String]) -> Result<Self, Reason> {
+        let words: Vec<&str> = words.iter().flat_map(|word| word.split(' ')).collect();
+        let [own, replica, child] = words[..] else { return Err("wrong number of arguments".into()) };
+        let mut values = [0; 3];
+        for (value, word) in values.iter_mut().zip([own, replica, child]) {
+            let within = word.parse().ok().filter(|value| (-2000..=2000).contains(value));
+            *value =
+                within.ok_or(Reason::from("Invalid oom-score-adj-values, elements must be between -2000 and 2000."))?;
+        }
+        Ok(OomValues(values))
+    }
+    fn show(&self) -> String {
+        self.0.map(|value| value.to_string()).join(" ")
+    }
+}
+
+choice! {
     /// When the append-only file goes to the disk.
     AppendFsync { Everysec = "everysec", Always = "always", No = "no" }
 }

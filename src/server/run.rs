@@ -1,7 +1,7 @@
 //! The process: from a configuration to the exit code.
 
 use super::{
-    Server, logging,
+    Server, logging, oom,
     persistence::{self, Opened},
     redis_file, supervise,
 };
@@ -10,6 +10,7 @@ use crate::{
         Shared,
         script::{self, functions::RestorePolicy},
         shutdown::shut_down_on_signal,
+        table,
     },
     config::{Config, Loaded, PubsubDefault, Settings},
     net,
@@ -36,6 +37,8 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     let config = Config::new(loaded);
     let settings = config.current();
     logging::start(&settings)?.follow(&config);
+    oom::follow(&config);
+    table::rename(config.renames())?;
     let pid = std::process::id();
     tracing::info!("Flagstone {} starting, PID: {pid}", env!("CARGO_PKG_VERSION"));
     for note in config.notes() {

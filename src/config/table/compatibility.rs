@@ -45,22 +45,6 @@ pub static INERT: Section = Section {
         inert("sanitize-dump-payload", Choice(&["no", "yes", "clients"]), "no", "A payload is always checked."),
         inert("key-load-delay", Integer(i32::MIN as i64, INT), "0", SNAPSHOT_FORMAT).hidden(),
         inert("loading-process-events-interval-bytes", Integer(1024, INT), "2097152", SNAPSHOT_FORMAT).hidden(),
-        inert(
-            "oom-score-adj",
-            Choice(&["no", "yes", "relative", "absolute"]),
-            "no",
-            "Set it where the service is started.",
-        ),
-        Directive {
-            set: set_oom_values,
-            ..inert(
-                "oom-score-adj-values",
-                Special("<server> <replica> <child>"),
-                "0 200 800",
-                "Set it where the service is started.",
-            )
-            .words()
-        },
         inert("server-cpulist", Text, "", "Set it where the service is started.")
             .alias(&["server_cpulist"])
             .immutable(),
@@ -182,19 +166,6 @@ pub static INERT: Section = Section {
         inert("cluster-slot-migration-sync-buffer-drain-timeout", Integer(0, i64::MAX), "60000", CLUSTER).hidden(),
     ],
 };
-
-/// The words are checked although they do nothing: tools tell right from wrong by it.
-fn set_oom_values(settings: &mut Settings, directive: &Directive, words: &[String]) -> Result<(), Reason> {
-    let words: Vec<String> = words.iter().flat_map(|word| word.split(' ').map(str::to_owned)).collect();
-    if words.len() != 3 {
-        return Err("wrong number of arguments".into());
-    }
-    if !words.iter().all(|word| word.parse().is_ok_and(|value: i32| (-2000..=2000).contains(&value))) {
-        return Err("Invalid oom-score-adj-values, elements must be between -2000 and 2000.".into());
-    }
-    settings.kept.insert(directive.name, words.join(" "));
-    Ok(())
-}
 
 const NO_REPLICATION: &str = "there is no replication yet";
 

@@ -5,7 +5,7 @@ use crate::config::{
     directive::{Directive, Flags, Kind, Lines, directive},
     reason::Reason,
     settings::Settings,
-    value::{Guard, LogFormat, LogLevel, OutputLimits, PubsubDefault, Supervised, Value},
+    value::{Guard, LogFormat, LogLevel, OomScoreAdj, OutputLimits, PubsubDefault, Supervised, Value},
 };
 use Kind::*;
 
@@ -155,6 +155,21 @@ pub static GENERAL: Section = Section {
             field!(supervised),
         )
         .immutable(),
+        directive(
+            "oom-score-adj",
+            Choice(OomScoreAdj::NAMES),
+            "no",
+            "Adjust how gladly the kernel ends this process when memory runs out: by an addition (yes, relative) or absolutely.",
+            field!(oom_score_adj),
+        ),
+        directive(
+            "oom-score-adj-values",
+            Special("<server> <replica> <child>"),
+            "0 200 800",
+            "By how much; the first number counts, since there are no replicas or children here.",
+            field!(oom_score_adj_values),
+        )
+        .words(),
         directive("pidfile", Text, "", "File to write the process id to.", field!(pidfile)).immutable(),
         directive(
             "set-proc-title",

@@ -108,7 +108,13 @@ pub static TLS: Section = Section {
         inert("tls-client-cert-file", Text, "", OUTWARD),
         inert("tls-client-key-file", Text, "", OUTWARD),
         inert("tls-client-key-file-pass", Text, "", OUTWARD).with(Flags::SENSITIVE),
-        refused("tls-replication", YesNo, "no", "there is no replication yet"),
-        refused("tls-cluster", YesNo, "no", "there is no cluster mode yet"),
+        directive(
+            "tls-replication",
+            YesNo,
+            "no",
+            "Links to other servers are to be encrypted. There is no replication yet, and MIGRATE, which cannot do it, is refused.",
+            tls!(replication),
+        ),
+        inert("tls-cluster", YesNo, "no", "Of cluster mode, which is not here yet."),
     ],
 };
