@@ -4,16 +4,40 @@ use super::{Args, ClientHandle, Error, acl::Users, handle::State, table};
 use crate::util::{clock::UnixMillis, number::parse_i64};
 use std::{collections::BTreeSet, fmt::Write, sync::atomic::Ordering::Relaxed};
 
-/// Conditions that all have to hold.
+/// Conditions that all have to hold, and conditions of which none may.
 #[derive(Default, Debug)]
 pub struct Filter {
+    with: Conditions,
+    without: Conditions,
+    age_seconds_min: i64,
+    idle_seconds_min: i64,
+    skip_me: bool,
+}
+
+#[derive(Default, Debug)]
+struct Conditions {
     ids: Option<BTreeSet<u64>>,
     class: Option<Class>,
-    peer: Option<Vec<u8>>,
-    local: Option<Vec<u8>>,
-    user: Option<Vec<u8>>,
-    age_seconds_min: i64,
-    skip_me: bool,
+    /// Words to compare with, each with what of the client it is.
+    words: Vec<(Field, Vec<u8>)>,
+    db: Option<u32>,
+}
+
+/// What of a client is compared with a word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Field {
+    Peer,
+    Local,
+    /// The address of the peer, without the port.
+    Host,
+    User,
+    Name,
+    Library,
+    LibraryVersion,
+    /// It has all flags of the word.
+    Flags,
+    /// It can do all that the letters of the word stand for.
+    Capabilities,
 }
 
 /// What TYPE tells apart.
@@ -43,50 +67,23 @@ impl Class {
 impl Filter {
     /// Whoever came from this address, the caller included.
     pub fn address(peer: &[u8]) -> Filter {
-        Filter { peer: Some(peer.to_vec()), ..Filter::default() }
+        let with = Conditions { words: vec![(Field::Peer, peer.to_vec())], ..Conditions::default() };
+        Filter { with, ..Filter::default() }
     }
 
-    /// Parses `[ID id ...] [TYPE type] [ADDR a] [LADDR a] [USER u] [SKIPME yes|no] [MAXAGE s]`.
+    /// Parses `[SKIPME yes|no] [MAXAGE s] [IDLE s]` and conditions, which `NOT-` turns round.
     pub fn parse(args: &Args<'_>, users: &Users, skip_me: bool) -> Result<Filter, Error> {
         let mut filter = Filter { skip_me, ..Filter::default() };
         let mut rest = args;
         while let [option, after @ ..] = rest {
-            rest = match (option.to_ascii_lowercase().as_slice(), after) {
-                (b"id", ids) => {
-                    let numbers: Vec<i64> = ids.iter().map_while(|id| parse_i64(id)).collect();
-                    let taken = filter.ids.get_or_insert_default();
-                    for id in &numbers {
-                        let id = u64::try_from(*id).ok().filter(|id| *id > 0);
-                        taken.insert(id.ok_or(Error::new("ERR client-id should be greater than 0"))?);
-                    }
-                    &ids[numbers.len()..]
-                }
+            let option = option.to_ascii_lowercase();
+            rest = match (option.as_slice(), after) {
                 (b"maxage", [seconds, rest @ ..]) => {
-                    filter.age_seconds_min =
-                        parse_i64(seconds).ok_or(Error::new("ERR maxage is not an integer or out of range"))?;
-                    if filter.age_seconds_min <= 0 {
-                        return Err(Error::new("ERR maxage should be greater than 0"));
-                    }
+                    filter.age_seconds_min = seconds_of("maxage", seconds)?;
                     rest
                 }
-                (b"type", [word, rest @ ..]) => {
-                    let unknown = || Error::quoting("ERR Unknown client type '", word, "'");
-                    filter.class = Some(Class::parse(word).ok_or_else(unknown)?);
-                    rest
-                }
-                (b"addr", [address, rest @ ..]) => {
-                    filter.peer = Some(address.to_vec());
-                    rest
-                }
-                (b"laddr", [address, rest @ ..]) => {
-                    filter.local = Some(address.to_vec());
-                    rest
-                }
-                (b"user", [user, rest @ ..]) => {
-                    if users.get(user).is_none() {
-                        return Err(Error::quoting("ERR No such user '", user, "'"));
-                    }
-                    filter.user = Some(user.to_vec());
+                (b"idle", [seconds, rest @ ..]) => {
+                    filter.idle_seconds_min = seconds_of("idle", seconds)?;
                     rest
                 }
                 (b"skipme", [word, rest @ ..]) => {
@@ -97,26 +94,123 @@ impl Filter {
                     };
                     rest
                 }
-                _ => return Err(Error::SYNTAX),
+                (option, after) => match option.strip_prefix(b"not-") {
+                    Some(option) => filter.without.add(option, after, users, "NOT-FLAGS")?,
+                    None => filter.with.add(option, after, users, "provided")?,
+                },
             };
         }
         Ok(filter)
     }
 
     pub fn matches(&self, client: &ClientHandle, me: u64, now: UnixMillis) -> bool {
-        self.ids.as_ref().is_none_or(|ids| ids.contains(&client.id))
-            && self.class.is_none_or(|class| class == Class::of(client))
-            && self.peer.as_deref().is_none_or(|address| address == client.peer.as_bytes())
-            && self.local.as_deref().is_none_or(|address| address == client.local.as_bytes())
-            && self.user.as_deref().is_none_or(|user| user == &*client.names.lock().user)
+        self.with.held_by(client).all(|held| held)
+            && !self.without.held_by(client).any(|held| held)
             && (self.age_seconds_min == 0 || age_seconds(client, now) >= self.age_seconds_min)
+            && (self.idle_seconds_min == 0 || idle_seconds(client, now) >= self.idle_seconds_min)
             && !(self.skip_me && client.id == me)
+    }
+}
+
+fn seconds_of(option: &str, word: &[u8]) -> Result<i64, Error> {
+    match parse_i64(word) {
+        None => Err(Error::text(format!("ERR {option} is not an integer or out of range"))),
+        Some(..=0) => Err(Error::text(format!("ERR {option} should be greater than 0"))),
+        Some(seconds) => Ok(seconds),
+    }
+}
+
+impl Conditions {
+    /// Adds the condition `option`, which begins at `after`; answers what follows it. `kind` is how errors call the filter.
+    fn add<'r, 'a>(
+        &mut self,
+        option: &[u8],
+        after: &'r [&'a [u8]],
+        users: &Users,
+        kind: &str,
+    ) -> Result<&'r [&'a [u8]], Error> {
+        if option == b"id" {
+            let numbers: Vec<i64> = after.iter().map_while(|id| parse_i64(id)).collect();
+            let taken = self.ids.get_or_insert_default();
+            for id in &numbers {
+                let id = u64::try_from(*id).ok().filter(|id| *id > 0);
+                taken.insert(id.ok_or(Error::new("ERR client-id should be greater than 0"))?);
+            }
+            return Ok(&after[numbers.len()..]);
+        }
+        let [word, rest @ ..] = after else { return Err(Error::SYNTAX) };
+        let field = match option {
+            b"type" => {
+                let unknown = || Error::quoting("ERR Unknown client type '", word, "'");
+                self.class = Some(Class::parse(word).ok_or_else(unknown)?);
+                return Ok(rest);
+            }
+            b"db" => {
+                let db = parse_i64(word).ok_or(Error::NOT_INTEGER)?;
+                self.db = Some(u32::try_from(db).map_err(|_| Error::new("ERR DB index is out of range"))?);
+                return Ok(rest);
+            }
+            b"addr" => Field::Peer,
+            b"laddr" => Field::Local,
+            b"ip" => Field::Host,
+            b"name" => Field::Name,
+            b"lib-name" => Field::Library,
+            b"lib-ver" => Field::LibraryVersion,
+            b"capa" => Field::Capabilities,
+            b"user" if users.get(word).is_none() => return Err(Error::quoting("ERR No such user '", word, "'")),
+            b"user" => Field::User,
+            b"flags" if word.is_empty() || !word.iter().all(|flag| FLAGS.contains(flag)) => {
+                return Err(Error::quoting(&format!("ERR Unknown flags found in the {kind} filter: "), word, ""));
+            }
+            b"flags" => Field::Flags,
+            _ => return Err(Error::SYNTAX),
+        };
+        self.words.push((field, word.to_vec()));
+        Ok(rest)
+    }
+
+    /// For each condition, whether it holds.
+    fn held_by(&self, client: &ClientHandle) -> impl Iterator<Item = bool> {
+        let numbers = [
+            self.ids.as_ref().map(|ids| ids.contains(&client.id)),
+            self.class.map(|class| class == Class::of(client)),
+            self.db.map(|db| db == client.db.load(Relaxed)),
+        ];
+        numbers.into_iter().flatten().chain(self.words.iter().map(|(field, word)| field.is(client, word)))
+    }
+}
+
+impl Field {
+    fn is(self, client: &ClientHandle, word: &[u8]) -> bool {
+        match self {
+            Field::Peer => word == client.peer.as_bytes(),
+            Field::Local => word == client.local.as_bytes(),
+            Field::Host => client.peer.rsplit_once(':').is_some_and(|(host, _)| word == host.as_bytes()),
+            Field::User => *word == *client.names.lock().user,
+            Field::Name => word == client.names.lock().client.as_bytes(),
+            Field::Library => word == client.names.lock().library.as_bytes(),
+            Field::LibraryVersion => word == client.names.lock().library_version.as_bytes(),
+            Field::Flags => {
+                let mut flags = String::new();
+                write_flags(&mut flags, client);
+                word.iter().all(|flag| flags.as_bytes().contains(flag))
+            }
+            // None of them shows in a client's line.
+            Field::Capabilities => word.is_empty(),
+        }
     }
 }
 
 fn age_seconds(client: &ClientHandle, now: UnixMillis) -> i64 {
     now.div_euclid(1000) - client.created.div_euclid(1000)
 }
+
+fn idle_seconds(client: &ClientHandle, now: UnixMillis) -> i64 {
+    (now - client.last_interaction.load(Relaxed)).max(0) / 1000
+}
+
+/// All flags that a client of Redis or Valkey may have.
+const FLAGS: &[u8] = b"OSMPxbtRBdcurueTIUAEN";
 
 /// The size of Redis's fixed reply buffer.
 const FIXED_BUFFER: u64 = 16 * 1024;
@@ -129,7 +223,6 @@ pub fn describe(out: &mut String, client: &ClientHandle, me: u64, now: UnixMilli
 
 fn write_line(out: &mut String, client: &ClientHandle, me: u64, now: UnixMillis) -> std::fmt::Result {
     let state = client.state();
-    let last = client.last_interaction.load(Relaxed);
     let queued = if state.contains(State::MULTI) { i64::from(client.queued.load(Relaxed)) } else { -1 };
     let (mut query, mut query_free) = (client.query_bytes.load(Relaxed), client.query_free.load(Relaxed));
     if client.id == me {
@@ -146,8 +239,7 @@ fn write_line(out: &mut String, client: &ClientHandle, me: u64, now: UnixMillis)
     write!(out, "id={} addr={} laddr={}", client.id, client.peer, client.local)?;
     let names = client.names.lock();
     write!(out, " fd={} name={}", client.descriptor.load(Relaxed), names.client)?;
-    let idle = (now - last).max(0) / 1000;
-    write!(out, " age={} idle={idle} flags=", age_seconds(client, now).max(0))?;
+    write!(out, " age={} idle={} flags=", age_seconds(client, now).max(0), idle_seconds(client, now))?;
     write_flags(out, client);
     write!(
         out,
@@ -224,6 +316,7 @@ mod tests {
             client
         });
         clients[1].set_state(State::SUBSCRIBER, true);
+        clients[0].names.lock().client = "me".into();
         match (Filter::parse(&words, &Users::new(""), false), expected) {
             (Ok(filter), Ok(expected)) => {
                 let found: Vec<u64> =
@@ -251,5 +344,23 @@ mod tests {
         check("maxage 0", Err("ERR maxage should be greater than 0"));
         check("type odd", Err("ERR Unknown client type 'odd'"));
         check("skipme maybe", Err("ERR syntax error"));
+        check("not-id 1 3", Ok(&[2]));
+        check("NOT-TYPE pubsub not-addr b:1", Ok(&[1]));
+        check("type normal not-addr a:1", Ok(&[3]));
+        check("ip a", Ok(&[1, 2]));
+        check("not-ip a", Ok(&[3]));
+        check("flags P", Ok(&[2]));
+        check("not-flags P", Ok(&[1, 3]));
+        check("flags Z", Err("ERR Unknown flags found in the provided filter: Z"));
+        check("not-flags Z", Err("ERR Unknown flags found in the NOT-FLAGS filter: Z"));
+        check("name me", Ok(&[1]));
+        check("lib-name x", Ok(&[]));
+        check("not-lib-ver x", Ok(&[1, 2, 3]));
+        check("db 0", Ok(&[1, 2, 3]));
+        check("not-db 0", Ok(&[]));
+        check("idle 61", Ok(&[]));
+        check("idle 0", Err("ERR idle should be greater than 0"));
+        check("not-skipme yes", Err("ERR syntax error"));
+        check("name", Err("ERR syntax error"));
     }
 }

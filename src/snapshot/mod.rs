@@ -16,7 +16,7 @@ mod saver;
 
 pub use image::{Image, LoadError};
 pub use save::{Pace, Report, Unpaced, discard_unfinished, older_of, save, save_aside, save_on};
-pub use saver::{Saver, SaverStatus};
+pub use saver::{Cancelled, Saver, SaverStatus};
 
 #[cfg(test)]
 mod tests;

@@ -314,7 +314,11 @@ fn write_image(
 }
 
 fn in_time(pace: &dyn Pace) -> io::Result<()> {
-    if pace.gives_up() { Err(io::Error::new(io::ErrorKind::TimedOut, "the time for it is over")) } else { Ok(()) }
+    if pace.gives_up() {
+        Err(io::Error::new(io::ErrorKind::TimedOut, "it was cancelled, or its time is over"))
+    } else {
+        Ok(())
+    }
 }
 
 /// One behind the other.

@@ -74,6 +74,15 @@ pub struct Saver {
     bandwidth: AtomicU64,
     /// The server ends: when a snapshot has to be done, ms since the epoch. 0: it does not end.
     due: AtomicI64,
+    /// The one that is under way is not wanted any more.
+    cancelled: AtomicBool,
+}
+
+/// What BGSAVE CANCEL has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cancelled {
+    Running,
+    Scheduled,
 }
 
 /// From how many bytes on a snapshot tells how fast the disk is.
@@ -110,6 +119,7 @@ impl Saver {
             delay_us_per_key: AtomicU64::new(0),
             bandwidth: AtomicU64::new(0),
             due: AtomicI64::new(0),
+            cancelled: AtomicBool::new(false),
         }
     }
 
@@ -179,6 +189,21 @@ impl Saver {
         self.changed.notify_all();
     }
 
+    /// BGSAVE CANCEL: ends the snapshot that is under way, or forgets the one that is to come; `None` if there is neither.
+    pub fn cancel(&self) -> Option<Cancelled> {
+        let mut status = self.status.lock();
+        if status.in_progress && !status.rewrites {
+            self.cancelled.store(true, Relaxed);
+            self.changed.notify_all();
+            return Some(Cancelled::Running);
+        }
+        if status.requested && !status.rewrite_requested {
+            status.requested = false;
+            return Some(Cancelled::Scheduled);
+        }
+        None
+    }
+
     /// The snapshot thread waits here for its next task; false: the server stops.
     pub fn wait_for_request(&self) -> bool {
         let mut status = self.status.lock();
@@ -190,6 +215,7 @@ impl Saver {
         }
         // From the request on, there is no moment at which nothing seems to be under way.
         status.in_progress = true;
+        self.cancelled.store(false, Relaxed);
         status.rewrites = std::mem::take(&mut status.rewrite_requested);
         true
     }
@@ -219,8 +245,11 @@ impl Saver {
         clock: &dyn Fn() -> UnixMillis,
     ) -> io::Result<Report> {
         let result = self.save(keyspace, path, clock);
-        self.status.lock().last_ok = result.is_ok();
-        self.failing.store(result.is_err(), Relaxed);
+        // One that was cancelled has not failed.
+        if !self.cancelled.swap(false, Relaxed) || result.is_ok() {
+            self.status.lock().last_ok = result.is_ok();
+            self.failing.store(result.is_err(), Relaxed);
+        }
         result
     }
 
@@ -267,7 +296,8 @@ impl Saver {
                 (u128::from(bytes) * 1_000_000_000).checked_div(bandwidth.into()).unwrap_or(0) as u64,
             );
             let mut status = self.status.lock();
-            if waited >= whole || status.stop || self.waiting.load(Relaxed) > 0 || self.due.load(Relaxed) != 0 {
+            let ends = status.stop || self.cancelled.load(Relaxed);
+            if waited >= whole || ends || self.waiting.load(Relaxed) > 0 || self.due.load(Relaxed) != 0 {
                 return;
             }
             let slice = SLICE.min(whole - waited);
@@ -286,7 +316,8 @@ impl Saver {
             }
             let keys: u64 = (0..keyspace.databases()).map(|db| keyspace.db_stats(db).keys).sum();
             let mut status = self.status.lock();
-            if status.stop || status.hurries || waited >= Duration::from_micros(us_per_key.saturating_mul(keys)) {
+            let ends = status.stop || status.hurries || self.cancelled.load(Relaxed);
+            if ends || waited >= Duration::from_micros(us_per_key.saturating_mul(keys)) {
                 return;
             }
             self.changed.wait_for(&mut status, SLICE);
@@ -298,6 +329,9 @@ impl Saver {
         let started = clock();
         {
             let mut status = self.status.lock();
+            if !status.in_progress {
+                self.cancelled.store(false, Relaxed);
+            }
             (status.in_progress, status.started_ms, status.last_attempt_ms) = (true, started, started);
         }
         let result = save::save_paced(keyspace, path, started, &Running { saver: self, keyspace, clock });
@@ -339,6 +373,6 @@ impl Pace for Running<'_> {
     }
 
     fn gives_up(&self) -> bool {
-        self.saver.is_overdue((self.clock)())
+        self.saver.cancelled.load(Relaxed) || self.saver.is_overdue((self.clock)())
     }
 }

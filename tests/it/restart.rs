@@ -105,6 +105,21 @@ fn a_slow_snapshot_ends_when_its_keys_do() {
 }
 
 #[test]
+fn a_snapshot_is_cancelled_and_has_not_failed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (_process, mut client) = Process::start(dir.path(), &SLOWLY).connected();
+    let nothing = "ERR Background saving is currently not in progress or scheduled";
+    assert_eq!(client.line("BGSAVE CANCEL"), Tree::Error(nothing.into()));
+    assert_eq!(client.line("SET a 1"), ok());
+    client.line("BGSAVE");
+    while !is_saving(&mut client) {}
+    assert_eq!(client.line("BGSAVE CANCEL"), Tree::Simple("Background saving cancelled".into()));
+    while is_saving(&mut client) {}
+    let persistence = client.line("INFO persistence").to_string();
+    assert!(persistence.contains("rdb_last_bgsave_status:ok") && persistence.contains("rdb_saves:0"), "{persistence}");
+}
+
+#[test]
 fn a_second_signal_ends_the_server_at_once_and_leaves_nothing_half_written() {
     let dir = tempfile::tempdir().expect("a folder");
     let (process, mut client) = Process::start(dir.path(), &SLOWLY).connected();

@@ -7,6 +7,7 @@ use crate::{
         spec::{Acl, Flags, Spec},
     },
     config::ShutdownOn,
+    snapshot::Cancelled,
 };
 
 const IN_PROGRESS: Error = Error::new("ERR Background save already in progress");
@@ -30,7 +31,7 @@ pub static COMMANDS: &[Spec] = &[
         acl: Acl::ADMIN.union(Acl::SLOW).union(Acl::DANGEROUS),
         group: "server",
         summary: "Writes a snapshot in the background.",
-        syntax: "[SCHEDULE]",
+        syntax: "[SCHEDULE | CANCEL]",
         handler: bgsave,
         ..Spec::DEFAULT
     },
@@ -94,6 +95,15 @@ fn bgsave(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let schedule = match args {
         [_] => false,
         [_, word] if word.eq_ignore_ascii_case(b"schedule") => true,
+        [_, word] if word.eq_ignore_ascii_case(b"cancel") => {
+            let text = match cx.shared.saver.cancel() {
+                None => return Err(Error::new("ERR Background saving is currently not in progress or scheduled")),
+                Some(Cancelled::Running) => "Background saving cancelled",
+                Some(Cancelled::Scheduled) => "Scheduled background saving cancelled",
+            };
+            cx.reply.simple(text);
+            return Ok(());
+        }
         _ => return Err(Error::SYNTAX),
     };
     if cx.shared.saver.request() {
