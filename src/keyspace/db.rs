@@ -72,7 +72,7 @@ impl<'k> Db<'_, 'k> {
         shard.item(&found)
     }
 
-    /// A look that leaves no trace (writes looking at the old value, OBJECT, TYPE, TTL).
+    /// A look that leaves no trace (writes looking at the old value, OBJECT).
     pub fn peek(&mut self, key: &[u8]) -> Option<Item<'_>> {
         let (db, judged_at) = (self.db, self.judged_at());
         let (shard, hash) = self.shard(key);
@@ -255,12 +255,11 @@ impl<'k> Db<'_, 'k> {
         })
     }
 
-    /// The LFU counter (0-255) for OBJECT FREQ: what RESTORE has set, for a key used lately; else from the two bits of the
-    /// slot, which count to three.
+    /// The LFU counter (0-255) for OBJECT FREQ of a key used lately; else from the two bits of the slot, which count to three.
     pub fn frequency(&mut self, key: &[u8]) -> Option<u8> {
+        let now = self.now();
         let (shard, hash, found) = self.find(key)?;
-        let coarse = FREQUENCY_NEW + found.slot.freq();
-        Some(shard.recency.get(hash).map_or(coarse, |last| last.frequency.max(coarse)))
+        Some(shard.recency.get(hash).map_or(FREQUENCY_NEW + found.slot.freq(), |last| last.frequency_at(now)))
     }
 
     /// RESTORE's IDLETIME.

@@ -255,7 +255,9 @@ impl Connection {
             self.fetch_items(ITEMS_AHEAD..ITEMS_AHEAD + 1);
             self.execute(turn.now);
             turn.advance(&self.shared, &self.client);
-            self.output.take_mail(&self.client.handle);
+            if self.blocked.is_none() {
+                self.output.take_mail(&self.client.handle);
+            }
             if !self.output.is_light() {
                 self.output.judge(self.output_limit(), turn.now)?;
             }

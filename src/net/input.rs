@@ -43,13 +43,17 @@ impl Input {
         if missing > free {
             // The room of a very long argument grows with what has arrived of it, not with what
             // was announced. (Up to a megabyte is reserved at once: address space that takes no
-            // memory until it is written, and spares the copying as it grows.)
+            // memory until it is written, and spares the copying as it grows.) It is no larger than
+            // that, since it counts as the client's memory.
             if missing <= RESERVE_AT_ONCE || free < buffers::READ_SIZE {
                 let grow = self.buffer.len().max(RESERVE_AT_ONCE);
-                self.buffer.reserve(missing.min(grow));
-                self.private = true;
+                let shared = !self.private;
+                let old = self.keep(self.buffer.len() + missing.min(grow));
+                if shared {
+                    buffers::give_input(old);
+                }
             }
-        } else if free < ROOM_MIN {
+        } else if free < ROOM_MIN && (missing == 0 || self.buffer.len() < buffers::READ_SIZE) {
             self.buffer.reserve(buffers::PRIVATE_SIZE);
         }
         socket.poll_read(cx, &mut self.buffer)

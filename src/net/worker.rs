@@ -19,6 +19,8 @@ use tokio::{sync::mpsc, time::timeout};
 
 /// A client that has not finished its handshake after so long is let go.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// The first byte of a handshake.
+const HANDSHAKE_RECORD: u8 = 22;
 
 /// The thread asks the system for new input after so many polls of connections that had some; each takes two for a
 /// request, and asking costs more than one.
@@ -155,7 +157,16 @@ async fn connect(shared: Arc<Shared>, tls: &Tls, accepted: Accepted, worker: usi
 async fn shake_hands(tls: &Tls, stream: std::net::TcpStream, keepalive: u32) -> io::Result<Socket> {
     let stream = socket::tcp(stream, keepalive)?;
     let acceptor = tls.acceptor().ok_or(io::ErrorKind::ConnectionRefused)?;
-    match timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {
+    let shaken = async {
+        // One who does not speak TLS could not read why: he is told nothing.
+        let mut first = [0];
+        stream.peek(&mut first).await?;
+        if first != [HANDSHAKE_RECORD] {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        acceptor.accept(stream).await
+    };
+    match timeout(HANDSHAKE_TIME, shaken).await {
         Ok(result) => result.map(Socket::tls),
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }

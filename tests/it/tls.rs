@@ -237,7 +237,7 @@ fn a_handshake_that_stops_half_way_holds_up_nobody_and_has_its_place() {
     plain.write_all(b"PING\r\n").unwrap();
     let mut answer = Vec::new();
     let _ = plain.read_to_end(&mut answer);
-    assert!(!answer.starts_with(b"+"), "{answer:?}");
+    assert_eq!(answer, b"");
 }
 
 #[test]

@@ -382,3 +382,52 @@ fn no_messages_to_the_one_who_left() {
         "#,
     );
 }
+
+#[test]
+fn events_of_keys_that_are_new_or_missed_come_in_their_order() {
+    check(
+        r#"
+        > CONFIG SET notify-keyspace-events E$mn
+        OK
+        > SET a 1
+        OK
+        sub> PSUBSCRIBE *
+        1> "psubscribe"
+        2> "*"
+        3> (integer) 1
+        > MSET a 2 b 3
+        OK
+        sub<
+        1> "pmessage"
+        2> "*"
+        3> "__keyevent@0__:set"
+        4> "a"
+        sub<
+        1> "pmessage"
+        2> "*"
+        3> "__keyevent@0__:new"
+        4> "b"
+        sub<
+        1> "pmessage"
+        2> "*"
+        3> "__keyevent@0__:set"
+        4> "b"
+        > TTL none
+        (integer) -2
+        sub<
+        1> "pmessage"
+        2> "*"
+        3> "__keyevent@0__:keymiss"
+        4> "none"
+        > TYPE nothing
+        none
+        sub<
+        1> "pmessage"
+        2> "*"
+        3> "__keyevent@0__:keymiss"
+        4> "nothing"
+        > CONFIG SET notify-keyspace-events ""
+        OK
+        "#,
+    );
+}

@@ -138,6 +138,14 @@ pub static COMMANDS: &[Spec] = &[Spec {
             ..ROW
         },
         Spec {
+            name: "replybuffer",
+            arity: 4,
+            summary: "Does nothing: replies have no buffer of a fixed size.",
+            syntax: "<PEAK-RESET-TIME | RESIZING> value",
+            handler: ok,
+            ..ROW
+        },
+        Spec {
             name: "quicklist-packed-threshold",
             arity: 3,
             summary: "Does nothing: elements of any size lie in leaves alike.",
@@ -220,6 +228,8 @@ const HELP: &[&str] = &[
     "PROTOCOL <type>",
     "    Answer a value of a kind: string, integer, double, bignum, null, array, set, map,",
     "    attrib, push, verbatim, true or false.",
+    "REPLYBUFFER <PEAK-RESET-TIME|RESIZING> <value>",
+    "    Do nothing: replies have no buffer of a fixed size.",
     "QUICKLIST-PACKED-THRESHOLD <size>",
     "    Do nothing.",
     "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
@@ -339,6 +349,8 @@ fn protocol(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 fn object(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    // It shows what is there, expired or not.
+    cx.keys.show_expired();
     let mut db = cx.keys.db(cx.client.db);
     let idle = db.idle_seconds(args[2]).ok_or(Error::NO_SUCH_KEY)?;
     let bytes = db.memory_usage(args[2], 5).unwrap_or(0);

@@ -9,10 +9,10 @@ use crate::{
 use std::sync::Arc;
 
 pub fn reload(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let (mut flushes, mut saves) = (true, true);
+    let (mut flushes, mut saves, mut merges) = (true, true, false);
     for word in &args[2..] {
         match word.to_ascii_lowercase().as_slice() {
-            b"merge" => {}
+            b"merge" => merges = true,
             b"noflush" => flushes = false,
             b"nosave" => saves = false,
             _ => return Err(Error::new("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")),
@@ -20,12 +20,18 @@ pub fn reload(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     }
     let shared = prepare(cx)?;
     let settings = shared.config.current();
+    let loading_failed = Error::new("ERR Error trying to load the RDB dump, check server logs.");
     if saves {
         save(&shared, &settings)?;
+        let keys: u64 = (0..shared.keyspace.databases()).map(|db| shared.keyspace.db_stats(db).keys).sum();
+        // What has just been saved is there.
+        if !flushes && !merges && (keys > 0 || !shared.functions.all().is_empty()) {
+            return Err(loading_failed);
+        }
     }
     load_image(&shared, &settings, flushes).map_err(|error| {
         tracing::error!(%error, "DEBUG RELOAD failed");
-        Error::new("ERR Error trying to load the RDB dump, check server logs.")
+        loading_failed
     })?;
     shared.saver.forget_changes(&shared.keyspace);
     tracing::warn!("DB reloaded by DEBUG RELOAD");

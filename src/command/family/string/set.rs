@@ -186,11 +186,10 @@ pub fn getset(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 
 pub fn mset(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let pairs = pairs(args, "mset")?;
-    let mut db = cx.keys.db(cx.client.db);
-    for pair in pairs.clone() {
-        db.set(pair[0], pair[1], Ttl::Clear)?;
+    for pair in pairs {
+        cx.keys.db(cx.client.db).set(pair[0], pair[1], Ttl::Clear)?;
+        cx.notify_string("set", pair[0]);
     }
-    pairs.for_each(|pair| cx.notify_string("set", pair[0]));
     cx.reply.ok();
     Ok(())
 }
@@ -200,10 +199,10 @@ pub fn msetnx(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let mut db = cx.keys.db(cx.client.db);
     let absent = pairs.clone().all(|pair| db.peek(pair[0]).is_none());
     if absent {
-        for pair in pairs.clone() {
-            db.set(pair[0], pair[1], Ttl::Clear)?;
+        for pair in pairs {
+            cx.keys.db(cx.client.db).set(pair[0], pair[1], Ttl::Clear)?;
+            cx.notify_string("set", pair[0]);
         }
-        pairs.for_each(|pair| cx.notify_string("set", pair[0]));
     }
     cx.reply.integer(absent.into());
     Ok(())
