@@ -1,37 +1,49 @@
-//! Having the processor fetch what commands will touch, while others run.
+//! Having the processor fetch what commands will touch, before they run.
 //!
-//! A lookup waits twice for memory: for its bucket, then for the item that the bucket leads to. Both
-//! are asked for ahead, the bucket first; when the command runs they have arrived. A shard that
-//! somebody else holds is left out: nothing waits here.
+//! A lookup waits twice for memory: for its bucket, then for the item that the bucket leads to. For many keys at
+//! once the waits overlap: all buckets are asked for, then all items. Where they lie is found out under the shards'
+//! locks, one after the other; asking comes after that, since taking or leaving a lock would wait for what was asked for.
+//! A shard that somebody else holds is left out: nothing else waits here.
 
-use super::{Keyspace, shard::Shard};
-use crate::index::Index;
+use super::{Keyspace, ShardSet, shard::Shard};
+use crate::{arena::Offset, index::Index};
+use smallvec::SmallVec;
+
+/// Keys whose memory is fetched together: more than the processor can wait for at a time.
+const TOGETHER: usize = 32;
 
 impl Keyspace {
-    /// Asks for the buckets of keys with these hashes.
-    pub fn fetch_buckets(&self, db: usize, hashes: &[u64]) {
-        for hash in hashes {
-            self.look(db, *hash, |shard, index| self.arena.prefetch(index.bucket_of(&shard.heap, *hash)));
-        }
-    }
-
-    /// Asks for the items of keys with these hashes, whose buckets have arrived.
-    pub fn fetch_items(&self, db: usize, hashes: &[u64]) {
-        for hash in hashes {
-            self.look(db, *hash, |shard, index| match index.candidate(&shard.heap, *hash) {
-                Some(at) => self.arena.prefetch_chunk(at),
+    /// Asks for what lookups of keys with these hashes will touch.
+    pub fn fetch(&self, db: usize, hashes: &[u64]) {
+        for hashes in hashes.chunks(TOGETHER) {
+            let buckets = self.places(db, hashes, |shard, index, hash| index.bucket_of(&shard.heap, hash));
+            buckets.into_iter().for_each(|at| self.arena.prefetch(at));
+            let items = self.places(db, hashes, |shard, index, hash| {
                 // It may be in the stash, of which the segment's header knows.
-                None => self.arena.prefetch(index.segment_of(&shard.heap, *hash)),
+                index.candidate(&shard.heap, hash).unwrap_or_else(|| index.segment_of(&shard.heap, hash))
             });
+            items.into_iter().for_each(|at| self.arena.prefetch_chunk(at));
         }
     }
 
+    /// Where something lies for each key. Each shard is locked once for all its keys.
     #[inline]
-    fn look(&self, db: usize, hash: u64, act: impl FnOnce(&Shard, &Index)) {
-        if let Some(shard) = self.shards[self.shard_of(hash)].0.try_lock()
-            && let Some(index) = shard.indexes.get(db)
-        {
-            act(&shard, index);
+    fn places(
+        &self,
+        db: usize,
+        hashes: &[u64],
+        place: impl Fn(&Shard, &Index, u64) -> Offset,
+    ) -> SmallVec<[Offset; TOGETHER]> {
+        let set = ShardSet(hashes.iter().fold(0, |set, hash| set | 1 << self.shard_of(*hash)));
+        let mut places = SmallVec::new();
+        for number in set.iter() {
+            if let Some(shard) = self.shards[number].0.try_lock()
+                && let Some(index) = shard.indexes.get(db)
+            {
+                let own = hashes.iter().filter(|hash| self.shard_of(**hash) == number);
+                places.extend(own.map(|hash| place(&shard, index, *hash)));
+            }
         }
+        places
     }
 }

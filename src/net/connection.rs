@@ -25,7 +25,6 @@ use crate::{
 use std::{
     future::poll_fn,
     io,
-    ops::Range,
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll},
@@ -45,9 +44,6 @@ const FLUSH_AT: usize = 256 * 1024;
 /// A client without an output limit that leaves this much unread gets no more commands run until
 /// it reads. (Redis goes on until memory ends.)
 const UNREAD_MAX: usize = 1 << 30;
-
-/// How many commands ahead of the one that runs the items are asked for.
-const ITEMS_AHEAD: usize = 8;
 
 /// Why a connection ends. The reasons an operator acts on are logged.
 #[derive(Debug)]
@@ -155,7 +151,7 @@ impl Connection {
             self.client.handle.attach(cx.waker());
         }
         if let Some(warming) = self.warming.take() {
-            warming.end(|db, hash| self.shared.keyspace.fetch_items(db, &[hash]));
+            warming.end(|db, hashes| self.shared.keyspace.fetch(db, hashes));
             // The others have read in the meantime.
             self.put_off = true;
         }
@@ -252,7 +248,6 @@ impl Connection {
                 self.answer_error();
                 return Ok(());
             }
-            self.fetch_items(ITEMS_AHEAD..ITEMS_AHEAD + 1);
             self.execute(turn.now);
             turn.advance(&self.shared, &self.client);
             if self.blocked.is_none() {
@@ -268,8 +263,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Parses the next commands and has their memory fetched: while the first ones run, or, when they are few, while
-    /// other connections are served.
+    /// Parses the next commands and has their memory fetched: now, or, when they are few, together with that of other
+    /// connections.
     fn parse_ahead(&mut self) {
         if self.error.is_some() || self.input.len() == 0 {
             return;
@@ -280,21 +275,16 @@ impl Connection {
         let most = if limits.authenticated { AHEAD } else { 1 };
         let keyspace = &self.shared.keyspace;
         self.error = self.input.parse_ahead(&limits, most, |key| keyspace.hash(key)).err();
-        let hashes = self.input.hashes(0..AHEAD);
+        let hashes = self.input.hashes();
         if hashes.iter().any(|hash| *hash != 0) {
-            keyspace.fetch_buckets(self.client.db, hashes);
             // Nobody waits for a reply while others are served.
             if hashes.len() <= warming::COMMANDS_MAX && self.output.pending() == 0 {
                 self.warming = Warming::begin(self.client.db, hashes);
             }
-            if self.warming.is_none() {
-                self.fetch_items(0..ITEMS_AHEAD);
+            if self.warming.is_none() && hashes.len() > 1 {
+                keyspace.fetch(self.client.db, hashes);
             }
         }
-    }
-
-    fn fetch_items(&self, ahead: Range<usize>) {
-        self.shared.keyspace.fetch_items(self.client.db, self.input.hashes(ahead));
     }
 
     /// Answers what could not be understood, once the commands before it have run.
@@ -313,8 +303,8 @@ impl Connection {
         if !self.input.arguments(&mut arguments) {
             return;
         }
-        let known = match (arguments.get(1), self.input.hashes(0..1)) {
-            (Some(key), &[hash]) if hash != 0 => Some(KnownHash::new(key, hash)),
+        let known = match (arguments.get(1), self.input.hashes()) {
+            (Some(key), &[hash, ..]) if hash != 0 => Some(KnownHash::new(key, hash)),
             _ => None,
         };
         let reply = &mut self.output.encoder;

@@ -6,7 +6,6 @@ use bytes::{Buf, BytesMut};
 use smallvec::SmallVec;
 use std::{
     io,
-    ops::Range,
     task::{Context, Poll},
 };
 
@@ -97,10 +96,9 @@ impl Input {
         result
     }
 
-    /// The hashes of the likely keys of those waiting commands.
-    pub fn hashes(&self, ahead: Range<usize>) -> &[u64] {
-        let (start, end) = (self.next.saturating_add(ahead.start), self.next.saturating_add(ahead.end));
-        &self.hashes[start.min(self.hashes.len())..end.min(self.hashes.len())]
+    /// The hashes of the likely keys of the waiting commands; 0 for none.
+    pub fn hashes(&self) -> &[u64] {
+        self.hashes.get(self.next..).unwrap_or_default()
     }
 
     /// Puts the words of the next command into `arguments`; false when none waits.

@@ -1,22 +1,22 @@
-//! Letting memory come while other connections are served.
+//! Letting memory come for several connections at once.
 //!
-//! A pipeline's later commands have their memory fetched while the first ones run. A single command
-//! has no others to hide behind, but its thread has other connections. So a connection that has read
-//! a few commands asks for their buckets and lets the others read theirs; whoever runs first asks for
-//! the items of all that wait, and each finds its own when its turn comes.
+//! A pipeline's commands have their memory fetched together, before the first one runs. A single command has no others
+//! to wait with, but its thread has other connections. So one that has read a few commands lets the others read theirs;
+//! whoever comes to run first has the memory of all that wait fetched together.
 //!
 //! Meanwhile they hold on to the buffers they have read into, so only so many of a thread wait at a time.
 
+use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 
-/// More commands than these hide each other's memory.
+/// More commands than these are worth fetching for by themselves.
 pub const COMMANDS_MAX: usize = 4;
 /// Connections of a thread that wait for memory.
 const CONNECTIONS_MAX: usize = 64;
 
 thread_local! {
     static WAITING: Cell<usize> = const { Cell::new(0) };
-    /// Whose items are still to be asked for: database and hash.
+    /// What is still to be fetched: the databases and hashes of keys.
     static KEYS: RefCell<Vec<(usize, u64)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -24,7 +24,7 @@ thread_local! {
 pub struct Warming(());
 
 impl Warming {
-    /// Begins to wait for the items of keys with these hashes; `None` when enough others of the thread do so.
+    /// Begins to wait for keys with these hashes; `None` when enough others of the thread do so.
     pub fn begin(db: usize, hashes: &[u64]) -> Option<Warming> {
         if WAITING.get() >= CONNECTIONS_MAX {
             return None;
@@ -34,9 +34,15 @@ impl Warming {
         Some(Warming(()))
     }
 
-    /// The commands are about to run: asks for what all wait for, if nobody has yet.
-    pub fn end(self, mut fetch: impl FnMut(usize, u64)) {
-        KEYS.with_borrow_mut(|keys| keys.drain(..).for_each(|(db, hash)| fetch(db, hash)));
+    /// The commands are about to run: has fetched what all wait for, if nobody has yet; those of a database together.
+    pub fn end(self, mut fetch: impl FnMut(usize, &[u64])) {
+        KEYS.with_borrow_mut(|keys| {
+            for run in keys.chunk_by(|one, next| one.0 == next.0) {
+                let hashes: SmallVec<[u64; CONNECTIONS_MAX]> = run.iter().map(|(_, hash)| *hash).collect();
+                fetch(run[0].0, &hashes);
+            }
+            keys.clear();
+        });
     }
 }
 
@@ -54,9 +60,9 @@ mod tests {
     fn who_runs_first_asks_for_all() {
         let (first, second) = (Warming::begin(0, &[1, 2]).expect("room"), Warming::begin(3, &[4]).expect("room"));
         let mut asked = Vec::new();
-        first.end(|db, hash| asked.push((db, hash)));
-        second.end(|db, hash| asked.push((db, hash)));
-        assert_eq!(asked, [(0, 1), (0, 2), (3, 4)]);
+        first.end(|db, hashes| asked.push((db, hashes.to_vec())));
+        second.end(|db, hashes| asked.push((db, hashes.to_vec())));
+        assert_eq!(asked, [(0, vec![1, 2]), (3, vec![4])]);
     }
 
     #[test]
