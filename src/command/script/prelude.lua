@@ -12,9 +12,6 @@ local byte, concat, insert = string.byte, table.concat, table.insert
 
 local caught = host.caught
 
--- Little lives on between two scripts: the collector may wait longer than for twice of it.
-collectgarbage("setpause", 400)
-
 local READONLY = "Attempt to modify a readonly table"
 -- Weak both ways: the proxy keeps what it veils, and nothing else needs to.
 local unveiled = setmetatable({}, { __mode = "kv" })
