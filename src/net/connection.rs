@@ -150,19 +150,23 @@ impl Connection {
             self.attached = true;
             self.client.handle.attach(cx.waker());
         }
+        self.client.refresh_settings();
         if let Some(warming) = self.warming.take() {
             warming.end(|db, hashes| self.shared.keyspace.fetch(db, hashes));
             // The others have read in the meantime.
             self.put_off = true;
+        } else if self.is_at_rest() {
+            match self.begin(cx) {
+                Err(end) => return Poll::Ready(end),
+                Ok(true) => return Poll::Pending,
+                Ok(false) => {}
+            }
         }
-        self.output.wake();
-        self.client.refresh_settings();
         let mut turn = Turn::begin(&self.shared, &mut self.client);
         let next = self.turn(cx, &mut turn);
         turn.end(&self.shared, self.client.worker);
-        match self.warming {
-            Some(_) => self.output.rest(),
-            None => self.rest(),
+        if self.warming.is_none() {
+            self.rest();
         }
         match next {
             Err(end) => return Poll::Ready(end),
@@ -170,6 +174,28 @@ impl Connection {
             Ok(Next::Yield) => cx.waker().wake_by_ref(),
         }
         Poll::Pending
+    }
+
+    /// Whether nothing has come from the client, and nothing is owed to it.
+    fn is_at_rest(&self) -> bool {
+        self.input.len() == 0
+            && self.output.pending() == 0
+            && self.blocked.is_none()
+            && self.error.is_none()
+            && !self.closing
+            && !self.client.handle.has_mail()
+    }
+
+    /// Reads what has woken a connection at rest. True when it lets others do so before it runs the commands; otherwise
+    /// its turn goes on.
+    fn begin(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        if self.read(cx)?.is_ready() && !self.closing {
+            self.parse_ahead();
+        }
+        if self.warming.is_some() {
+            cx.waker().wake_by_ref();
+        }
+        Ok(self.warming.is_some())
     }
 
     fn turn(&mut self, cx: &mut Context<'_>, turn: &mut Turn) -> Result<Next, End> {
@@ -215,7 +241,6 @@ impl Connection {
                 return Ok(Next::Wait);
             }
             turn.look_at_clock(&self.shared, &mut self.client);
-            self.client.handle.last_interaction.store(turn.now, Relaxed);
         }
     }
 
@@ -234,6 +259,7 @@ impl Connection {
         if self.input.len() == 0 && self.error.is_none() {
             return Ok(());
         }
+        self.client.handle.last_interaction.store(turn.now, Relaxed);
         // A client that changed class, or a changed setting, is held to its limit from here.
         self.output.judge(self.output_limit(), turn.now)?;
         while self.blocked.is_none() && !self.closing {
@@ -248,6 +274,7 @@ impl Connection {
                 self.answer_error();
                 return Ok(());
             }
+            self.output.wake();
             self.execute(turn.now);
             turn.advance(&self.shared, &self.client);
             if self.blocked.is_none() {

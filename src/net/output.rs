@@ -48,7 +48,8 @@ impl Output {
         self.encoder.out.capacity()
     }
 
-    /// The turn begins: there is a buffer to write to.
+    /// Something is about to be written: there is a buffer for it.
+    #[inline]
     pub fn wake(&mut self) {
         if self.encoder.out.capacity() == 0 {
             self.encoder.out = buffers::take_output();

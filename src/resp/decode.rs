@@ -153,7 +153,10 @@ impl Decoder {
     /// are still in the queue and are to run before the error is answered. `buffer` begins with
     /// the bytes of the earlier call, unless `release` said otherwise.
     pub fn parse(&mut self, buffer: &mut [u8], limits: &Limits, most: usize) -> Result<(), ProtocolError> {
-        while self.waiting() < most && (self.common(buffer, limits) || self.command(buffer, limits)?) {}
+        while self.waiting() < most
+            && self.position < buffer.len()
+            && (self.common(buffer, limits) || self.command(buffer, limits)?)
+        {}
         Ok(())
     }
 
