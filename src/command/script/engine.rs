@@ -7,11 +7,12 @@ use super::{
     host::{self, HOST, Run},
     queue::SHORT,
     reading,
+    registration::{self, Registered},
 };
 use crate::command::{Args, CommandResult, Context, Error, Shared};
 use crate::keyspace::ShardSet;
 use ahash::RandomState;
-use mlua::{BString, Either, Function, Lua, LuaOptions, LuaString, MultiValue, StdLib, Table, Value, chunk::ChunkMode};
+use mlua::{BString, Either, Function, Lua, LuaOptions, LuaString, StdLib, Table, Value, chunk::ChunkMode};
 use std::{
     cell::RefCell,
     collections::HashMap,
@@ -58,12 +59,6 @@ struct Compiled {
 struct Loaded {
     library: Arc<Library>,
     flags: ScriptFlags,
-    callback: Function,
-}
-
-/// What registered itself while a library was loaded.
-struct Registered {
-    function: functions::Function,
     callback: Function,
 }
 
@@ -122,15 +117,12 @@ impl Engine {
         let chunk = self
             .compile_as("@user_function", code)
             .map_err(|text| Error::text(format!("ERR Error compiling function: {text}")))?;
-        let registered: Rc<RefCell<Vec<Registered>>> = Rc::default();
-        let taking = Rc::clone(&registered);
-        let take = self.lua.create_function(move |_, arguments| read_registration(arguments, &taking));
-        let outcome = take.and_then(|take| {
+        let (outcome, registered) = registration::taking(|| {
             let _limit = MemoryLimit::set(&self.lua, MEMORY_MAX);
-            host::while_loading(|| self.run_library.call::<(bool, Value)>((chunk, take)))
+            self.run_library.call::<(bool, Value)>(chunk)
         });
         match outcome.map_err(broken)? {
-            (true, _) => Ok(registered.take()),
+            (true, _) => Ok(registered),
             (false, failure) => {
                 let text = match &failure {
                     Value::Table(failure) => failure.get::<LuaString>("err").map(|text| text.to_string_lossy()).ok(),
@@ -318,73 +310,6 @@ pub fn load_library(code: &[u8]) -> Result<Library, Error> {
         manners: AtomicU8::new(Manners::judged(reading::library_declares(code)) as u8),
         is_short: AtomicBool::new(false),
     })
-}
-
-/// What `register_function` was given, after the name of the table it was found in.
-fn read_registration(arguments: MultiValue, into: &RefCell<Vec<Registered>>) -> mlua::Result<()> {
-    let mut arguments = arguments.into_iter();
-    let api = match arguments.next() {
-        Some(Value::String(api)) => api.to_string_lossy(),
-        _ => String::new(),
-    };
-    if HOST.is_set() {
-        return Err(host::raise(format!("ERR {api}.register_function can only be called on FUNCTION LOAD command")));
-    }
-    let refuse =
-        |text: &str| Err(host::raise(format!("ERR {}", text.replace("$", &format!("{api}.register_function")))));
-    let (mut name, mut description, mut callback, mut flags) = (None, None, None, ScriptFlags::empty());
-    match (arguments.next(), arguments.next(), arguments.next()) {
-        (Some(Value::Table(given)), None, None) => {
-            for pair in given.pairs::<Value, Value>() {
-                let (key, value) = pair?;
-                let Value::String(key) = key else { return refuse("named argument key given to $ is not a string") };
-                match (key.as_bytes().to_ascii_lowercase().as_slice(), value) {
-                    (b"function_name", Value::String(text)) => name = Some(text),
-                    (b"function_name", _) => return refuse("function_name argument given to $ must be a string"),
-                    (b"description", Value::String(text)) => description = Some(text.as_bytes().to_vec()),
-                    (b"description", _) => return refuse("description argument given to $ must be a string"),
-                    (b"callback", Value::Function(function)) => callback = Some(function),
-                    (b"callback", _) => return refuse("callback argument given to $ must be a function"),
-                    (b"flags", Value::Table(names)) => {
-                        for flag in names.sequence_values::<Value>() {
-                            let flag = match flag? {
-                                Value::String(flag) => ScriptFlags::of_name(&flag.as_bytes()),
-                                _ => None,
-                            };
-                            let Some(flag) = flag else { return refuse("unknown flag given") };
-                            flags |= flag;
-                        }
-                    }
-                    (b"flags", _) => {
-                        return refuse("flags argument to $ must be a table representing function flags");
-                    }
-                    _ => return refuse("unknown argument given to $"),
-                }
-            }
-            if name.is_none() {
-                return refuse("$ must get a function name argument");
-            }
-            if callback.is_none() {
-                return refuse("$ must get a callback argument");
-            }
-        }
-        (Some(_), None, None) => {
-            return refuse(
-                "calling $ with a single argument is only applicable to Lua table (representing named arguments).",
-            );
-        }
-        (Some(first), Some(second), None) => {
-            let Value::String(text) = first else { return refuse("first argument to $ must be a string") };
-            let Value::Function(function) = second else { return refuse("second argument to $ must be a function") };
-            (name, callback) = (Some(text), Some(function));
-        }
-        _ => return refuse("wrong number of arguments to $"),
-    }
-    if let (Some(name), Some(callback)) = (name, callback) {
-        let name = name.as_bytes().to_vec();
-        into.borrow_mut().push(Registered { function: functions::Function { name, description, flags }, callback });
-    }
-    Ok(())
 }
 
 fn broken(error: mlua::Error) -> Error {

@@ -7,7 +7,7 @@ use super::{
     ScriptFlags,
     busy::Running,
     convert::{Capture, MemoryLimit},
-    libraries,
+    libraries, registration,
 };
 use crate::command::{COMPATIBLE_VERSION, Command, Context, Error, Protocol, acl, dispatch, spec::Flags, table};
 use crate::keyspace::ShardSet;
@@ -15,7 +15,7 @@ use mlua::{Function, HookTriggers, Lua, LuaString, MultiValue, Table, Value, VmS
 use scoped_tls_hkt::scoped_thread_local;
 use smallvec::SmallVec;
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -53,14 +53,6 @@ pub trait Host {
 }
 
 scoped_thread_local!(pub static mut HOST: for<'a> &'a mut (dyn Host + 'a));
-
-thread_local! {
-    /// Since when a library is being loaded.
-    static LOADING: Cell<Option<Instant>> = const { Cell::new(None) };
-}
-
-/// What a library may take to be loaded.
-const LOADING_MAX: Duration = Duration::from_millis(500);
 
 /// A script that runs.
 pub struct Run<'c, 'x, 'l> {
@@ -212,15 +204,7 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
             lua.create_function(move |_, arguments: MultiValue| f.call::<MultiValue>(arguments))
         })?,
     )?;
-    host.raw_set(
-        "registrar",
-        lua.create_function(|lua, (register, name): (Function, LuaString)| {
-            lua.create_function(move |_, mut arguments: MultiValue| {
-                arguments.push_front(Value::String(name.clone()));
-                register.call::<()>(arguments)
-            })
-        })?,
-    )?;
+    host.raw_set("registrars", registration::registrars(lua)?)?;
     host.raw_set("seen", lua.create_function(seen)?)?;
     host.raw_set(
         "caught",
@@ -452,23 +436,12 @@ pub fn raise(text: String) -> mlua::Error {
     Raised { error: Error::text(text), counted: false, fatal: false }.raise()
 }
 
-/// Runs the code of a library, which may not take long.
-pub fn while_loading<R>(run: impl FnOnce() -> R) -> R {
-    LOADING.set(Some(Instant::now()));
-    let result = run();
-    LOADING.set(None);
-    result
-}
-
 /// Has an interpreter look at the time while it runs scripts.
 pub fn watch(lua: &Lua) -> mlua::Result<()> {
     lua.set_hook(HookTriggers::new().every_nth_instruction(TICK), |_, _| {
         let ticked = match HOST.is_set() {
             true => HOST.with(|host| host.tick()),
-            false if LOADING.get().is_some_and(|since| since.elapsed() > LOADING_MAX) => {
-                Err(Error::new("ERR FUNCTION LOAD timeout"))
-            }
-            false => Ok(()),
+            false => registration::tick(),
         };
         match ticked {
             Ok(()) => Ok(VmState::Continue),

@@ -9,6 +9,7 @@ mod host;
 mod libraries;
 pub mod queue;
 mod reading;
+mod registration;
 
 pub use engine::{Named, call_function, check, evaluate, load_library, manners};
 

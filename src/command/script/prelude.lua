@@ -324,13 +324,12 @@ function host.run_function(callback, keys, arguments)
     end, locate)
 end
 
--- Loading a library: it sees no commands, and `register_function` instead, which is called with the name of the table it
--- was found in. Afterwards it is a library like any script.
+-- Loading a library: it sees no commands, and `register_function` instead. Afterwards it is a library like any script.
 local while_loading = {
     "call", "pcall", "setresp", "set_repl", "replicate_commands", "breakpoint", "debug", "acl_check_cmd",
 }
 
-function host.run_library(chunk, register)
+function host.run_library(chunk)
     local scope = {}
     for name, value in raw_pairs(world) do
         scope[name] = value
@@ -344,7 +343,7 @@ function host.run_library(chunk, register)
         for _, field in raw_ipairs(while_loading) do
             loading[field] = nil
         end
-        loading.register_function = host.registrar(register, name)
+        loading.register_function = host.registrars[name]
         scope[name] = veil(setmetatable(loading, getmetatable(world)))
     end
     setmetatable(scope, getmetatable(world))
