@@ -8,10 +8,12 @@ local host = ...
 local error, type, tostring, setmetatable, getmetatable = error, type, tostring, setmetatable, getmetatable
 local rawget, rawset, next, setfenv, xpcall, select = rawget, rawset, next, setfenv, xpcall, select
 local raw_pcall, raw_loadstring, raw_pairs, raw_ipairs = pcall, loadstring, pairs, ipairs
-local byte, concat, insert = string.byte, table.concat, table.insert
+local byte, format, concat, insert = string.byte, string.format, table.concat, table.insert
 
 local caught = host.caught
 
+-- More elements than these are not unpacked, and longer patterns not matched.
+local UNPACK_MAX, PATTERN_MAX = 8000, 4096
 local READONLY = "Attempt to modify a readonly table"
 -- Weak both ways: the proxy keeps what it veils, and nothing else needs to.
 local unveiled = setmetatable({}, { __mode = "kv" })
@@ -34,7 +36,7 @@ end
 local world = {}
 for _, name in raw_ipairs {
     "assert", "collectgarbage", "error", "gcinfo", "ipairs", "rawequal", "select", "tonumber", "tostring", "type",
-    "unpack", "_VERSION",
+    "_VERSION",
 } do
     world[name] = _G[name]
 end
@@ -136,6 +138,37 @@ function world.load(reader, name)
         pieces[#pieces + 1] = piece
     end
     return world.loadstring(concat(pieces), name or "=(load)")
+end
+
+local function refuse_argument(number, name, want, value)
+    error(format("bad argument #%d to '%s' (%s expected, got %s)", number, name, want, type(value)), 3)
+end
+
+-- The interpreter counts what it is to unpack in 32 bits, and writes beyond its stack when the count passes them.
+local raw_unpack = unpack
+function world.unpack(t, from, to)
+    if type(t) ~= "table" then
+        refuse_argument(1, "unpack", "table", t)
+    end
+    local count = (tonumber(to) or #t) - (tonumber(from) or 1)
+    if not (count < UNPACK_MAX) then
+        error("too many results to unpack", 2)
+    end
+    return raw_unpack(t, from, to)
+end
+
+-- It matches a pattern by calling itself for each of its parts, as deep as the thread's stack goes and beyond.
+for _, name in raw_ipairs { "find", "gmatch", "gsub", "match" } do
+    local raw = string[name]
+    string[name] = function(text, pattern, ...)
+        if type(pattern) == "string" and #pattern > PATTERN_MAX then
+            error("pattern too complex", 2)
+        end
+        if type(text) ~= "string" and type(text) ~= "number" then
+            refuse_argument(1, name, "string", text)
+        end
+        return raw(text, pattern, ...)
+    end
 end
 
 local tables = {}

@@ -475,3 +475,44 @@ fn a_function_that_uses_other_keys_than_it_declares_works() {
         "##,
     );
 }
+
+/// What the interpreter does not survive is kept from it.
+#[test]
+fn scripts_that_would_break_the_interpreter() {
+    check(
+        r#"
+        > EVAL "return {unpack({1, 2, 3}, -2, 2147483647)}" 0
+        (error) ERR user_script:1: too many results to unpack script: dccea1b531c7f3f9974a79a987da29d2cbed395c, on @user_script:1.
+        > EVAL "return ({pcall(unpack, {1, 2, 3}, -2147483648, -2)})[2]" 0
+        "too many results to unpack"
+        > EVAL "return ({pcall(unpack, {}, 0/0, 5)})[2]" 0
+        "too many results to unpack"
+        > EVAL "local n = unpack(nil) return n" 0
+        (error) ERR user_script:1: bad argument #1 to 'unpack' (table expected, got nil) script: 0166a007e49060679c76326c3d48eeb4bcf079f0, on @user_script:1.
+        > EVAL "return {unpack({1, 2, 3}, 2)}" 0
+        1) (integer) 2
+        2) (integer) 3
+        > EVAL "return {unpack({1, 2, 3}, '2', 2)}" 0
+        1) (integer) 2
+        > EVAL "return select('#', unpack({1, 2, 3}, -1, 5))" 0
+        (integer) 7
+        > EVAL "return select('#', unpack({1}, -2147483648, -2147483646))" 0
+        (integer) 3
+        > EVAL "return ({pcall(string.find, string.rep('a', 300000), string.rep('a?', 300000))})[2]" 0
+        "pattern too complex"
+        > EVAL "return ({pcall(string.gsub, 'a', string.rep('a-', 300000), '')})[2]" 0
+        "pattern too complex"
+        > EVAL "local at = string.find(nil, 'x') return at" 0
+        (error) ERR user_script:1: bad argument #1 to 'find' (string expected, got nil) script: bd88074a1c65c44860c73343fe542446afd659b1, on @user_script:1.
+        > EVAL "local text = 'a,b' return {text:match('(%a),(%a)')}" 0
+        1) "a"
+        2) "b"
+        > EVAL "return {string.gsub('hello', 'l', 'L', 1)}" 0
+        1) "heLlo"
+        2) (integer) 1
+        > EVAL "local words = {} for word in string.gmatch('one two', '%a+') do words[#words + 1] = word end return words" 0
+        1) "one"
+        2) "two"
+        "#,
+    );
+}
