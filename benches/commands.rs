@@ -168,6 +168,20 @@ fn holds() {
             println!("{name:12} {command:12} {:>8.1} us {:>8} us", nanos / 1000.0, server.longest_step().as_micros());
         }
     }
+    println!("longest SET among those for which the collection is evicted, and then the steps of the cron");
+    for (name, fill) in HUGE_CASES {
+        let mut server = Server::new();
+        for start in (0..HUGE).step_by(BATCH as usize) {
+            server.time(BATCH, &|n| fill(start + n));
+        }
+        server.longest_step();
+        let keyspace = &server.shared.keyspace;
+        keyspace.set_policy(Policy::AllkeysLru);
+        keyspace.set_maxmemory(keyspace.arena().resident() + (1 << 20));
+        let longest =
+            (0..BATCH).map(|at| server.time(1, &|_| format!("SET other:{at:012} {at:0100}"))).fold(0.0, f64::max);
+        println!("{name:25} {:>8.1} us {:>8} us", longest / 1000.0, server.longest_step().as_micros());
+    }
     let mut server = Server::new();
     for key in 0..1000 {
         server.time(1000, &|n| format!("HSET h{key} field:{n:07} value"));

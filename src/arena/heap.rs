@@ -26,6 +26,12 @@ pub struct HeapStats {
     pub large_bytes: u64,
 }
 
+impl HeapStats {
+    pub fn resident_bytes(&self) -> u64 {
+        self.slab_bytes + self.large_bytes
+    }
+}
+
 pub struct ShardHeap {
     pub(super) arena: Arc<Arena>,
     pub(super) shard: u8,

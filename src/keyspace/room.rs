@@ -12,6 +12,7 @@ use crate::{
     config::Policy,
     util::clock::UnixMillis,
 };
+use parking_lot::MutexGuard;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Rounds of eviction in one shard for one command, each of a few keys.
@@ -139,13 +140,20 @@ impl Keyspace {
     }
 
     /// Has a shard give back what it can, as long as memory is above the bound; answers whether it is not any more.
-    fn is_settled(&self, shard: &mut Shard) -> bool {
+    fn is_settled(&self, shard: &mut MutexGuard<'_, Shard>) -> bool {
         while self.is_above_bound() {
             if !shard.give_back() {
                 return false;
             }
+            self.let_others_in(shard);
         }
         true
+    }
+
+    /// Room may be many steps away: those who wait for the shard need not wait for all of them.
+    fn let_others_in(&self, shard: &mut MutexGuard<'_, Shard>) {
+        MutexGuard::bump(shard);
+        shard.enter(self.arena.epoch());
     }
 
     fn fits(&self, bytes: usize) -> bool {
@@ -163,10 +171,10 @@ impl Keyspace {
             if resident + fresh + HEADROOM <= self.maxmemory() {
                 return Room::Made;
             }
-            if shard.give_back() || shard.evict(policy, VICTIMS) > 0 || shard.empty_a_page(100) {
-                continue;
+            if !(shard.give_back() || shard.evict(policy, VICTIMS) > 0 || shard.empty_a_page(100)) {
+                return Room::None;
             }
-            return Room::None;
+            self.let_others_in(&mut shard);
         }
         // Small items have made do with less: what was evicted for them leaves free chunks somewhere.
         if bytes <= MAX_SLAB && self.arena.resident() <= self.maxmemory() { Room::Made } else { Room::Some }
@@ -177,7 +185,9 @@ impl Shard {
     /// Gives back some of what is free but resident; false when that is no more than fragments.
     fn give_back(&mut self) -> bool {
         if !self.heap.doomed().is_null() {
+            // Nodes that lie scattered leave no page empty for long, but holes at once.
             self.free_some();
+            self.shorten_a_page();
             return true;
         }
         self.pays_to_empty() && self.empty_a_page(100) || self.shorten_a_page()

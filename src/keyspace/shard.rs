@@ -34,7 +34,7 @@ type Trees = SmallVec<[Offset; 4]>;
 /// Nodes of a removed collection that are freed by the command itself; the cron frees the rest.
 const FREED_AT_ONCE: usize = 64;
 /// The same under one hold of the lock by the cron, or before a page is emptied or a key evicted.
-const FREED_AT_A_TIME: usize = 1024;
+const FREED_AT_A_TIME: usize = 512;
 
 /// Counts since the start.
 #[derive(Clone, Copy, Default, Debug)]

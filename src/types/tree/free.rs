@@ -4,7 +4,7 @@
 //! snapshot contains it, so nothing is lost to a restart in between.
 
 use super::node::{self, Header};
-use crate::arena::{Offset, ShardHeap};
+use crate::arena::{BLOCK, Offset, ShardHeap};
 
 /// Gives a node and all below it up. A leaf is freed at once, anything larger step by step.
 pub fn doom(heap: &mut ShardHeap, at: Offset) {
@@ -19,28 +19,41 @@ pub fn doom(heap: &mut ShardHeap, at: Offset) {
     }
 }
 
-/// Frees up to `most` nodes of what is doomed; answers whether anything is left.
+/// Frees some of what is doomed; answers whether anything is left. A node is one of `most` steps, and so is each block
+/// that goes back to the system with it: at the end of a tree whose nodes lie scattered, nearly every node empties a page.
 pub fn free_some(heap: &mut ShardHeap, most: usize) -> bool {
-    for _ in 0..most {
-        let at = heap.doomed();
-        if at.is_null() {
+    let mut left = most as u64;
+    while left > 0 {
+        let before = heap.stats().resident_bytes();
+        if !free_one(heap) {
             return false;
         }
-        let Some(header) = Header::read(heap, at).filter(|header| !header.is_leaf) else {
-            // Lost with a damaged page: what hung on it stays where it is.
-            heap.set_doomed(Offset::NULL);
-            return false;
-        };
-        let Some(last) = header.count.checked_sub(1) else {
-            heap.set_doomed(Offset::from_bytes(header.parent));
-            heap.free(at);
-            continue;
-        };
-        let child = node::child(heap, at, last);
-        Header { count: last, used: last * node::ENTRY, ..header }.write(heap, at);
-        if let Some(child) = child {
-            doom(heap, child.at);
-        }
+        let given_back = before.saturating_sub(heap.stats().resident_bytes());
+        left = left.saturating_sub(1 + given_back / BLOCK as u64);
     }
     !heap.doomed().is_null()
+}
+
+/// Frees a leaf of what is doomed, or a node of which no leaf is left; false when there is none.
+fn free_one(heap: &mut ShardHeap) -> bool {
+    let at = heap.doomed();
+    if at.is_null() {
+        return false;
+    }
+    let Some(header) = Header::read(heap, at).filter(|header| !header.is_leaf) else {
+        // Lost with a damaged page: what hung on it stays where it is.
+        heap.set_doomed(Offset::NULL);
+        return false;
+    };
+    let Some(last) = header.count.checked_sub(1) else {
+        heap.set_doomed(Offset::from_bytes(header.parent));
+        heap.free(at);
+        return true;
+    };
+    let child = node::child(heap, at, last);
+    Header { count: last, used: last * node::ENTRY, ..header }.write(heap, at);
+    if let Some(child) = child {
+        doom(heap, child.at);
+    }
+    true
 }

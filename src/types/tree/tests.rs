@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    arena::{Arena, ShardHeap},
+    arena::{Arena, BLOCK, PAGE, ShardHeap},
     types::packed::{self, Entry},
 };
 use proptest::prelude::*;
@@ -167,6 +167,39 @@ fn many_elements_make_levels_and_every_node_can_move() {
     }
     back.reverse();
     assert!(ranks == back && ranks.is_sorted());
+}
+
+/// Leaves of a quarter of a page.
+struct Wide;
+impl Order for Wide {
+    const LEAF: usize = 16_000;
+    const WIDTH: usize = 1;
+    fn key(hasher: &RandomState, element: &Element<'_>) -> u64 {
+        Hashed::key(hasher, element)
+    }
+}
+
+#[test]
+fn a_step_of_freeing_gives_back_no_more_than_its_share() {
+    const STEP: usize = 20;
+    let mut heap = heap();
+    let mut root = Root::create(&mut heap, 1).unwrap();
+    for n in 0..if cfg!(miri) { 20 } else { 600 } {
+        let value = format!("{n:08000}").into_bytes();
+        let spot = leaf_by_hash(&heap, root, hasher().hash_one(&value));
+        let end = payload(&heap, spot.leaf).len();
+        splice::<Wide>(&mut heap, &hasher(), &mut root, &spot, end..end, &packed::encoded(&value), 1).unwrap();
+    }
+    let blocks = |heap: &ShardHeap| heap.stats().resident_bytes() as usize / BLOCK;
+    doom(&mut heap, root.node);
+    let (mut before, mut is_left) = (blocks(&heap), true);
+    while is_left {
+        is_left = free_some(&mut heap, STEP);
+        let given_back = before - blocks(&heap);
+        assert!(given_back < STEP + PAGE / BLOCK, "{given_back} blocks in a step");
+        before -= given_back;
+    }
+    assert_eq!(heap.stats().chunk_bytes, 0);
 }
 
 #[test]
