@@ -34,7 +34,7 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -58,8 +58,12 @@ pub struct Waiter {
     /// What its command needs locked.
     shards: ShardSet,
     deadline: Option<UnixMillis>,
+    /// When its command is executed again though nothing has changed; [`NEVER`].
+    again: AtomicI64,
     fate: Mutex<Fate>,
 }
+
+const NEVER: UnixMillis = UnixMillis::MAX;
 
 enum Fate {
     Waiting,
@@ -90,6 +94,16 @@ impl Blocking {
 }
 
 impl Waiter {
+    fn look_at(&self, again: Option<UnixMillis>) {
+        self.again.store(again.unwrap_or(NEVER), Relaxed);
+    }
+
+    /// When its client is to be woken though nobody has ended its waiting.
+    fn due(&self) -> Option<UnixMillis> {
+        let again = Some(self.again.load(Relaxed)).filter(|at| *at != NEVER);
+        again.into_iter().chain(self.deadline).min()
+    }
+
     /// Ends the waiting; its fate is locked.
     fn end(&self, shared: &Shared, fate: &mut Fate, how: Fate) {
         *fate = how;
@@ -109,15 +123,28 @@ impl Context<'_> {
     /// are the command's own, with what must not mean something else by then replaced. False: it
     /// must not wait, and is to be answered as if its time were up.
     pub fn wait(&mut self, words: &Args<'_>, keys: &Args<'_>, want: Want, deadline: Option<UnixMillis>) -> bool {
+        self.wait_or_look(words, keys, want, deadline, None)
+    }
+
+    /// The same, where the command is also executed again at the time `again`: what it waits for may come with time alone.
+    pub fn wait_or_look(
+        &mut self,
+        words: &Args<'_>,
+        keys: &Args<'_>,
+        want: Want,
+        deadline: Option<UnixMillis>,
+        again: Option<UnixMillis>,
+    ) -> bool {
         if self.client.in_exec {
             return false;
         }
-        self.client.block = Some(Block { retry: false, deadline });
+        self.client.block = Some(Block { retry: false, deadline: again.into_iter().chain(deadline).min() });
         if self.client.stands_in {
             return true;
         }
         let shards = self.shared.keyspace.shard_set(keys::keys(self.spec, words));
         let waiter = self.become_waiter(words, keys, shards, deadline);
+        waiter.look_at(again);
         for key in keys {
             self.keys.wait(waiter.db, key, waiter.ticket, want);
         }
@@ -159,6 +186,7 @@ impl Context<'_> {
             keys: keys.iter().map(|key| (*key).into()).collect(),
             shards,
             deadline,
+            again: AtomicI64::new(NEVER),
             fate: Mutex::new(Fate::Waiting),
         });
         client.handle.ticket.store(waiter.ticket, Relaxed);
@@ -216,11 +244,21 @@ pub(super) fn serve(shared: &Arc<Shared>, worker: usize, mut locked: Locked<'_>)
             if !matches!(*fate, Fate::Waiting) || waiter.handle.is_killed() {
                 continue;
             }
-            let (bytes, done) = execute(shared, &waiter, worker, &mut *reply, &mut locked);
-            if done {
-                waiter.leave_queues(&mut locked);
-                waiter.end(shared, &mut fate, Fate::Served(bytes));
-                waiter.handle.nudge();
+            let looked = execute(shared, &waiter, worker, &mut *reply, &mut locked);
+            match looked {
+                Looked::Done(bytes) => {
+                    waiter.leave_queues(&mut locked);
+                    waiter.end(shared, &mut fate, Fate::Served(bytes));
+                    waiter.handle.nudge();
+                }
+                Looked::InVain(due) => {
+                    let before = waiter.due();
+                    waiter.look_at(due.filter(|_| due != waiter.deadline));
+                    // Its connection waits for the time that it was told.
+                    if due.is_some_and(|due| before.is_none_or(|before| due < before)) {
+                        waiter.handle.nudge();
+                    }
+                }
             }
             waiter.handle.hold_mail(false);
         }
@@ -229,15 +267,23 @@ pub(super) fn serve(shared: &Arc<Shared>, worker: usize, mut locked: Locked<'_>)
     }
 }
 
-/// Executes a waiter's command as that client. Answers its reply, and whether it is done and need not wait longer. What the
-/// client is told meanwhile, perhaps of what the command did, is held until the reply is there.
+/// What executing a waiter's command has come to.
+enum Looked {
+    /// Its reply.
+    Done(Vec<u8>),
+    /// It waits on, until then unless something changes.
+    InVain(Option<UnixMillis>),
+}
+
+/// Executes a waiter's command as that client. What the client is told meanwhile, perhaps of what the command did,
+/// is held until the reply is there.
 fn execute(
     shared: &Arc<Shared>,
     waiter: &Waiter,
     worker: usize,
     reply: &mut dyn ReplyBuffer,
     locked: &mut Locked<'_>,
-) -> (Vec<u8>, bool) {
+) -> Looked {
     waiter.handle.hold_mail(true);
     reply.set_protocol(waiter.protocol);
     let mut client = Client::stand_in(shared, waiter, worker);
@@ -255,7 +301,8 @@ fn execute(
         }
     }
     drop(context);
-    (reply.take(), client.block.is_none())
+    let bytes = reply.take();
+    client.block.map_or(Looked::Done(bytes), |block| Looked::InVain(block.deadline))
 }
 
 /// For the thread for scripts: executes a command that was handed over. Its waiter is not held meanwhile, so that its
@@ -264,9 +311,9 @@ pub fn run_handed_over(shared: &Arc<Shared>, worker: usize, ticket: u64) {
     let Some(waiter) = shared.blocking.get(ticket) else { return };
     let mut locked = shared.keyspace.lock(waiter.shards, shared.clock.now());
     let mut reply = (shared.encoder)(Protocol::Resp2);
-    let (bytes, _) = execute(shared, &waiter, worker, &mut *reply, &mut locked);
+    let looked = execute(shared, &waiter, worker, &mut *reply, &mut locked);
     let mut fate = waiter.fate.lock();
-    if matches!(*fate, Fate::Waiting) {
+    if let (Fate::Waiting, Looked::Done(bytes)) = (&*fate, looked) {
         waiter.end(shared, &mut fate, Fate::Served(bytes));
         waiter.handle.nudge();
     }
@@ -286,11 +333,14 @@ pub fn serve_all(shared: &Arc<Shared>, worker: usize, now: UnixMillis) {
 /// A waiting client was nudged, or its time is up: writes its reply if it waits no longer.
 pub(super) fn resume(shared: &Shared, client: &mut Client, reply: &mut dyn Reply, now: UnixMillis) -> Flow {
     let Some(waiter) = client.waiting.take() else { return Flow::Continue };
+    if waiter.again.load(Relaxed) <= now {
+        look_again(&client.shared(), client.worker, &waiter, now);
+    }
     let mut fate = waiter.fate.lock();
     if matches!(*fate, Fate::Waiting) {
         if waiter.deadline.is_none_or(|deadline| now < deadline) {
             drop(fate);
-            let block = Block { retry: false, deadline: waiter.deadline };
+            let block = Block { retry: false, deadline: waiter.due() };
             client.waiting = Some(waiter);
             return Flow::Block(block);
         }
@@ -316,6 +366,14 @@ pub(super) fn resume(shared: &Shared, client: &mut Client, reply: &mut dyn Reply
         None => reply.null_array(),
     }
     Flow::Continue
+}
+
+/// Executes a waiter's command at its time, as if one of its keys had changed: those who wait longer come first.
+fn look_again(shared: &Arc<Shared>, worker: usize, waiter: &Waiter, now: UnixMillis) {
+    waiter.look_at(None);
+    let mut locked = shared.keyspace.lock(waiter.shards, now);
+    waiter.keys.iter().for_each(|key| locked.make_ready(waiter.db, key));
+    serve(shared, worker, locked);
 }
 
 /// The client is gone; no shard may be locked.

@@ -131,6 +131,8 @@ pub struct Settings {
     pub zset_max_listpack_value: u64,
     pub stream_node_max_bytes: u64,
     pub stream_node_max_entries: u64,
+    pub stream_idmp_duration: u64,
+    pub stream_idmp_maxsize: u64,
     pub hll_sparse_max_bytes: u64,
 
     /// Directives that are accepted and do nothing.
@@ -292,6 +294,8 @@ fn blank() -> Settings {
         zset_max_listpack_value: 0,
         stream_node_max_bytes: 0,
         stream_node_max_entries: 0,
+        stream_idmp_duration: 0,
+        stream_idmp_maxsize: 0,
         hll_sparse_max_bytes: 0,
         kept: Kept::new(),
     }

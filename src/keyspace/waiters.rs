@@ -158,6 +158,11 @@ impl Locked<'_> {
         self.waiters(key).remove(db, key, ticket);
     }
 
+    /// Has those who wait for a key served though it has not changed.
+    pub fn make_ready(&mut self, db: usize, key: &[u8]) {
+        self.waiters(key).changed(db, key, false);
+    }
+
     /// The ticket that is next in the queue of a key after `ticket`, if what is stored there, or not,
     /// is what it wants.
     pub fn next_waiter(&mut self, db: usize, key: &[u8], ticket: u64) -> Option<u64> {

@@ -40,7 +40,7 @@ impl Type {
             Type::Set => &[Encoding::IntSet, Encoding::Listpack, Encoding::HashTable],
             Type::ZSet => &[Encoding::Listpack, Encoding::SkipList],
             Type::Hash => &[Encoding::Listpack, Encoding::HashTable, Encoding::ListpackEx],
-            Type::Stream => &[Encoding::Stream],
+            Type::Stream => &[Encoding::Stream, Encoding::StreamEx],
         }
     }
 }
@@ -68,6 +68,8 @@ pub enum Encoding {
     SkipList,
     /// Trees by stream ID.
     Stream,
+    /// The same, of a stream that also knows its producers, or in which order its pending entries were delivered.
+    StreamEx,
 }
 
 impl Encoding {
@@ -82,7 +84,7 @@ impl Encoding {
             Encoding::Quicklist => "quicklist",
             Encoding::HashTable => "hashtable",
             Encoding::SkipList => "skiplist",
-            Encoding::Stream => "stream",
+            Encoding::Stream | Encoding::StreamEx => "stream",
         }
     }
 
@@ -110,6 +112,7 @@ impl Encoding {
             Encoding::Quicklist | Encoding::HashTable => 1,
             Encoding::SkipList => 2,
             Encoding::Stream => super::stream::TREES,
+            Encoding::StreamEx => super::stream::TREES_EX,
             _ => 0,
         }
     }

@@ -68,18 +68,6 @@ pub static INERT: Section = Section {
         inert("array-slice-size", ANY, "4096", "Of a type that is not here."),
         inert("array-sparse-kmax", Integer(0, 256), "10", "Of a type that is not here."),
         inert("array-sparse-kmin", Integer(0, 256), "5", "Of a type that is not here."),
-        inert(
-            "stream-idmp-duration",
-            Integer(1, 86400),
-            "100",
-            "Of entries that are added once whatever happens, which are not here yet.",
-        ),
-        inert(
-            "stream-idmp-maxsize",
-            Integer(1, 10000),
-            "100",
-            "Of entries that are added once whatever happens, which are not here yet.",
-        ),
         inert("enable-module-command", Choice(&["no", "yes", "local"]), "no", "There are no modules.").immutable(),
         inert("proc-title-template", Text, "{title} {listen-addr} {server-mode}", "See 'set-proc-title'."),
         inert("ignore-warnings", Text, "", "The start does not refuse to go on for a warning."),

@@ -327,6 +327,20 @@ pub static ENCODINGS: Section = Section {
         )
         .idle(),
         directive(
+            "stream-idmp-duration",
+            Integer(1, 86_400),
+            "100",
+            "Seconds for which a stream remembers what its producers have sent.",
+            field!(stream_idmp_duration),
+        ),
+        directive(
+            "stream-idmp-maxsize",
+            Integer(1, 10_000),
+            "100",
+            "How many entries of each producer a stream remembers.",
+            field!(stream_idmp_maxsize),
+        ),
+        directive(
             "hll-sparse-max-bytes",
             ANY_BYTES,
             "3000",

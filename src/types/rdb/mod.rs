@@ -14,7 +14,7 @@ mod stream;
 mod value;
 
 pub use input::{Input, put_length, put_string};
-pub use stream::{RestoredConsumer, RestoredGroup, RestoredStream};
+pub use stream::{RestoredConsumer, RestoredGroup, RestoredMemory, RestoredStream};
 pub use value::{Form, Restored, code_in, put_value, read_value, type_of};
 
 use crc::{CRC_64_REDIS, Crc, Digest, Table};
@@ -62,6 +62,7 @@ pub fn checksum() -> Checksum {
 pub fn seal(mut body: Vec<u8>) -> Vec<u8> {
     let version = match body.first() {
         Some(&value::HASH_METADATA) => VERSION_WITH_FIELD_EXPIRY,
+        Some(&(stream::STREAM_4 | stream::STREAM_5)) => VERSION_MAX,
         _ => VERSION_OF_PAYLOADS,
     };
     body.extend(version.to_le_bytes());

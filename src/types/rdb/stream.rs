@@ -7,6 +7,10 @@
 //!     pending: number, then of each the ID (16 bytes, BE) · delivered ms i64 · times
 //!     consumers: number, then of each the name · seen ms i64 · from version 3: active ms i64
 //!         owned: number, then the IDs
+//!     from version 5: number, then the IDs of what is pending with nobody, in the order in which it was given back
+//! from version 4: seconds · entries of each producer · producers: number, then of each its name and
+//!     entries: number, then of each its name and its ID
+//! · entries recorded · entries sent again
 //! ```
 //!
 //! A listpack: entries, deleted ones, the number of names, the names, 0; then of each entry its flags, the
@@ -21,16 +25,27 @@ use super::{
 use crate::{
     types::{
         packed::{self, Entry},
-        stream::{Id, Item, Stream},
+        stream::{
+            Id, Item, Stream,
+            group::Group,
+            producer::{MOST, Memory, SECONDS},
+        },
     },
     util::clock::UnixMillis,
 };
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashSet},
+    rc::Rc,
+};
 
 pub const STREAM: u8 = 15;
 pub const STREAM_2: u8 = 19;
 pub const STREAM_3: u8 = 21;
+pub const STREAM_4: u8 = 26;
+pub const STREAM_5: u8 = 27;
 
+/// What Redis lets a stream remember that nobody has told anything else: seconds, and entries of each producer.
+const USUAL: u64 = 100;
 const DELETED: i64 = 1;
 const SAME_FIELDS: i64 = 2;
 /// What is written into one listpack, at most.
@@ -46,6 +61,18 @@ pub struct RestoredStream {
     pub deleted: Id,
     pub added: u64,
     pub groups: Vec<RestoredGroup>,
+    pub memory: Option<RestoredMemory>,
+}
+
+/// What a stream remembers of its producers.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct RestoredMemory {
+    pub seconds: u64,
+    pub most: u64,
+    pub added: u64,
+    pub duplicates: u64,
+    /// Producer, name, ID.
+    pub entries: Vec<(Rc<[u8]>, Vec<u8>, Id)>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -54,6 +81,8 @@ pub struct RestoredGroup {
     pub last: Id,
     pub read: Option<u64>,
     pub consumers: Vec<RestoredConsumer>,
+    /// What is pending with nobody: ID, how many times it was delivered.
+    pub unowned: Vec<(Id, u64)>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -91,7 +120,7 @@ fn id(input: &mut Input<'_>) -> Result<Id, Malformed> {
     Ok(Id { ms: input.length()?, seq: input.length()? })
 }
 
-/// Reads a stream of one of the three versions.
+/// Reads a stream of one of the five versions.
 pub fn read(code: u8, input: &mut Input<'_>) -> Result<RestoredStream, Malformed> {
     let mut stream = RestoredStream::default();
     let mut reader = Reader { into: &mut stream.entries, count: 0, first: None, last: Id::MIN };
@@ -119,7 +148,29 @@ pub fn read(code: u8, input: &mut Input<'_>) -> Result<RestoredStream, Malformed
         }
         stream.groups.push(group);
     }
+    if code >= STREAM_4 {
+        stream.memory = Some(read_memory(input)?);
+    }
     Ok(stream)
+}
+
+fn read_memory(input: &mut Input<'_>) -> Result<RestoredMemory, Malformed> {
+    let mut memory = RestoredMemory { seconds: input.length()?, most: input.length()?, ..RestoredMemory::default() };
+    if !SECONDS.contains(&memory.seconds) || !MOST.contains(&memory.most) {
+        return Err(Malformed);
+    }
+    let mut producers = HashSet::new();
+    for _ in 0..input.length()? {
+        let producer: Rc<[u8]> = input.string()?.into();
+        for _ in 0..input.length()? {
+            memory.entries.push((Rc::clone(&producer), input.string()?, id(input)?));
+        }
+        if !producers.insert(producer) {
+            return Err(Malformed);
+        }
+    }
+    (memory.added, memory.duplicates) = (input.length()?, input.length()?);
+    Ok(memory)
 }
 
 /// Gathers entries whose IDs must grow.
@@ -206,7 +257,7 @@ fn read_group(
     let mut consumers: Vec<RestoredConsumer> = Vec::new();
     for _ in 0..input.length()? {
         let (name, seen) = (input.string()?, input.int64()?);
-        let active = if code == STREAM_3 { input.int64()? } else { seen };
+        let active = if code >= STREAM_3 { input.int64()? } else { seen };
         let mut owned = Vec::new();
         for _ in 0..input.length()? {
             let id = raw_id(input)?;
@@ -218,8 +269,16 @@ fn read_group(
         }
         consumers.push(RestoredConsumer { name, seen, active: Some(active).filter(|at| *at >= 0), owned });
     }
-    // Whatever is pending is so with someone.
-    if pending.is_empty() { Ok(RestoredGroup { name, last, read, consumers }) } else { Err(Malformed) }
+    let mut unowned = Vec::new();
+    if code == STREAM_5 {
+        for _ in 0..input.length()? {
+            let id = raw_id(input)?;
+            let (_, times) = pending.remove(&id).ok_or(Malformed)?;
+            unowned.push((id, times));
+        }
+    }
+    // Whatever else is pending is so with someone.
+    if pending.is_empty() { Ok(RestoredGroup { name, last, read, consumers, unowned }) } else { Err(Malformed) }
 }
 
 fn put_id(out: &mut Vec<u8>, id: Id) {
@@ -227,8 +286,18 @@ fn put_id(out: &mut Vec<u8>, id: Id) {
     put_length(out, id.seq);
 }
 
-/// Appends a stream, without its code: [`STREAM_3`], or [`STREAM_2`], which does not say when consumers were active.
-pub fn put(out: &mut Vec<u8>, code: u8, stream: &Stream<'_>, compress: bool) {
+/// The least version that says all of a stream.
+pub fn code_for(stream: &Stream<'_>) -> u8 {
+    match stream.memory() {
+        _ if stream.groups().any(|(_, group)| stream.unowned_len(&group) > 0) => STREAM_5,
+        Some(_) => STREAM_4,
+        None => STREAM_3,
+    }
+}
+
+/// Appends a stream, without its code: what [`code_for`] says, or [`STREAM_2`], which does not say when consumers were active.
+/// Before [`STREAM_5`] somebody must have what is pending: who has no name.
+pub fn put(out: &mut Vec<u8>, code: u8, stream: &Stream<'_>, compress: bool, now: UnixMillis) {
     let mut nodes = Vec::new();
     let (mut node, mut count) = (Node::default(), 0);
     for item in stream.iter(Id::MIN) {
@@ -260,17 +329,54 @@ pub fn put(out: &mut Vec<u8>, code: u8, stream: &Stream<'_>, compress: bool) {
             out.extend(pending.delivered.to_le_bytes());
             put_length(out, pending.times);
         }
-        put_length(out, stream.consumers_len(&group));
+        let nameless = code < STREAM_5 && stream.unowned_len(&group) > 0;
+        put_length(out, stream.consumers_len(&group) + u64::from(nameless));
+        if nameless {
+            put_string(out, b"", compress);
+            out.extend(now.to_le_bytes());
+            if code >= STREAM_3 {
+                out.extend((-1i64).to_le_bytes());
+            }
+            put_unowned(out, stream, &group);
+        }
         for (name, consumer) in stream.consumers(&group) {
             put_string(out, name, compress);
             out.extend(consumer.seen.to_le_bytes());
-            if code == STREAM_3 {
+            if code >= STREAM_3 {
                 out.extend(consumer.active.unwrap_or(-1).to_le_bytes());
             }
             put_length(out, stream.owned_len(&consumer));
             stream.owned(&consumer, Id::MIN).for_each(|id| out.extend(id.to_bytes()));
         }
+        if code == STREAM_5 {
+            put_unowned(out, stream, &group);
+        }
     }
+    if code >= STREAM_4 {
+        put_memory(out, stream, compress, now);
+    }
+}
+
+fn put_unowned(out: &mut Vec<u8>, stream: &Stream<'_>, group: &Group) {
+    put_length(out, stream.unowned_len(group));
+    stream.unowned(group).for_each(|id| out.extend(id.to_bytes()));
+}
+
+fn put_memory(out: &mut Vec<u8>, stream: &Stream<'_>, compress: bool, now: UnixMillis) {
+    let memory = stream.memory().unwrap_or(Memory::new(USUAL, USUAL));
+    put_length(out, memory.seconds);
+    put_length(out, memory.most);
+    put_length(out, stream.producers().count() as u64);
+    for (name, number) in stream.producers() {
+        put_string(out, name, compress);
+        put_length(out, stream.remembered(number, now).count() as u64);
+        for (id, name) in stream.remembered(number, now) {
+            put_string(out, name, compress);
+            put_id(out, id);
+        }
+    }
+    put_length(out, memory.added);
+    put_length(out, memory.duplicates);
 }
 
 /// Entries that go into one listpack.

@@ -4,7 +4,7 @@ use super::{
     Input, Malformed,
     input::{put_length, put_string},
     packs::{self, PackEntry},
-    stream::{self, RestoredStream, STREAM, STREAM_2, STREAM_3},
+    stream::{self, RestoredStream, STREAM, STREAM_2, STREAM_3, STREAM_4, STREAM_5},
 };
 use crate::types::{
     hash::Hash,
@@ -76,7 +76,7 @@ pub fn type_of(code: u8) -> Option<Type> {
         ZSET | ZSET_2 | ZSET_ZIPLIST | ZSET_LISTPACK => Type::ZSet,
         HASH | HASH_ZIPMAP | HASH_ZIPLIST | HASH_LISTPACK => Type::Hash,
         HASH_METADATA | HASH_METADATA_EARLY | HASH_LISTPACK_EX | HASH_LISTPACK_EX_EARLY | HASH_VALKEY => Type::Hash,
-        STREAM | STREAM_2 | STREAM_3 => Type::Stream,
+        STREAM | STREAM_2 | STREAM_3 | STREAM_4 | STREAM_5 => Type::Stream,
         _ => return None,
     })
 }
@@ -348,9 +348,10 @@ pub fn put_value(out: &mut Vec<u8>, view: &View<'_>, text: &[u8], form: Form, no
             }
         }
         Type::Stream => {
-            let code = if wide { STREAM_2 } else { STREAM_3 };
+            let stream = Stream::new(*view);
+            let code = if wide { STREAM_2 } else { stream::code_for(&stream) };
             out.push(code);
-            stream::put(out, code, &Stream::new(*view), compress);
+            stream::put(out, code, &stream, compress, now);
         }
     }
     true

@@ -1,6 +1,6 @@
 //! Changing the entries of a stream.
 
-use super::{ByTime, ENTRIES, Head, Id, SCHEMA, Stream, entry, table};
+use super::{ByTime, ENTRIES, Head, Id, Layout, Stream, entry, table};
 use crate::{
     arena::ArenaFull,
     types::{
@@ -23,8 +23,8 @@ pub fn append(home: &mut dyn Home, id: Id, pairs: &[&[u8]]) -> Result<(), ArenaF
         head.base = id.ms;
         let names = Some(entry::names_of(pairs)).filter(|names| names.len() <= SCHEMA_MAX).unwrap_or_default();
         if names != stream.schema {
-            let end = home.view().value.len();
-            home.splice(SCHEMA..end, &names)?;
+            let (start, end) = (Layout::of(&home.view()).schema, home.view().value.len());
+            home.splice(start..end, &names)?;
         }
         head.write(home)?;
         stream = Stream::new(home.view());

@@ -4,7 +4,8 @@
 //! table        key                          record
 //! groups       the group's name             its number u32 · last delivered ID · entries read i64 (-1: not known)
 //! consumers    group's number · name        its number u32 · seen i64 · active i64 (ms; -1: never)
-//! pending      group's number · ID          consumer's number u32 · delivered i64 (ms) · times, LE without leading zeros
+//! pending      group's number · ID          consumer's number u32 · delivered i64 (ms) · times, LE without leading zeros;
+//!                                           of one that nobody has, the number 2^32 - 1 and its turn instead of a time
 //! owned        consumer's number · ID       nothing
 //! ```
 //!
@@ -12,7 +13,7 @@
 //! group's or a consumer's own lie together and are counted by their ranks.
 
 use super::{
-    CONSUMERS, GROUPS, Head, Id, OWNED, PENDING, Stream,
+    CONSUMERS, GROUPS, Head, Id, OWNED, PENDING, Stream, order,
     table::{Table, key_of, put, record_of, remove, remove_range},
 };
 use crate::{arena::ArenaFull, types::home::Home, util::clock::UnixMillis};
@@ -41,10 +42,16 @@ pub struct Consumer {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pending {
     pub id: Id,
+    /// [`NOBODY`]: it was given back.
     pub consumer: u32,
     pub delivered: UnixMillis,
     pub times: u64,
+    /// Of one that was given back: its place among such.
+    pub turn: Option<u64>,
 }
+
+/// No consumer's number.
+pub const NOBODY: u32 = u32::MAX;
 
 fn word<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     bytes.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
@@ -86,17 +93,26 @@ impl Pending {
         let bytes = record.get(12..).unwrap_or_default();
         let len = bytes.len().min(8);
         times[..len].copy_from_slice(&bytes[..len]);
-        Pending {
-            id: Id::from_bytes(word(key, 4)),
-            consumer: u32::from_le_bytes(word(record, 0)),
-            delivered: i64::from_le_bytes(word(record, 4)),
-            times: u64::from_le_bytes(times),
-        }
+        let consumer = u32::from_le_bytes(word(record, 0));
+        let turn = (consumer == NOBODY).then(|| u64::from_le_bytes(word(record, 4)));
+        let delivered = if turn.is_some() { 0 } else { i64::from_le_bytes(word(record, 4)) };
+        Pending { id: Id::from_bytes(word(key, 4)), consumer, delivered, times: u64::from_le_bytes(times), turn }
+    }
+
+    /// One that was given back.
+    pub fn unowned(id: Id, times: u64, turn: u64) -> Pending {
+        Pending { id, consumer: NOBODY, delivered: 0, times, turn: Some(turn) }
+    }
+
+    /// One that a consumer has got.
+    pub fn owned(id: Id, consumer: u32, delivered: UnixMillis, times: u64) -> Pending {
+        Pending { id, consumer, delivered, times, turn: None }
     }
 
     fn to_record(self) -> Vec<u8> {
         let times = &self.times.to_le_bytes()[..8 - self.times.leading_zeros() as usize / 8];
-        [&self.consumer.to_le_bytes()[..], &self.delivered.to_le_bytes(), times].concat()
+        let when = self.turn.map_or(self.delivered.to_le_bytes(), u64::to_le_bytes);
+        [&self.consumer.to_le_bytes()[..], &when, times].concat()
     }
 }
 
@@ -198,14 +214,22 @@ impl<'a> Stream<'a> {
 
     /// How many entries a group has still to be given; `None`: it cannot be told.
     pub fn lag(&self, group: &Group) -> Option<u64> {
-        if self.head.added == 0 {
-            return Some(0);
-        }
+        let Some(first) = self.first().map(|item| item.id) else { return Some(0) };
         let read = match group.read {
+            // All that is there is still to come, whatever was deleted or trimmed before it.
+            _ if group.last < first && self.head.deleted < first => return Some(self.len()),
             Some(read) if !self.has_gaps_after(group.last) => read,
             _ => self.added_up_to(group.last)?,
         };
         Some(self.head.added.saturating_sub(read))
+    }
+
+    /// Counts an entry that a group is given, the next after its last: `first` is the first that is there.
+    pub fn count_read(&self, group: &Group, id: Id, first: Id) -> Option<u64> {
+        match group.read {
+            Some(read) if group.last >= first && !self.has_gaps_after(group.last) => Some(read + 1),
+            _ => self.added_up_to(id),
+        }
     }
 
     /// Whether an entry at or after this one was deleted.
@@ -221,6 +245,7 @@ impl<'a> Stream<'a> {
         };
         match () {
             () if added == 0 => Some(0),
+            () if id != Id::MIN && id < deleted => None,
             () if id == last => Some(added),
             () if id > last => None,
             () if deleted != Id::MIN && deleted >= first => None,
@@ -254,6 +279,7 @@ pub fn destroy(home: &mut dyn Home, name: &[u8]) -> Result<bool, ArenaFull> {
     for table in [CONSUMERS, PENDING] {
         remove_range(home, table, &group.number.to_be_bytes()..&end(group.number))?;
     }
+    order::forget_group(home, group.number)?;
     remove(home, GROUPS, name)
 }
 
@@ -308,9 +334,10 @@ pub fn remove_consumer(home: &mut dyn Home, group: &Group, name: &[u8]) -> Resul
 
 /// Records that an entry was delivered, taking it from whoever had it before.
 pub fn deliver(home: &mut dyn Home, group: &Group, pending: &Pending) -> Result<(), ArenaFull> {
-    let before = Stream::new(home.view()).pending_entry(group, pending.id).map(|old| old.consumer);
+    let old = Stream::new(home.view()).pending_entry(group, pending.id);
+    let before = old.map(|old| old.consumer);
     let id = pending.id.to_bytes();
-    let moves = before != Some(pending.consumer);
+    let moves = before != Some(pending.consumer) && pending.consumer != NOBODY;
     if moves {
         put(home, OWNED, &key(pending.consumer, &id), b"")?;
     }
@@ -319,16 +346,17 @@ pub fn deliver(home: &mut dyn Home, group: &Group, pending: &Pending) -> Result<
             let _ = remove(home, OWNED, &key(pending.consumer, &id));
         }
     })?;
-    if moves && let Some(before) = before {
+    if let Some(before) = before.filter(|before| *before != pending.consumer && *before != NOBODY) {
         remove(home, OWNED, &key(before, &id))?;
     }
-    Ok(())
+    order::follow(home, group, old, Some(pending))
 }
 
 /// An entry is pending no longer; answers whether it was.
 pub fn acknowledge(home: &mut dyn Home, group: &Group, id: Id) -> Result<bool, ArenaFull> {
     let Some(pending) = Stream::new(home.view()).pending_entry(group, id) else { return Ok(false) };
     remove(home, OWNED, &key(pending.consumer, &id.to_bytes()))?;
+    order::follow(home, group, Some(pending), None)?;
     remove(home, PENDING, &key(group.number, &id.to_bytes()))
 }
 

@@ -1,12 +1,13 @@
 //! Streams: entries in the order of their IDs, and the consumer groups that read them.
 //!
 //! ```text
-//! 5 roots      entries · groups · consumers · pending · owned
+//! 5 roots      entries · groups · consumers · pending · owned; then, of an extended stream, two more: producers · order
 //! base u64     the time of the first entry; entries count theirs from it
 //! last         the last ID that was given
 //! deleted      the greatest ID of an entry that was deleted
 //! added u64    entries ever added
 //! next group u32 · next consumer u32
+//! of an extended stream: what it remembers of its producers (see [`producer`])
 //! schema       the names of the first entry's fields, packed
 //! ```
 //!
@@ -17,6 +18,8 @@ mod edit;
 pub mod entry;
 pub mod group;
 mod id;
+mod order;
+pub mod producer;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -24,6 +27,9 @@ mod tests;
 pub use edit::{TrimTo, append, remove, set_head, trim};
 pub use entry::{Fields, Item};
 pub use id::Id;
+pub use order::keep_order;
+
+use producer::Memory;
 
 use super::{
     home::{Home, View},
@@ -37,17 +43,53 @@ use ahash::RandomState;
 
 /// Trees of a stream.
 pub const TREES: usize = 5;
+/// Those of an extended one.
+pub const TREES_EX: usize = 7;
 const ENTRIES: usize = 0;
 const GROUPS: usize = 1;
 const CONSUMERS: usize = 2;
 const PENDING: usize = 3;
 const OWNED: usize = 4;
-
-const HEAD: usize = TREES * Root::BYTES;
-const SCHEMA: usize = HEAD + Head::BYTES;
+const PRODUCERS: usize = 5;
+const ORDER: usize = 6;
 
 /// A new stream without entries.
-pub const EMPTY: (Type, Encoding, &[u8]) = (Type::Stream, Encoding::Stream, &[0; SCHEMA]);
+pub const EMPTY: (Type, Encoding, &[u8]) = (Type::Stream, Encoding::Stream, &[0; TREES * Root::BYTES + Head::BYTES]);
+
+/// Where the parts of a value begin that follow its roots.
+#[derive(Clone, Copy)]
+struct Layout {
+    head: usize,
+    /// Of an extended stream alone.
+    memory: usize,
+    schema: usize,
+}
+
+impl Layout {
+    fn of(view: &View<'_>) -> Layout {
+        let head = view.encoding.trees() * Root::BYTES;
+        let memory = head + Head::BYTES;
+        Layout { head, memory, schema: memory + if is_extended(view) { Memory::BYTES } else { 0 } }
+    }
+}
+
+fn is_extended(view: &View<'_>) -> bool {
+    view.encoding == Encoding::StreamEx
+}
+
+/// Extends a stream that is not.
+fn extend(home: &mut dyn Home) -> Result<(), ArenaFull> {
+    let view = home.view();
+    if is_extended(&view) {
+        return Ok(());
+    }
+    let layout = Layout::of(&view);
+    let (roots, rest) = view.value.split_at(layout.head.min(view.value.len()));
+    let (head, schema) = rest.split_at(Head::BYTES.min(rest.len()));
+    let none = Root::NONE.to_bytes();
+    let value = [roots, &none, &none, head, &Memory::default().to_bytes(), schema].concat();
+    home.replace(Encoding::StreamEx, &value)
+}
 
 /// The tree of entries.
 struct ByTime;
@@ -85,13 +127,8 @@ pub struct Head {
 impl Head {
     const BYTES: usize = 56;
 
-    fn read(value: &[u8]) -> Head {
-        let mut at = HEAD;
-        let mut word = || {
-            let word = value.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u64::from_le_bytes(*word));
-            at += 8;
-            word
-        };
+    fn read(value: &[u8], at: usize) -> Head {
+        let mut word = words(value, at);
         let base = word();
         let last = Id { ms: word(), seq: word() };
         let deleted = Id { ms: word(), seq: word() };
@@ -102,14 +139,28 @@ impl Head {
     fn to_bytes(self) -> [u8; Self::BYTES] {
         let numbers = u64::from(self.next_group) | u64::from(self.next_consumer) << 32;
         let words = [self.base, self.last.ms, self.last.seq, self.deleted.ms, self.deleted.seq, self.added, numbers];
-        let mut bytes = [0; Self::BYTES];
-        bytes.chunks_exact_mut(8).zip(words).for_each(|(to, word)| to.copy_from_slice(&word.to_le_bytes()));
-        bytes
+        bytes_of(&words)
     }
 
     fn write(self, home: &mut dyn Home) -> Result<(), ArenaFull> {
-        home.splice(HEAD..SCHEMA, &self.to_bytes())
+        let at = Layout::of(&home.view()).head;
+        home.splice(at..at + Self::BYTES, &self.to_bytes())
     }
+}
+
+/// Reads one word after the other; 0 beyond the end.
+fn words(value: &[u8], mut at: usize) -> impl FnMut() -> u64 + '_ {
+    move || {
+        let word = value.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u64::from_le_bytes(*word));
+        at += 8;
+        word
+    }
+}
+
+fn bytes_of<const N: usize>(words: &[u64]) -> [u8; N] {
+    let mut bytes = [0; N];
+    bytes.chunks_exact_mut(8).zip(words).for_each(|(to, word)| to.copy_from_slice(&word.to_le_bytes()));
+    bytes
 }
 
 /// A stream to be read.
@@ -123,10 +174,11 @@ pub struct Stream<'a> {
 
 impl<'a> Stream<'a> {
     pub fn new(view: View<'a>) -> Stream<'a> {
+        let layout = Layout::of(&view);
         Stream {
             view,
-            head: Head::read(view.value),
-            schema: view.value.get(SCHEMA..).unwrap_or_default(),
+            head: Head::read(view.value, layout.head),
+            schema: view.value.get(layout.schema..).unwrap_or_default(),
             entries: view.sequence(ENTRIES, ByTime::WIDTH),
         }
     }

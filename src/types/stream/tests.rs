@@ -13,6 +13,8 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 const GROUPS_OF: [&[u8]; 3] = [b"first", b"second", b""];
+/// Who has what was given back.
+const NO_ONE: &[u8] = b"no one";
 const NAMES: [&[u8]; 4] = [b"alice", b"bob", b"a consumer with a longer name", b"7"];
 
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ enum Step {
     Acknowledge(usize, prop::sample::Index),
     /// What is pending with one consumer goes to another.
     Claim(usize, prop::sample::Index, usize),
+    /// What is pending is given back to its group.
+    GiveBack(usize, prop::sample::Index),
     RemoveConsumer(usize, usize),
     AcknowledgeAll(prop::sample::Index),
 }
@@ -55,6 +59,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0usize..3, 0usize..4, 1u8..20).prop_map(|(group, name, most)| Step::Deliver(group, name, most)),
         4 => (0usize..3, index()).prop_map(|(group, at)| Step::Acknowledge(group, at)),
         3 => (0usize..3, index(), 0usize..4).prop_map(|(group, at, name)| Step::Claim(group, at, name)),
+        2 => (0usize..3, index()).prop_map(|(group, at)| Step::GiveBack(group, at)),
         1 => (0usize..3, 0usize..4).prop_map(|(group, name)| Step::RemoveConsumer(group, name)),
         1 => index().prop_map(Step::AcknowledgeAll),
     ]
@@ -75,6 +80,21 @@ struct ModelGroup {
     consumers: BTreeSet<&'static [u8]>,
     /// With whom it is, and how many times it was delivered.
     pending: BTreeMap<Id, (&'static [u8], u64)>,
+    /// What no one has, in the order in which it was given back.
+    unowned: Vec<Id>,
+}
+
+impl ModelGroup {
+    fn put(&mut self, id: Id, owner: &'static [u8], times: u64) {
+        self.unowned.retain(|unowned| *unowned != id);
+        self.unowned.extend((owner == NO_ONE).then_some(id));
+        self.pending.insert(id, (owner, times));
+    }
+
+    fn retain(&mut self, keeps: impl Fn(&Id, &[u8]) -> bool) {
+        self.pending.retain(|id, (owner, _)| keeps(id, owner));
+        self.unowned.retain(|id| self.pending.contains_key(id));
+    }
 }
 
 fn fields_of(kind: u8, len: u8) -> Vec<Vec<u8>> {
@@ -123,6 +143,7 @@ fn run(steps: Vec<Step>) {
                 of.pending.iter().filter(|(_, (name, _))| *name == consumer.name).map(|(id, p)| (*id, *p)).collect();
             assert_eq!(owned, wanted);
         }
+        assert!(group.unowned.iter().map(|(id, _)| id).eq(&of.unowned));
     }
 }
 
@@ -176,9 +197,9 @@ fn take(home: &mut Alone, model: &mut Model, step: Step) {
             let next = model.entries.range((std::ops::Bound::Excluded(of.last), std::ops::Bound::Unbounded));
             let ids: Vec<Id> = next.map(|(id, _)| *id).take(most.into()).collect();
             for id in ids {
-                let pending = Pending { id, consumer: consumer.number, delivered: 9, times: 1 };
+                let pending = Pending::owned(id, consumer.number, 9, 1);
                 group::deliver(home, &group, &pending).unwrap();
-                of.pending.insert(id, (name, 1));
+                of.put(id, name, 1);
                 (of.last, group.last) = (id, id);
             }
             group::update(home, group_name, &group).unwrap();
@@ -189,7 +210,18 @@ fn take(home: &mut Alone, model: &mut Model, step: Step) {
             if let Some(id) = nth(&of.pending, at) {
                 assert_eq!(group::acknowledge(home, &group, id), Ok(true));
                 assert_eq!(group::acknowledge(home, &group, id), Ok(false));
-                of.pending.remove(&id);
+                of.retain(|pending, _| *pending != id);
+            }
+        }
+        Step::GiveBack(group, at) => {
+            let Some(of) = model.groups.get_mut(GROUPS_OF[group]) else { return };
+            let group = Stream::new(home.view()).group(GROUPS_OF[group]).unwrap();
+            if let Some(id) = nth(&of.pending, at) {
+                keep_order(home).unwrap();
+                let turn = Stream::new(home.view()).next_turn(&group);
+                let times = of.pending[&id].1;
+                group::deliver(home, &group, &Pending::unowned(id, times, turn)).unwrap();
+                of.put(id, NO_ONE, times);
             }
         }
         Step::Claim(group, at, name) => {
@@ -199,9 +231,9 @@ fn take(home: &mut Alone, model: &mut Model, step: Step) {
                 let consumer = consumer(home, &group, NAMES[name]);
                 of.consumers.insert(NAMES[name]);
                 let times = of.pending[&id].1 * 300;
-                let pending = Pending { id, consumer: consumer.number, delivered: 9, times };
+                let pending = Pending::owned(id, consumer.number, 9, times);
                 group::deliver(home, &group, &pending).unwrap();
-                of.pending.insert(id, (NAMES[name], times));
+                of.put(id, NAMES[name], times);
             }
         }
         Step::RemoveConsumer(group, name) => {
@@ -211,12 +243,12 @@ fn take(home: &mut Alone, model: &mut Model, step: Step) {
             let owned = of.pending.values().filter(|(owner, _)| *owner == name).count() as u64;
             let wanted = of.consumers.remove(name).then_some(owned);
             assert_eq!(group::remove_consumer(home, &group, name), Ok(wanted));
-            of.pending.retain(|_, (owner, _)| *owner != name);
+            of.retain(|_, owner| owner != name);
         }
         Step::AcknowledgeAll(at) => {
             if let Some(id) = nth(&model.entries, at) {
                 group::acknowledge_all(home, id).unwrap();
-                model.groups.values_mut().for_each(|of| of.pending.retain(|pending, _| *pending != id));
+                model.groups.values_mut().for_each(|of| of.retain(|pending, _| *pending != id));
             }
         }
     }
@@ -237,7 +269,7 @@ fn check(view: &View<'_>, model: &Model) {
         assert_eq!(stream.iter(*id).count(), found.len() - found.len() / 2);
         assert_eq!(stream.iter_back(*id).count(), found.len() / 2 + 1);
     }
-    let mut owned_in_all = 0;
+    let (mut owned_in_all, mut pending_in_all) = (0, 0);
     assert!(stream.groups().map(|(name, _)| name).eq(model.groups.keys().copied()));
     for (name, of) in &model.groups {
         let group = stream.group(name).unwrap();
@@ -258,10 +290,21 @@ fn check(view: &View<'_>, model: &Model) {
             assert_eq!(stream.owned_len(&consumer), owned.len() as u64);
             owned_in_all += owned.len() as u64;
         }
+        pending_in_all += of.pending.len() as u64;
+        assert_eq!(stream.unowned_len(&group), of.unowned.len() as u64);
+        assert_eq!(stream.unowned(&group).collect::<Vec<_>>(), of.unowned);
+        if is_extended(view) {
+            let there = |id: &&Id| model.entries.contains_key(id);
+            let order: Vec<Id> = stream.claimable(&group).map(|pending| pending.id).collect();
+            let unowned = of.unowned.iter().filter(there);
+            let others = of.pending.keys().filter(|id| !of.unowned.contains(id)).filter(there);
+            assert!(unowned.chain(others).eq(&order));
+        }
     }
-    let roots: Vec<Root> = (0..TREES).filter_map(|number| Root::read(view.value, number)).collect();
-    assert_eq!(roots[OWNED].len, owned_in_all);
-    assert_eq!(roots[PENDING].len, owned_in_all);
+    let trees = view.encoding.trees();
+    let roots: Vec<Root> = (0..trees).filter_map(|number| Root::read(view.value, number)).collect();
+    assert_eq!((roots[OWNED].len, roots[PENDING].len), (owned_in_all, pending_in_all));
+    assert!(roots.get(ORDER).is_none_or(|root| root.len == pending_in_all));
     for root in roots.iter().filter(|root| !root.node.is_null()) {
         tree::check(view.heap, *root, &mut |_| Ok(())).unwrap();
     }
@@ -279,6 +322,41 @@ proptest! {
     #[test]
     fn a_stream_equals_maps(steps in prop::collection::vec(step(), 1..if cfg!(miri) { 12 } else { 300 })) {
         run(steps);
+    }
+
+    #[test]
+    fn producers_equal_maps(steps in prop::collection::vec((0usize..4, 0u8..30, 0i64..1500), 1..if cfg!(miri) { 12 } else { 300 })) {
+        let (most, mut now, mut last) = (5, 1_000_000, Id::MIN);
+        let mut home = Alone::new(EMPTY, 64 << 20);
+        // Of each producer, what it has sent, the oldest first.
+        let mut model: BTreeMap<&[u8], Vec<(Id, Vec<u8>)>> = BTreeMap::new();
+        for (producer, name, later) in steps {
+            let (producer, name) = (NAMES[producer], format!("{name}").repeat(name.into()).into_bytes());
+            now += later;
+            model.values_mut().for_each(|sent| sent.retain(|(id, _)| id.ms as i64 + 10_000 > now));
+            model.retain(|_, sent| !sent.is_empty());
+            let known = model.get(producer).and_then(|sent| Some(sent.iter().find(|(_, sent)| *sent == name)?.0));
+            prop_assert_eq!(Stream::new(home.view()).sent(producer, &name, now), known);
+            if known.is_none() {
+                last = last.next().unwrap().max(Id { ms: now as u64, seq: 0 });
+                producer::attend(&mut home, Memory::new(10, most)).unwrap();
+                producer::record(&mut home, producer, &name, last, now).unwrap();
+                let sent = model.entry(producer).or_default();
+                sent.push((last, name));
+                sent.drain(..sent.len().saturating_sub(most as usize));
+            }
+            let stream = Stream::new(home.view());
+            let tracked = (model.len() as u64, model.values().map(|sent| sent.len() as u64).sum());
+            prop_assert_eq!(stream.tracked(now), tracked);
+            for (producer, number) in stream.producers() {
+                let remembered: Vec<_> = stream.remembered(number, now).map(|(id, name)| (id, name.to_vec())).collect();
+                prop_assert_eq!(Some(remembered).filter(|sent| !sent.is_empty()), model.get(producer).cloned());
+            }
+            let root = Root::read(&home.value, PRODUCERS).unwrap();
+            tree::check(&home.heap, root, &mut |_| Ok(())).unwrap();
+            // What has expired does not pile up: three records of each entry, two of each producer.
+            prop_assert!(root.len <= 3 * 20 * most + 2 * 4);
+        }
     }
 
     #[test]

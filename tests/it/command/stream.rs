@@ -163,14 +163,20 @@ fn entries_are_added_read_and_deleted() {
         5# "max-deleted-entry-id" => "1-2"
         6# "entries-added" => (integer) 5
         7# "recorded-first-entry-id" => "1-1"
-        8# "groups" => (integer) 0
-        9# "first-entry" =>
-           1) "1-1"
-           2) 1) "a"
-              2) "1"
-              3) "b"
-              4) "2"
-        10# "last-entry" =>
+        8# "idmp-duration" => (integer) 100
+        9# "idmp-maxsize" => (integer) 100
+        10# "pids-tracked" => (integer) 0
+        11# "iids-tracked" => (integer) 0
+        12# "iids-added" => (integer) 0
+        13# "iids-duplicates" => (integer) 0
+        14# "groups" => (integer) 0
+        15# "first-entry" =>
+            1) "1-1"
+            2) 1) "a"
+               2) "1"
+               3) "b"
+               4) "2"
+        16# "last-entry" =>
             1) "7-0"
             2) 1) "c"
                2) "x"
@@ -272,9 +278,15 @@ fn trimming() {
         5# "max-deleted-entry-id" => "0-0"
         6# "entries-added" => (integer) 7
         7# "recorded-first-entry-id" => "0-0"
-        8# "groups" => (integer) 0
-        9# "first-entry" => (nil)
-        10# "last-entry" => (nil)
+        8# "idmp-duration" => (integer) 100
+        9# "idmp-maxsize" => (integer) 100
+        10# "pids-tracked" => (integer) 0
+        11# "iids-tracked" => (integer) 0
+        12# "iids-added" => (integer) 0
+        13# "iids-duplicates" => (integer) 0
+        14# "groups" => (integer) 0
+        15# "first-entry" => (nil)
+        16# "last-entry" => (nil)
         > XADD s 7-0 again x
         (error) ERR The ID specified in XADD is equal or smaller than the target stream top item
         > XADD s 8-0 again x
@@ -437,14 +449,26 @@ fn reading_after_an_id() {
         12) (integer) 20
         13) "recorded-first-entry-id"
         14) "1-0"
-        15) "groups"
-        16) (integer) 0
-        17) "first-entry"
-        18) 1) "1-0"
+        15) "idmp-duration"
+        16) (integer) 100
+        17) "idmp-maxsize"
+        18) (integer) 100
+        19) "pids-tracked"
+        20) (integer) 0
+        21) "iids-tracked"
+        22) (integer) 0
+        23) "iids-added"
+        24) (integer) 0
+        25) "iids-duplicates"
+        26) (integer) 0
+        27) "groups"
+        28) (integer) 0
+        29) "first-entry"
+        30) 1) "1-0"
             2) 1) "a"
                2) "1"
-        19) "last-entry"
-        20) 1) "2-0"
+        31) "last-entry"
+        32) 1) "2-0"
             2) 1) "a"
                2) "2"
         > XADD s 10-0 a b
@@ -503,30 +527,37 @@ fn reading_in_resp3() {
         5# "max-deleted-entry-id" => "1-0"
         6# "entries-added" => (integer) 2
         7# "recorded-first-entry-id" => "2-0"
-        8# "entries" =>
-           1) 1) "2-0"
-              2) 1) "a"
-                 2) "2"
-        9# "groups" =>
-           1) 1# "name" => "g"
-              2# "last-delivered-id" => "1-0"
-              3# "entries-read" => (integer) 1
-              4# "lag" => (integer) 1
-              5# "pel-count" => (integer) 1
-              6# "pending" =>
-                 1) 1) "1-0"
-                    2) "alice"
-                    3) (any)
-                    4) (integer) 2
-              7# "consumers" =>
-                 1) 1# "name" => "alice"
-                    2# "seen-time" => (any)
-                    3# "active-time" => (any)
-                    4# "pel-count" => (integer) 1
-                    5# "pending" =>
-                       1) 1) "1-0"
-                          2) (any)
-                          3) (integer) 2
+        8# "idmp-duration" => (integer) 100
+        9# "idmp-maxsize" => (integer) 100
+        10# "pids-tracked" => (integer) 0
+        11# "iids-tracked" => (integer) 0
+        12# "iids-added" => (integer) 0
+        13# "iids-duplicates" => (integer) 0
+        14# "entries" =>
+            1) 1) "2-0"
+               2) 1) "a"
+                  2) "2"
+        15# "groups" =>
+            1) 1# "name" => "g"
+               2# "last-delivered-id" => "1-0"
+               3# "entries-read" => (integer) 1
+               4# "lag" => (integer) 1
+               5# "pel-count" => (integer) 1
+               6# "nacked-count" => (integer) 0
+               7# "pending" =>
+                  1) 1) "1-0"
+                     2) "alice"
+                     3) (any)
+                     4) (integer) 2
+               8# "consumers" =>
+                  1) 1# "name" => "alice"
+                     2# "seen-time" => (any)
+                     3# "active-time" => (any)
+                     4# "pel-count" => (integer) 1
+                     5# "pending" =>
+                        1) 1) "1-0"
+                           2) (any)
+                           3) (integer) 2
         > XINFO GROUPS s
         1) 1# "name" => "g"
            2# "consumers" => (integer) 1

@@ -43,12 +43,24 @@ fn groups_and_consumers() {
         12) (integer) 0
         13) "recorded-first-entry-id"
         14) "0-0"
-        15) "groups"
-        16) (integer) 1
-        17) "first-entry"
-        18) (nil)
-        19) "last-entry"
-        20) (nil)
+        15) "idmp-duration"
+        16) (integer) 100
+        17) "idmp-maxsize"
+        18) (integer) 100
+        19) "pids-tracked"
+        20) (integer) 0
+        21) "iids-tracked"
+        22) (integer) 0
+        23) "iids-added"
+        24) (integer) 0
+        25) "iids-duplicates"
+        26) (integer) 0
+        27) "groups"
+        28) (integer) 1
+        29) "first-entry"
+        30) (nil)
+        31) "last-entry"
+        32) (nil)
         > XINFO GROUPS s
         1) 1) "name"
            2) "g"
@@ -267,15 +279,27 @@ fn groups_and_consumers() {
         12) (integer) 3
         13) "recorded-first-entry-id"
         14) "1-0"
-        15) "entries"
-        16) 1) 1) "1-0"
+        15) "idmp-duration"
+        16) (integer) 100
+        17) "idmp-maxsize"
+        18) (integer) 100
+        19) "pids-tracked"
+        20) (integer) 0
+        21) "iids-tracked"
+        22) (integer) 0
+        23) "iids-added"
+        24) (integer) 0
+        25) "iids-duplicates"
+        26) (integer) 0
+        27) "entries"
+        28) 1) 1) "1-0"
                2) 1) "a"
                   2) "1"
             2) 1) "3-0"
                2) 1) "a"
                   2) "3"
-        17) "groups"
-        18) 1) 1) "name"
+        29) "groups"
+        30) 1) 1) "name"
                2) "g"
                3) "last-delivered-id"
                4) "3-0"
@@ -285,8 +309,10 @@ fn groups_and_consumers() {
                8) (integer) 0
                9) "pel-count"
                10) (integer) 2
-               11) "pending"
-               12) 1) 1) "2-0"
+               11) "nacked-count"
+               12) (integer) 0
+               13) "pending"
+               14) 1) 1) "2-0"
                       2) "bob"
                       3) (any)
                       4) (integer) 2
@@ -294,8 +320,8 @@ fn groups_and_consumers() {
                       2) "bob"
                       3) (any)
                       4) (integer) 4
-               13) "consumers"
-               14) 1) 1) "name"
+               15) "consumers"
+               16) 1) 1) "name"
                       2) "alice"
                       3) "seen-time"
                       4) (any)
@@ -340,10 +366,12 @@ fn groups_and_consumers() {
                8) (integer) 1
                9) "pel-count"
                10) (integer) 0
-               11) "pending"
-               12) (empty array)
-               13) "consumers"
+               11) "nacked-count"
+               12) (integer) 0
+               13) "pending"
                14) (empty array)
+               15) "consumers"
+               16) (empty array)
         > XINFO STREAM s FULL COUNT 1
         1) "length"
         2) (integer) 2
@@ -359,12 +387,24 @@ fn groups_and_consumers() {
         12) (integer) 3
         13) "recorded-first-entry-id"
         14) "1-0"
-        15) "entries"
-        16) 1) 1) "1-0"
+        15) "idmp-duration"
+        16) (integer) 100
+        17) "idmp-maxsize"
+        18) (integer) 100
+        19) "pids-tracked"
+        20) (integer) 0
+        21) "iids-tracked"
+        22) (integer) 0
+        23) "iids-added"
+        24) (integer) 0
+        25) "iids-duplicates"
+        26) (integer) 0
+        27) "entries"
+        28) 1) 1) "1-0"
                2) 1) "a"
                   2) "1"
-        17) "groups"
-        18) 1) 1) "name"
+        29) "groups"
+        30) 1) 1) "name"
                2) "g"
                3) "last-delivered-id"
                4) "3-0"
@@ -374,13 +414,15 @@ fn groups_and_consumers() {
                8) (integer) 0
                9) "pel-count"
                10) (integer) 2
-               11) "pending"
-               12) 1) 1) "2-0"
+               11) "nacked-count"
+               12) (integer) 0
+               13) "pending"
+               14) 1) 1) "2-0"
                       2) "bob"
                       3) (any)
                       4) (integer) 2
-               13) "consumers"
-               14) 1) 1) "name"
+               15) "consumers"
+               16) 1) 1) "name"
                       2) "alice"
                       3) "seen-time"
                       4) (any)
@@ -422,10 +464,12 @@ fn groups_and_consumers() {
                8) (integer) 1
                9) "pel-count"
                10) (integer) 0
-               11) "pending"
-               12) (empty array)
-               13) "consumers"
+               11) "nacked-count"
+               12) (integer) 0
+               13) "pending"
                14) (empty array)
+               15) "consumers"
+               16) (empty array)
         > XINFO STREAM s FOO
         (error) ERR unknown subcommand or wrong number of arguments for 'STREAM'. Try XINFO HELP.
         > XGROUP CREATECONSUMER s g dan

@@ -10,11 +10,12 @@ use crate::{
         home::Home,
         list::{self, End, Limit},
         packed,
-        rdb::{self, DumpError, Form, Restored, RestoredConsumer, RestoredGroup, RestoredStream},
+        rdb::{self, DumpError, Form, Restored, RestoredConsumer, RestoredGroup, RestoredMemory, RestoredStream},
         set,
         stream::{
-            self,
+            self, Stream,
             group::{self, Pending},
+            producer::{self, Memory},
         },
         zset,
     },
@@ -181,26 +182,40 @@ fn fill(db: &mut Db<'_, '_>, key: &[u8], value: &Restored, settings: &Settings, 
                 db.remove(key);
             }
         }
-        Restored::Stream(restored) => fill_stream(&mut db.cell_or(key, stream::EMPTY)?, restored)?,
+        Restored::Stream(restored) => fill_stream(&mut db.cell_or(key, stream::EMPTY)?, restored, now)?,
     }
     Ok(())
 }
 
-fn fill_stream(home: &mut dyn Home, restored: &RestoredStream) -> Result<(), ArenaFull> {
+fn fill_stream(home: &mut dyn Home, restored: &RestoredStream, now: UnixMillis) -> Result<(), ArenaFull> {
     for (id, fields) in restored.entries() {
         let fields: Vec<&[u8]> = fields.iter().map(|part| &part[..]).collect();
         stream::append(home, id, &fields)?;
     }
     stream::set_head(home, restored.last, Some(restored.added), Some(restored.deleted))?;
-    for RestoredGroup { name, last, read, consumers } in &restored.groups {
+    for RestoredGroup { name, last, read, consumers, unowned } in &restored.groups {
         let group = group::create(home, name, *last, *read)?;
         for RestoredConsumer { name, seen, active, owned } in consumers {
             let consumer = group::create_consumer(home, &group, name, *seen, *active)?.number;
             for (id, delivered, times) in owned {
-                let pending = Pending { id: *id, consumer, delivered: *delivered, times: *times };
-                group::deliver(home, &group, &pending)?;
+                group::deliver(home, &group, &Pending::owned(*id, consumer, *delivered, *times))?;
             }
         }
+        for (turn, (id, times)) in unowned.iter().enumerate() {
+            stream::keep_order(home)?;
+            group::deliver(home, &group, &Pending::unowned(*id, *times, turn as u64))?;
+        }
     }
-    Ok(())
+    restored.memory.as_ref().map_or(Ok(()), |memory| fill_memory(home, memory, now))
+}
+
+/// What a stream remembers of its producers.
+fn fill_memory(home: &mut dyn Home, restored: &RestoredMemory, now: UnixMillis) -> Result<(), ArenaFull> {
+    producer::attend(home, Memory::new(restored.seconds, restored.most))?;
+    for (producer, name, id) in &restored.entries {
+        if Stream::new(home.view()).sent(producer, name, now).is_none() {
+            producer::record(home, producer, name, *id, now)?;
+        }
+    }
+    producer::set_counts(home, restored.added, restored.duplicates)
 }

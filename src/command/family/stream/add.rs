@@ -14,7 +14,7 @@ use crate::{
     keyspace::Type,
     types::{
         home::Home,
-        stream::{self, Head, Id, Stream, group},
+        stream::{self, Head, Id, Stream, group, producer},
     },
 };
 
@@ -36,7 +36,7 @@ pub fn xadd(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         return Err(Error::new("ERR Elements are too large to be stored"));
     }
     let (key, now) = (args[1], cx.now);
-    let settings = options.trim.map(|_| cx.client.settings.clone());
+    let settings = (options.trim.is_some() || options.sender.is_some()).then(|| cx.client.settings.clone());
     let mut db = cx.keys.db(cx.client.db);
     if options.no_new_key && db.cell(key, Type::Stream)?.is_none() {
         cx.reply.null();
@@ -44,6 +44,14 @@ pub fn xadd(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     }
     let mut cell = db.cell_or(key, stream::EMPTY)?;
     let is_new = cell.is_new();
+    let sent = options.sender.map(|sender| (sender.producer, super::idempotence::name_of(&sender, pairs)));
+    if let Some((producer, name)) = &sent
+        && let Some(id) = Stream::new(cell.view()).sent(producer, name, now)
+    {
+        producer::count_duplicate(&mut cell)?;
+        ids::reply(cx.reply, id);
+        return Ok(());
+    }
     // There is always an ID for the first entry, so no error leaves an empty stream behind.
     let id = next_id(&Stream::new(cell.view()).head, options.id, now)?;
     if let Err(error) = stream::append(&mut cell, id, pairs) {
@@ -54,6 +62,10 @@ pub fn xadd(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     }
     let mut removed = 0;
     let (mut text, mut kept) = (Vec::new(), None);
+    if let (Some((producer, name)), Some(settings)) = (&sent, &settings) {
+        producer::attend(&mut cell, super::idempotence::usual(settings))?;
+        producer::record(&mut cell, producer, name, id, now)?;
+    }
     if let (Some(trim), Some(settings)) = (options.trim, settings) {
         removed = trim.run(&mut cell, &settings)?;
         kept = trim.settled(args, Stream::new(cell.view()).len(), &mut text);

@@ -1,10 +1,6 @@
-//! XGROUP, XREADGROUP, XACK.
+//! XGROUP, XACK.
 
-use super::{
-    ids,
-    read::{Request, reply_stream, reply_streams},
-    reply_item,
-};
+use super::ids;
 use crate::{
     command::{
         Args, CommandResult, Context, Error,
@@ -12,12 +8,12 @@ use crate::{
         family::help,
     },
     config::KeyspaceEvents,
-    keyspace::{Cell, Type, Want},
+    keyspace::{Cell, Type},
     types::{
         home::Home,
         stream::{
             self, Id, Stream,
-            group::{self, Consumer, Group, Pending},
+            group::{self, Consumer, Group},
         },
     },
 };
@@ -208,145 +204,6 @@ pub fn consumer_of(cx: &mut Context<'_>, key: &[u8], of: &Group, name: &[u8]) ->
         cx.notify(KeyspaceEvents::STREAM, "xgroup-createconsumer", key);
     }
     Ok(consumer)
-}
-
-/// What one stream of XREADGROUP is read for.
-enum Wanted {
-    /// What no consumer has got yet.
-    New,
-    /// What is pending with this consumer, after an ID.
-    History(Id),
-}
-
-fn meaningless(sign: char) -> Error {
-    Error::text(format!(
-        "ERR The {sign} ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by \
-         specifying a proper ID, or use the > ID to get new messages. The {sign} ID would just return an empty result set."
-    ))
-}
-
-pub fn xreadgroup(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let request = Request::parse(cx, args, true)?;
-    let Some((group_name, consumer_name)) = request.group else { return Err(Error::SYNTAX) };
-    let mut streams = Vec::with_capacity(request.keys.len());
-    for (key, word) in request.keys.iter().copied().zip(request.ids) {
-        let mut db = cx.keys.db(cx.client.db);
-        let stream = db.view(key, Type::Stream)?.map(Stream::new);
-        let of = stream.and_then(|stream| stream.group(group_name));
-        let (Some(stream), Some(of)) = (stream, of) else {
-            return Err(no_such_key_or_group(key, group_name, " in XREADGROUP with GROUP option"));
-        };
-        let wanted = match *word {
-            b"$" => return Err(meaningless('$')),
-            b"+" => return Err(meaningless('+')),
-            b">" => Wanted::New,
-            word => Wanted::History(ids::parse(word, 0)?),
-        };
-        let has_new = stream.last().is_some_and(|top| top.id > of.last);
-        streams.push((key, of, wanted, has_new));
-    }
-    let served =
-        |(_, _, wanted, has_new): &&(&[u8], Group, Wanted, bool)| matches!(wanted, Wanted::History(_)) || *has_new;
-    let ready = streams.iter().filter(served).count();
-    if ready > 0 || !cx.client.stands_in {
-        for (key, of, _, _) in &streams {
-            consumer_of(cx, key, of, consumer_name)?;
-        }
-    }
-    if ready == 0 {
-        let want = Want { kind: Type::Stream, removal: true };
-        let waits = request.block.is_some_and(|deadline| cx.wait(args, request.keys, want, deadline));
-        if !waits {
-            cx.reply.null_array();
-        }
-        return Ok(());
-    }
-    // All is delivered before the first word of the reply: until then there may be an error.
-    let mut delivered = Vec::with_capacity(ready);
-    for (key, of, wanted, _) in streams.iter().filter(served) {
-        delivered.push(match wanted {
-            Wanted::New => deliver(cx, key, (group_name, of), consumer_name, &request)?,
-            Wanted::History(after) => history(cx, key, of, consumer_name, *after, request.most())?,
-        });
-    }
-    reply_streams(cx, ready);
-    for ((key, ..), ids) in streams.iter().filter(served).zip(delivered) {
-        reply_stream(cx, key);
-        let db = cx.keys.db(cx.client.db);
-        let stream = db.glance(key).map(Stream::new);
-        cx.reply.array(ids.len());
-        for id in ids {
-            match stream.as_ref().and_then(|stream| stream.get(id)) {
-                Some(item) => reply_item(cx.reply, &item),
-                // Deleted while it was pending.
-                None => {
-                    cx.reply.array(2);
-                    ids::reply(cx.reply, id);
-                    cx.reply.null_array();
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Gives a consumer again what is pending with it; answers the IDs.
-fn history(
-    cx: &mut Context<'_>,
-    key: &[u8],
-    of: &Group,
-    name: &[u8],
-    after: Id,
-    most: usize,
-) -> Result<Vec<Id>, Error> {
-    let now = cx.now;
-    let mut db = cx.keys.db(cx.client.db);
-    let mut cell = db.cell(key, Type::Stream)?.ok_or(Error::NO_SUCH_KEY)?;
-    let stream = Stream::new(cell.view());
-    let (Some(consumer), Some(from)) = (stream.consumer(of, name), after.next()) else { return Ok(Vec::new()) };
-    let ids: Vec<Id> = stream.owned(&consumer, from).take(most).collect();
-    for id in &ids {
-        let stream = Stream::new(cell.view());
-        if let (Some(pending), Some(_)) = (stream.pending_entry(of, *id), stream.get(*id)) {
-            let again = Pending { delivered: now, times: pending.times.saturating_add(1), ..pending };
-            group::deliver(&mut cell, of, &again)?;
-        }
-    }
-    Ok(ids)
-}
-
-/// Gives a consumer what its group has not got yet; answers the IDs.
-fn deliver(
-    cx: &mut Context<'_>,
-    key: &[u8],
-    (group_name, of): (&[u8], &Group),
-    name: &[u8],
-    request: &Request<'_, '_>,
-) -> Result<Vec<Id>, Error> {
-    let now = cx.now;
-    let mut db = cx.keys.db(cx.client.db);
-    let mut cell = db.cell(key, Type::Stream)?.ok_or(Error::NO_SUCH_KEY)?;
-    let stream = Stream::new(cell.view());
-    let Some(consumer) = stream.consumer(of, name) else { return Ok(Vec::new()) };
-    let mut of = *of;
-    let mut delivered = Vec::new();
-    for item in stream.iter(of.last.next().unwrap_or(Id::MAX)).take(request.most()) {
-        of.read = match of.read {
-            Some(read) if !stream.has_gaps_after(item.id) => Some(read + 1),
-            _ => stream.added_up_to(item.id),
-        };
-        of.last = item.id;
-        delivered.push(item.id);
-    }
-    if !request.noack {
-        for id in &delivered {
-            let pending = Pending { id: *id, consumer: consumer.number, delivered: now, times: 1 };
-            group::deliver(&mut cell, &of, &pending)?;
-        }
-        group::update_consumer(&mut cell, &of, name, &Consumer { active: Some(now), ..consumer })?;
-    }
-    group::update(&mut cell, group_name, &of)?;
-    Ok(delivered)
 }
 
 pub fn xack(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {

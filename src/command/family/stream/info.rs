@@ -1,6 +1,6 @@
 //! XINFO.
 
-use super::{group::no_such_group, ids, reply_item};
+use super::{group::no_such_group, idempotence::usual, ids, reply_item};
 use crate::{
     command::{
         Args, CommandResult, Context, Error, Reply,
@@ -104,10 +104,11 @@ pub fn stream(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     };
     // Nodes of the size that Redis's would have: there are none here.
     let node = cx.client.settings.stream_node_max_entries.max(1);
+    let (usual, now) = (usual(&cx.client.settings), cx.now);
     let mut db = cx.keys.db(cx.client.db);
     let stream = Stream::new(db.view(args[2], Type::Stream)?.ok_or(Error::NO_SUCH_KEY)?);
     let reply = &mut *cx.reply;
-    reply.map(if full.is_some() { 9 } else { 10 });
+    reply.map(if full.is_some() { 15 } else { 16 });
     number(reply, "length", stream.len() as i64);
     let nodes = stream.len().div_ceil(node) as i64;
     number(reply, "radix-tree-keys", nodes);
@@ -116,6 +117,14 @@ pub fn stream(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     id(reply, "max-deleted-entry-id", stream.head.deleted);
     number(reply, "entries-added", stream.head.added as i64);
     id(reply, "recorded-first-entry-id", stream.first().map_or(Id::MIN, |item| item.id));
+    let memory = stream.memory().unwrap_or(usual);
+    let (producers, tracked) = stream.tracked(now);
+    number(reply, "idmp-duration", memory.seconds as i64);
+    number(reply, "idmp-maxsize", memory.most as i64);
+    number(reply, "pids-tracked", producers as i64);
+    number(reply, "iids-tracked", tracked as i64);
+    number(reply, "iids-added", memory.added as i64);
+    number(reply, "iids-duplicates", memory.duplicates as i64);
     match full {
         None => {
             number(reply, "groups", stream.groups_len() as i64);
@@ -147,11 +156,12 @@ pub fn stream(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 fn group_in_full(reply: &mut dyn Reply, stream: &Stream<'_>, (name, of): (&[u8], &Group), most: usize) {
     let consumers: Vec<(&[u8], Consumer)> = stream.consumers(of).collect();
     let names: HashMap<u32, &[u8]> = consumers.iter().map(|(name, consumer)| (consumer.number, *name)).collect();
-    reply.map(7);
+    reply.map(8);
     reply.bulk(b"name");
     reply.bulk(name);
     delivery(reply, stream, of);
     number(reply, "pel-count", stream.pending_len(of) as i64);
+    number(reply, "nacked-count", stream.unowned_len(of) as i64);
     reply.bulk(b"pending");
     let pending: Vec<_> = stream.pending(of, Id::MIN).take(most).collect();
     reply.array(pending.len());

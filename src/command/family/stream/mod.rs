@@ -2,10 +2,13 @@
 
 mod add;
 mod group;
+mod idempotence;
 mod ids;
 mod info;
+mod nack;
 mod pending;
 mod read;
+mod readgroup;
 mod rows;
 mod trim;
 
@@ -40,6 +43,11 @@ impl References {
 fn reply_item(reply: &mut dyn Reply, item: &Item<'_>) {
     reply.array(2);
     ids::reply(reply, item.id);
+    reply_fields(reply, item);
+}
+
+/// Answers the fields and values of an entry by turns.
+fn reply_fields(reply: &mut dyn Reply, item: &Item<'_>) {
     reply.array(item.fields.count() * 2);
     for (name, value) in item.fields {
         bulk(reply, &name);

@@ -85,7 +85,7 @@ pub fn xpending(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         cx.reply.array(4);
         ids::reply(cx.reply, pending.id);
         cx.reply.bulk(names.get(&pending.consumer).copied().unwrap_or_default());
-        cx.reply.integer((now - pending.delivered).max(0));
+        cx.reply.integer(if pending.turn.is_some() { -1 } else { (now - pending.delivered).max(0) });
         cx.reply.integer(pending.times as i64);
     }
     Ok(())
@@ -160,7 +160,7 @@ impl Claim<'_> {
             None => return Ok(Outcome::Left),
         };
         let times = self.times.unwrap_or(if self.only_ids { times } else { times.saturating_add(1) });
-        let pending = Pending { id, consumer: consumer.number, delivered: self.delivered, times };
+        let pending = Pending::owned(id, consumer.number, self.delivered, times);
         group::deliver(home, of, &pending)?;
         Ok(Outcome::Claimed)
     }

@@ -9,7 +9,7 @@ use crate::{
     },
     keyspace::{Type, Want},
     types::stream::{Id, Item, Stream},
-    util::clock::UnixMillis,
+    util::{clock::UnixMillis, number::parse_i64},
 };
 
 pub fn xlen(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
@@ -68,6 +68,8 @@ pub struct Request<'r, 'a> {
     pub block: Option<Option<UnixMillis>>,
     /// Without acknowledgement.
     pub noack: bool,
+    /// CLAIM: what has been pending for so long comes first.
+    pub claim: Option<i64>,
     /// The group, and the consumer.
     pub group: Option<(&'a [u8], &'a [u8])>,
     pub keys: &'r Args<'a>,
@@ -78,7 +80,8 @@ pub struct Request<'r, 'a> {
 
 impl<'r, 'a> Request<'r, 'a> {
     pub fn parse(cx: &Context<'_>, args: &'r Args<'a>, with_group: bool) -> Result<Request<'r, 'a>, Error> {
-        let mut request = Request { count: 0, block: None, noack: false, group: None, keys: &[], ids: &[], ids_at: 0 };
+        let mut request =
+            Request { count: 0, block: None, noack: false, claim: None, group: None, keys: &[], ids: &[], ids_at: 0 };
         let only_group = |option: &str| {
             Error::text(format!("ERR The {option} option is only supported by XREADGROUP. You called XREAD instead."))
         };
@@ -89,6 +92,13 @@ impl<'r, 'a> Request<'r, 'a> {
                 b"block" if more > 0 => {
                     at += 1;
                     request.block = Some(deadline_in_milliseconds(args[at], cx.now)?);
+                }
+                b"claim" if more > 0 => {
+                    if !with_group {
+                        return Err(only_group("CLAIM"));
+                    }
+                    at += 1;
+                    request.claim = Some(min_idle(args[at])?);
                 }
                 b"count" if more > 0 => {
                     at += 1;
@@ -137,6 +147,14 @@ impl<'r, 'a> Request<'r, 'a> {
     /// How many entries are read of each stream.
     pub fn most(&self) -> usize {
         if self.count == 0 { usize::MAX } else { self.count }
+    }
+}
+
+/// For how long something must have been pending to be claimed.
+fn min_idle(word: &[u8]) -> Result<i64, Error> {
+    match parse_i64(word).ok_or(Error::new("ERR min-idle-time is not an integer or out of range"))? {
+        ..0 => Err(Error::new("ERR min-idle-time must be a positive integer")),
+        idle => Ok(idle),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The commands of streams.
 
-use super::{add, group, info, pending, read, trim};
+use super::{add, group, idempotence, info, nack, pending, read, readgroup, trim};
 use crate::command::spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Spec};
 
 const FAST_READ: Flags = Flags::READONLY.union(Flags::FAST);
@@ -34,8 +34,8 @@ const fn row(name: &'static str, arity: i32, flags: Flags, since: &'static str, 
 pub static COMMANDS: &[Spec] = &[
     Spec {
         keys: UPDATE_KEY,
-        syntax: "key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] \
-                 <* | id> field value [field value ...]",
+        syntax: "key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [IDMPAUTO pid | IDMP pid iid] \
+                 [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]",
         complexity: "O(log N), and O(M) for M entries that are trimmed",
         tips: RANDOM,
         handler: add::xadd,
@@ -67,6 +67,19 @@ pub static COMMANDS: &[Spec] = &[
         syntax: "key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]",
         handler: add::xsetid,
         ..row("xsetid", -3, ADD, "5.0.0", "Sets the last ID of a stream.")
+    },
+    Spec {
+        keys: UPDATE_KEY,
+        syntax: "key [IDMP-DURATION idmp-duration] [IDMP-MAXSIZE idmp-maxsize]",
+        complexity: "O(1)",
+        handler: idempotence::xcfgset,
+        ..row("xcfgset", -2, FAST_WRITE, "8.6.0", "Sets for how long a stream remembers what its producers have sent.")
+    },
+    Spec {
+        keys: UPDATE_KEY,
+        syntax: "key pid iid stream-id",
+        handler: idempotence::xidmprecord,
+        ..row("xidmprecord", 5, ADD, "8.6.2", "Records under which name a producer has sent an entry.")
     },
     Spec {
         keys: DELETE_KEY,
@@ -105,9 +118,10 @@ pub static COMMANDS: &[Spec] = &[
     },
     Spec {
         keys: &[streams(4)],
-        syntax: "GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK] STREAMS key [key ...] id [id ...]",
+        syntax: "GROUP group consumer [COUNT count] [BLOCK milliseconds] [CLAIM min-idle-time] [NOACK] \
+                 STREAMS key [key ...] id [id ...]",
         complexity: "O(log N) for each stream and each entry of the reply",
-        handler: group::xreadgroup,
+        handler: readgroup::xreadgroup,
         ..row("xreadgroup", -7, WAIT.union(Flags::WRITE), "5.0.0", "Gives a consumer of a group its next entries.")
     },
     Spec {
@@ -116,6 +130,13 @@ pub static COMMANDS: &[Spec] = &[
         complexity: "O(log N) for each ID",
         handler: group::xack,
         ..row("xack", -4, FAST_WRITE, "5.0.0", "Acknowledges entries that were given to a consumer group.")
+    },
+    Spec {
+        keys: UPDATE_KEY,
+        syntax: "key group <SILENT | FAIL | FATAL> IDS numids id [id ...] [RETRYCOUNT count] [FORCE]",
+        complexity: "O(log N) for each ID",
+        handler: nack::xnack,
+        ..row("xnack", -7, FAST_WRITE, "8.8.0", "Gives entries that are pending with a consumer back to its group.")
     },
     Spec {
         keys: READ_KEY,

@@ -33,22 +33,47 @@ pub struct Trim {
     at: usize,
 }
 
+/// IDMP and IDMPAUTO: who sends an entry, and under which name; `None`: the one that its fields come to.
+#[derive(Clone, Copy)]
+pub struct Sender<'a> {
+    pub producer: &'a [u8],
+    pub name: Option<&'a [u8]>,
+}
+
 /// The options of XADD and XTRIM.
-pub struct Options {
+pub struct Options<'a> {
     pub trim: Option<Trim>,
     /// NOMKSTREAM.
     pub no_new_key: bool,
+    pub sender: Option<Sender<'a>>,
     /// The ID of XADD, unless it is `*`; and where it stands.
     pub id: Option<Given>,
     pub id_at: usize,
 }
 
+impl<'a> Sender<'a> {
+    /// How many words follow this one.
+    fn len(word: &[u8]) -> Option<usize> {
+        [("idmpauto", 1), ("idmp", 2)].into_iter().find_map(|(name, len)| is_word(word, name).then_some(len))
+    }
+
+    fn parse(words: &Args<'a>) -> Result<Sender<'a>, Error> {
+        match words {
+            [b""] => Err(Error::new("ERR syntax error, IDMPAUTO requires a non-empty producer ID")),
+            [b"", ..] => Err(Error::new("ERR syntax error, IDMP requires a non-empty producer ID")),
+            [_, b"", ..] => Err(Error::new("ERR syntax error, IDMP requires a non-empty idempotent ID")),
+            [producer, rest @ ..] => Ok(Sender { producer, name: rest.first().copied() }),
+            [] => Err(Error::SYNTAX),
+        }
+    }
+}
+
 const BOTH: Error = Error::new("ERR syntax error, MAXLEN and MINID options at the same time are not compatible");
 
-impl Options {
-    pub fn parse(args: &Args<'_>, settings: &Settings, is_add: bool) -> Result<Options, Error> {
+impl<'a> Options<'a> {
+    pub fn parse(args: &Args<'a>, settings: &Settings, is_add: bool) -> Result<Options<'a>, Error> {
         let mut trim: Option<Trim> = None;
-        let mut options = Options { trim: None, no_new_key: false, id: None, id_at: args.len() };
+        let mut options = Options { trim: None, no_new_key: false, sender: None, id: None, id_at: args.len() };
         let (mut limit, mut references) = (None, None);
         let mut at = 2;
         while at < args.len() {
@@ -78,8 +103,17 @@ impl Options {
                 references = Some(found);
             } else if is_add && is_word(word, "nomkstream") {
                 options.no_new_key = true;
+            } else if let Some(len) = Sender::len(word).filter(|len| is_add && more >= *len) {
+                if options.sender.is_some() {
+                    return Err(Error::new("ERR syntax error, IDMP/IDMPAUTO specified multiple times"));
+                }
+                options.sender = Some(Sender::parse(&args[at + 1..=at + len])?);
+                at += len;
             } else if is_add {
                 options.id = Some(ids::parse_given(word, 0)?);
+                if options.sender.is_some() {
+                    return Err(Error::new("ERR syntax error, IDMP/IDMPAUTO can be used only with auto-generated IDs"));
+                }
                 options.id_at = at;
                 break;
             } else {
