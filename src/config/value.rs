@@ -460,7 +460,18 @@ bitflags::bitflags! {
         const KEY_MISS = 1 << 11;
         const MODULE = 1 << 12;
         const NEW = 1 << 13;
-        /// What `A` stands for: all classes but misses and new keys.
+        const OVERWRITTEN = 1 << 14;
+        const TYPE_CHANGED = 1 << 15;
+        /// Channels that say which parts of a key an event is about.
+        const SUBKEYSPACE = 1 << 16;
+        const SUBKEYEVENT = 1 << 17;
+        const SUBKEYSPACE_ITEM = 1 << 18;
+        const SUBKEYSPACE_EVENT = 1 << 19;
+        /// The channels of keys, and those of their parts.
+        const KEYS = Self::KEYSPACE.bits() | Self::KEYEVENT.bits();
+        const SUBKEYS = Self::SUBKEYSPACE.bits() | Self::SUBKEYEVENT.bits() | Self::SUBKEYSPACE_ITEM.bits()
+            | Self::SUBKEYSPACE_EVENT.bits();
+        /// What `A` stands for: all classes but misses, new keys and what is overwritten.
         const ALL = Self::GENERIC.bits() | Self::STRING.bits() | Self::LIST.bits() | Self::SET.bits()
             | Self::HASH.bits() | Self::ZSET.bits() | Self::EXPIRED.bits() | Self::EVICTED.bits()
             | Self::STREAM.bits() | Self::MODULE.bits();
@@ -469,7 +480,7 @@ bitflags::bitflags! {
 
 impl KeyspaceEvents {
     /// The letters in the order in which they are shown.
-    const LETTERS: [(char, KeyspaceEvents); 14] = [
+    const LETTERS: [(char, KeyspaceEvents); 20] = [
         ('g', KeyspaceEvents::GENERIC),
         ('$', KeyspaceEvents::STRING),
         ('l', KeyspaceEvents::LIST),
@@ -481,9 +492,15 @@ impl KeyspaceEvents {
         ('t', KeyspaceEvents::STREAM),
         ('d', KeyspaceEvents::MODULE),
         ('n', KeyspaceEvents::NEW),
+        ('o', KeyspaceEvents::OVERWRITTEN),
+        ('c', KeyspaceEvents::TYPE_CHANGED),
         ('K', KeyspaceEvents::KEYSPACE),
         ('E', KeyspaceEvents::KEYEVENT),
         ('m', KeyspaceEvents::KEY_MISS),
+        ('S', KeyspaceEvents::SUBKEYSPACE),
+        ('T', KeyspaceEvents::SUBKEYEVENT),
+        ('I', KeyspaceEvents::SUBKEYSPACE_ITEM),
+        ('V', KeyspaceEvents::SUBKEYSPACE_EVENT),
     ];
 }
 
@@ -497,7 +514,7 @@ impl Value for KeyspaceEvents {
                     .iter()
                     .find(|(own, _)| *own == letter)
                     .map(|(_, event)| *event)
-                    .ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?,
+                    .ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdnocSTIV'.")?,
             };
         }
         Ok(events)

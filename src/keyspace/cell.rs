@@ -276,11 +276,17 @@ impl Shard {
     pub(super) fn expire_fields(&mut self, db: usize, hash: u64, found: Found, now: UnixMillis) -> u64 {
         let Some(header) = Header::read(self.heap.chunk(found.at())) else { return 0 };
         let mut cell = Cell { shard: self, db, hash, found, header, now, marked: false, is_new: false };
-        let removed = expiry::remove_expired(&mut cell, now).unwrap_or(0);
+        let (wanted, mut fields) = (cell.shard.effects.wants(EffectKind::FieldsExpired), Vec::new());
+        let mut note = |field: &[u8]| {
+            if wanted {
+                fields.push(field.into());
+            }
+        };
+        let removed = expiry::remove_expired(&mut cell, now, &mut note).unwrap_or(0);
         let (is_empty, found) = (Hash::new(cell.view()).is_empty(), cell.found);
         self.counters.expired_fields += removed;
         if removed > 0 {
-            self.note_effect(EffectKind::FieldsExpired, db, &found);
+            self.note_effect_on(EffectKind::FieldsExpired, db, &found, fields);
         }
         if is_empty {
             self.note_effect(EffectKind::Emptied, db, &found);

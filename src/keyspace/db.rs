@@ -179,6 +179,13 @@ impl<'k> Db<'_, 'k> {
         true
     }
 
+    /// Removes the key for a value that takes its place at once, and is none that was not there before.
+    pub fn vacate(&mut self, key: &[u8]) -> bool {
+        let is_there = self.remove(key);
+        self.shard(key).0.is_vacated = is_there;
+        is_there
+    }
+
     /// Removes the key because it was given a time that has passed: counts as expired.
     pub fn expire(&mut self, key: &[u8]) -> bool {
         let removed = self.remove(key);

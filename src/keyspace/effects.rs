@@ -24,6 +24,8 @@ pub struct Effect {
     pub kind: EffectKind,
     pub db: usize,
     pub key: Box<[u8]>,
+    /// The fields that it is about.
+    pub fields: Vec<Box<[u8]>>,
 }
 
 #[derive(Default)]
@@ -58,8 +60,8 @@ impl Effects {
     }
 
     #[cold]
-    pub(super) fn push(&self, kind: EffectKind, db: usize, key: &[u8]) {
-        self.queue.lock().push(Effect { kind, db, key: key.into() });
+    pub(super) fn push(&self, kind: EffectKind, db: usize, key: &[u8], fields: Vec<Box<[u8]>>) {
+        self.queue.lock().push(Effect { kind, db, key: key.into(), fields });
         self.pending.store(true, Release);
     }
 
@@ -90,10 +92,10 @@ mod tests {
         assert!(!effects.wants(EffectKind::Expired));
         effects.want(&[EffectKind::Expired, EffectKind::New]);
         assert!(effects.wants(EffectKind::New) && !effects.wants(EffectKind::Missed));
-        effects.push(EffectKind::Expired, 3, b"k");
+        effects.push(EffectKind::Expired, 3, b"k", Vec::new());
         let mut seen = Vec::new();
         effects.drain(&mut |effect| seen.push(effect));
         effects.drain(&mut |effect| seen.push(effect));
-        assert_eq!(seen, [Effect { kind: EffectKind::Expired, db: 3, key: b"k"[..].into() }]);
+        assert_eq!(seen, [Effect { kind: EffectKind::Expired, db: 3, key: b"k"[..].into(), fields: Vec::new() }]);
     }
 }

@@ -61,6 +61,8 @@ pub(super) struct Shard {
     pub seen_changes: u64,
     /// Values of which nodes are left to be freed.
     pub pending_free: u64,
+    /// A key has been removed for a value that takes its place at once: that one is not new.
+    pub is_vacated: bool,
     pub watchers: Watchers,
     pub changes: Changes,
     pub waiters: Waiters,
@@ -105,6 +107,7 @@ impl Shard {
             counters: Counters::default(),
             seen_changes: 0,
             pending_free: 0,
+            is_vacated: false,
             watchers: Watchers::default(),
             changes: Changes::default(),
             waiters: Waiters::default(),
@@ -369,7 +372,9 @@ impl Shard {
                 Ok(at)
             }
             None => {
-                self.note_absent(EffectKind::New, db, key);
+                if !std::mem::take(&mut self.is_vacated) {
+                    self.note_absent(EffectKind::New, db, key);
+                }
                 let at = self.alloc_item(header.end)?;
                 let slot = self.evictor.admit(hash, Slot::new(at).with_expiry(code), self.indexes[db].len(), now);
                 self.insert(db, hash, slot, at)?;
@@ -581,10 +586,16 @@ impl Shard {
     /// Keeps that something happened to a key, if someone wants to know.
     #[inline]
     pub fn note_effect(&self, kind: EffectKind, db: usize, found: &Found) {
+        self.note_effect_on(kind, db, found, Vec::new());
+    }
+
+    /// The same of fields of it.
+    #[inline]
+    pub fn note_effect_on(&self, kind: EffectKind, db: usize, found: &Found, fields: Vec<Box<[u8]>>) {
         if self.effects.wants(kind)
             && let Some(key) = item::key_of(self.heap.chunk(found.at()))
         {
-            self.effects.push(kind, db, key);
+            self.effects.push(kind, db, key, fields);
         }
     }
 
@@ -592,7 +603,7 @@ impl Shard {
     #[inline]
     pub fn note_absent(&self, kind: EffectKind, db: usize, key: &[u8]) {
         if self.effects.wants(kind) {
-            self.effects.push(kind, db, key);
+            self.effects.push(kind, db, key, Vec::new());
         }
     }
 

@@ -145,7 +145,7 @@ proptest! {
                     }
                     _ => {
                         now += time / 8;
-                        hash::expiry::remove_expired(&mut cell, now).unwrap();
+                        hash::expiry::remove_expired(&mut cell, now, &mut |_| {}).unwrap();
                         model.retain(|_, at| *at > now);
                         prop_assert_eq!(Hash::new(cell.view()).len(), model.len() as u64);
                         let next = hash::expiry::next(&cell.view()).unwrap_or(i64::MAX);

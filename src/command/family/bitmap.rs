@@ -314,7 +314,9 @@ fn bitop(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
             cx.notify_generic("del", target);
         }
     } else {
-        db.set_raw(target, &result, Ttl::Clear)?;
+        let before = cx.kind_before(cx.client.db, target);
+        cx.keys.db(cx.client.db).set_raw(target, &result, Ttl::Clear)?;
+        cx.notify_overwritten(cx.client.db, target, before, Type::String);
         cx.notify_string("set", target);
     }
     cx.reply.integer(result.len() as i64);

@@ -331,31 +331,30 @@ fn answer(cx: &mut Context<'_>, options: &Options<'_>, elements: Vec<Vec<u8>>) -
         return Ok(());
     };
     let limit = Limit(cx.client.settings.list_max_listpack_size);
-    let replaced = store(&mut cx.keys, cx.client.db, target, &values, limit)?;
     if !values.is_empty() {
+        let before = cx.kind_before(cx.client.db, target);
+        store(&mut cx.keys, cx.client.db, target, &values, limit)?;
+        cx.notify_overwritten(cx.client.db, target, before, Type::List);
         cx.notify(KeyspaceEvents::LIST, "sortstore", target);
-    } else if replaced {
+    } else if cx.keys.db(cx.client.db).remove(target) {
         cx.notify_generic("del", target);
     }
     cx.reply.integer(values.len() as i64);
     Ok(())
 }
 
-/// Stores a list over whatever was there; answers whether something was.
+/// Stores a list over whatever was there.
 fn store(
     keys: &mut Locked<'_>,
     number: usize,
     target: &[u8],
     values: &[Option<Vec<u8>>],
     limit: Limit,
-) -> Result<bool, Error> {
+) -> CommandResult {
     /// Values that are pushed at a time.
     const BATCH: usize = 512;
     let mut db = keys.db(number);
-    let replaced = db.remove(target);
-    if values.is_empty() {
-        return Ok(replaced);
-    }
+    db.vacate(target);
     let mut cell = db.cell_or(target, list::EMPTY)?;
     for batch in values.chunks(BATCH) {
         let batch: Vec<&[u8]> = batch.iter().map(|value| value.as_deref().unwrap_or_default()).collect();
@@ -364,5 +363,5 @@ fn store(
             return Err(full.into());
         }
     }
-    Ok(replaced)
+    Ok(())
 }

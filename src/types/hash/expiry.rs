@@ -116,12 +116,12 @@ fn set_timer(home: &mut dyn Home, timer: Option<Timer>) -> Result<(), ArenaFull>
 }
 
 /// Removes fields whose time has passed: all of a packed hash, of a tree those of some leaves.
-/// Answers how many. The home wakes when there is more to do.
-pub fn remove_expired(home: &mut dyn Home, now: UnixMillis) -> Result<u64, ArenaFull> {
+/// Answers how many, and shows each to `note`. The home wakes when there is more to do.
+pub fn remove_expired(home: &mut dyn Home, now: UnixMillis, note: &mut dyn FnMut(&[u8])) -> Result<u64, ArenaFull> {
     let fields = home.view().sequence(0, ByField::WIDTH);
     let removed = match fields.packed() {
-        Some(_) => remove_from(home, &Spot::packed(), now)?,
-        None => step(home, now)?,
+        Some(_) => remove_from(home, &Spot::packed(), now, note)?,
+        None => step(home, now, note)?,
     };
     home.wake();
     Ok(removed)
@@ -137,7 +137,12 @@ pub fn remove_one(home: &mut dyn Home, field: &[u8], now: UnixMillis) -> Result<
 }
 
 /// Removes the expired elements of one leaf.
-fn remove_from(home: &mut dyn Home, spot: &Spot, now: UnixMillis) -> Result<u64, ArenaFull> {
+fn remove_from(
+    home: &mut dyn Home,
+    spot: &Spot,
+    now: UnixMillis,
+    note: &mut dyn FnMut(&[u8]),
+) -> Result<u64, ArenaFull> {
     let view = home.view();
     let bytes = view.sequence(0, ByField::WIDTH).leaf(spot);
     let mut removed = 0;
@@ -147,6 +152,7 @@ fn remove_from(home: &mut dyn Home, spot: &Spot, now: UnixMillis) -> Result<u64,
             kept.extend_from_slice(element.bytes);
         } else {
             removed += 1;
+            note(element.first().text(&mut itoa::Buffer::new()));
         }
     }
     if removed > 0 {
@@ -156,7 +162,7 @@ fn remove_from(home: &mut dyn Home, spot: &Spot, now: UnixMillis) -> Result<u64,
     Ok(removed)
 }
 
-fn step(home: &mut dyn Home, now: UnixMillis) -> Result<u64, ArenaFull> {
+fn step(home: &mut dyn Home, now: UnixMillis, note: &mut dyn FnMut(&[u8])) -> Result<u64, ArenaFull> {
     let Some(mut timer) = Timer::read(home.view().value) else { return Ok(0) };
     let mut removed = 0;
     for _ in 0..LEAVES {
@@ -168,7 +174,7 @@ fn step(home: &mut dyn Home, now: UnixMillis) -> Result<u64, ArenaFull> {
             .filter_map(|element| element.note)
             .min();
         timer.least = timer.least.min(later.map_or(UnixMillis::MAX, |at| at as i64));
-        removed += remove_from(home, &spot, now)?;
+        removed += remove_from(home, &spot, now, note)?;
         // Bounds ascend, but for those of elements that share one key.
         match bound.filter(|bound| *bound > timer.position) {
             Some(bound) => timer.position = bound,

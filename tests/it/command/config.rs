@@ -67,7 +67,7 @@ fn values_are_checked() {
         > CONFIG SET client-output-buffer-limit "nobody 1 2 3"
         (error) ERR CONFIG SET failed (possibly related to argument 'client-output-buffer-limit') - Invalid client class specified in buffer limit configuration.
         > CONFIG SET notify-keyspace-events KEQ
-        (error) ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid event class character. Use 'Ag$lshzxeKEtmdn'.
+        (error) ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid event class character. Use 'Ag$lshzxeKEtmdnocSTIV'.
         > CONFIG SET latency-tracking-info-percentiles "101"
         (error) ERR CONFIG SET failed (possibly related to argument 'latency-tracking-info-percentiles') - latency-tracking-info-percentiles parameters should sit between [0.0,100.0]
         > CONFIG SET appendonly maybe

@@ -431,3 +431,161 @@ fn events_of_keys_that_are_new_or_missed_come_in_their_order() {
         "#,
     );
 }
+
+#[test]
+fn what_is_overwritten() {
+    check(
+        r#"
+        ~only resp3
+        > CONFIG SET notify-keyspace-events Egnoc
+        OK
+        > CONFIG GET notify-keyspace-events
+        1# "notify-keyspace-events" => "gnocE"
+        listener> PSUBSCRIBE __keyevent@*
+        > SET k v
+        OK
+        listener<
+        1> "pmessage"
+        2> "__keyevent@*"
+        3> "__keyevent@0__:new"
+        4> "k"
+        > SET k w
+        OK
+        listener<
+        1> "pmessage"
+        2> "__keyevent@*"
+        3> "__keyevent@0__:overwritten"
+        4> "k"
+        > SADD s a
+        (integer) 1
+        listener<
+        1> "pmessage"
+        2> "__keyevent@*"
+        3> "__keyevent@0__:new"
+        4> "s"
+        # A value takes another's place: it is not new.
+        > SUNIONSTORE k s
+        (integer) 1
+        listener<
+        1> "pmessage"
+        2> "__keyevent@*"
+        3> "__keyevent@0__:overwritten"
+        4> "k"
+        listener<
+        1> "pmessage"
+        2> "__keyevent@*"
+        3> "__keyevent@0__:type_changed"
+        4> "k"
+        > SORT s BY nosort STORE k
+        (integer) 1
+        listener<
+        1> "pmessage"
+        2> "__keyevent@*"
+        3> "__keyevent@0__:overwritten"
+        4> "k"
+        listener<
+        1> "pmessage"
+        2> "__keyevent@*"
+        3> "__keyevent@0__:type_changed"
+        4> "k"
+        # What was there goes before the name does.
+        > RENAME k s
+        OK
+        listener<
+        1> "pmessage"
+        2> "__keyevent@*"
+        3> "__keyevent@0__:rename_from"
+        4> "k"
+        listener<
+        1> "pmessage"
+        2> "__keyevent@*"
+        3> "__keyevent@0__:rename_to"
+        4> "s"
+        listener<
+        1> "pmessage"
+        2> "__keyevent@*"
+        3> "__keyevent@0__:overwritten"
+        4> "s"
+        listener<
+        1> "pmessage"
+        2> "__keyevent@*"
+        3> "__keyevent@0__:type_changed"
+        4> "s"
+        > CONFIG SET notify-keyspace-events ""
+        OK
+        "#,
+    );
+}
+
+#[test]
+fn events_of_fields() {
+    check(
+        r#"
+        ~only resp3
+        > CONFIG SET notify-keyspace-events STIVh
+        OK
+        listener> PSUBSCRIBE __sub*
+        > HSET h f 1 g 2
+        (integer) 2
+        listener<
+        1> "pmessage"
+        2> "__sub*"
+        3> "__subkeyspace@0__:h"
+        4> "hset|1:f,1:g"
+        listener<
+        1> "pmessage"
+        2> "__sub*"
+        3> "__subkeyevent@0__:hset"
+        4> "1:h|1:f,1:g"
+        listener<
+        1> "pmessage"
+        2> "__sub*"
+        3> "__subkeyspaceitem@0__:h\nf"
+        4> "hset"
+        listener<
+        1> "pmessage"
+        2> "__sub*"
+        3> "__subkeyspaceitem@0__:h\ng"
+        4> "hset"
+        listener<
+        1> "pmessage"
+        2> "__sub*"
+        3> "__subkeyspaceevent@0__:hset|h"
+        4> "1:f,1:g"
+        > CONFIG SET notify-keyspace-events Sh
+        OK
+        > HDEL h g x
+        (integer) 1
+        listener<
+        1> "pmessage"
+        2> "__sub*"
+        3> "__subkeyspace@0__:h"
+        4> "hdel|1:g"
+        > HINCRBY h counter 2
+        (integer) 2
+        listener<
+        1> "pmessage"
+        2> "__sub*"
+        3> "__subkeyspace@0__:h"
+        4> "hincrby|7:counter"
+        > HPEXPIRE h 100 FIELDS 2 f 7
+        1) (integer) 1
+        2) (integer) -2
+        listener<
+        1> "pmessage"
+        2> "__sub*"
+        3> "__subkeyspace@0__:h"
+        4> "hexpire|1:f"
+        ~advance 200ms
+        > HGET h f
+        (nil)
+        listener<
+        1> "pmessage"
+        2> "__sub*"
+        3> "__subkeyspace@0__:h"
+        4> "hexpired|1:f"
+        > CONFIG SET notify-keyspace-events ""
+        OK
+        "#,
+    );
+}

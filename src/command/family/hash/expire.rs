@@ -111,12 +111,14 @@ fn set(cx: &mut Context<'_>, args: &Args<'_>, unit: TimeUnit) -> CommandResult {
             None => NO_FIELD,
             Some(current) if !condition.holds(current.map(|at| at as i64), at) => NOT_MET,
             Some(_) if passed => {
-                change.removed += u64::from(hash::remove(&mut cell, name)?);
+                if hash::remove(&mut cell, name)? {
+                    change.removed.push(name);
+                }
                 REMOVED
             }
             Some(_) => {
                 hash::set_expiry(&mut cell, name, Some(at))?;
-                change.timed += 1;
+                change.timed.push(name);
                 DONE
             }
         });
@@ -188,7 +190,7 @@ pub fn hpersist(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         cx.reply.integer(match (found, &mut cell) {
             (Some(Some(_)), Some(cell)) => {
                 hash::set_expiry(cell, name, None)?;
-                change.timed += 1;
+                change.timed.push(name);
                 DONE
             }
             (Some(_), _) => NO_TTL,

@@ -92,11 +92,15 @@ pub fn hgetdel(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         match Hash::at(cell.view(), now).get(name) {
             Some(value) => {
                 bulk(cx.reply, &value);
-                change.removed += u64::from(hash::remove(cell, name)?);
+                if hash::remove(cell, name)? {
+                    change.removed.push(name);
+                }
             }
             None => {
                 cx.reply.null();
-                change.expired += u64::from(cell.expire_field(name, now)?);
+                if cell.expire_field(name, now)? {
+                    change.expired.push(name);
+                }
             }
         }
     }
@@ -120,15 +124,19 @@ pub fn hgetex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         };
         let Some(element) = Hash::at(cell.view(), now).element(name) else {
             cx.reply.null();
-            change.expired += u64::from(cell.expire_field(name, now)?);
+            if cell.expire_field(name, now)? {
+                change.expired.push(name);
+            }
             continue;
         };
         bulk(cx.reply, &element.second());
         if passed {
-            change.removed += u64::from(hash::remove(cell, name)?);
+            if hash::remove(cell, name)? {
+                change.removed.push(name);
+            }
         } else if at.is_some() || persists && element.note.is_some() {
             hash::set_expiry(cell, name, at)?;
-            change.timed += 1;
+            change.timed.push(name);
         }
     }
     change.tell(cx, key, if persists { "hpersist" } else { "hexpire" });
@@ -162,11 +170,13 @@ pub fn hsetex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
             _ => FieldTtl::Clear,
         };
         hash::set(&mut cell, pair[0], pair[1], ttl, limits)?;
-        change.set += 1;
+        change.set.push(pair[0]);
         if passed {
-            change.removed += u64::from(hash::remove(&mut cell, pair[0])?);
+            if hash::remove(&mut cell, pair[0])? {
+                change.removed.push(pair[0]);
+            }
         } else if at.is_some() {
-            change.timed += 1;
+            change.timed.push(pair[0]);
         }
     }
     change.tell(cx, key, "hexpire");

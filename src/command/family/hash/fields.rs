@@ -5,10 +5,10 @@ use crate::{
         Args, Context, Error,
         args::{integer, is_word},
     },
-    config::KeyspaceEvents,
     keyspace::Type,
     types::{hash::Hash, home::Home},
 };
+use smallvec::SmallVec;
 
 /// A number of fields.
 pub fn count(arg: &[u8], otherwise: &'static str) -> Result<usize, Error> {
@@ -32,21 +32,23 @@ pub fn all<'r, 'a>(args: &'r Args<'a>) -> Result<&'r [&'a [u8]], Error> {
 }
 
 /// What a command has done to fields.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Change {
-    pub set: u64,
-    /// Fields that have another expiry now, or none.
-    pub timed: u64,
-    pub removed: u64,
-    pub expired: u64,
+#[derive(Default)]
+pub struct Change<'a> {
+    pub set: Fields<'a>,
+    /// Those that have another expiry now, or none.
+    pub timed: Fields<'a>,
+    pub removed: Fields<'a>,
+    pub expired: Fields<'a>,
 }
 
-impl Change {
+type Fields<'a> = SmallVec<[&'a [u8]; 4]>;
+
+impl Change<'_> {
     /// Publishes it, and removes the hash if nothing is left. `timed` is the event of another expiry.
     pub fn tell(self, cx: &mut Context<'_>, key: &[u8], timed: &str) {
         let events = [(self.expired, "hexpired"), (self.set, "hset"), (self.removed, "hdel"), (self.timed, timed)];
-        for (_, event) in events.into_iter().filter(|(count, _)| *count > 0) {
-            cx.notify(KeyspaceEvents::HASH, event, key);
+        for (fields, event) in events.into_iter().filter(|(fields, _)| !fields.is_empty()) {
+            cx.notify_fields(event, key, fields.into_iter());
         }
         let mut db = cx.keys.db(cx.client.db);
         let is_empty = matches!(db.cell(key, Type::Hash), Ok(Some(cell)) if Hash::new(cell.view()).is_empty());

@@ -26,9 +26,11 @@ pub(super) fn forget(cx: &mut Context<'_>, key: &[u8], names: &[&[u8]]) -> Comma
     let Some(mut cell) = db.cell(key, Type::Hash)? else { return Ok(()) };
     let mut change = Change::default();
     for name in names {
-        change.expired += u64::from(cell.expire_field(name, now)?);
+        if cell.expire_field(name, now)? {
+            change.expired.push(name);
+        }
     }
-    if change.expired > 0 {
+    if !change.expired.is_empty() {
         change.tell(cx, key, "");
     }
     Ok(())

@@ -2,7 +2,6 @@
 
 use crate::{
     command::{Args, CommandResult, Context, Error, args},
-    config::KeyspaceEvents,
     keyspace::Type,
     types::{
         hash::{self, FieldTtl, Hash, Limits},
@@ -11,6 +10,7 @@ use crate::{
     },
     util::{long_double::LongDouble, number},
 };
+use smallvec::SmallVec;
 
 pub(super) fn limits(cx: &Context<'_>) -> Limits {
     Limits::of(&cx.client.settings)
@@ -28,7 +28,7 @@ fn set(cx: &mut Context<'_>, args: &Args<'_>) -> Result<i64, Error> {
     for pair in args[2..].chunks_exact(2) {
         added += i64::from(hash::set(&mut cell, pair[0], pair[1], FieldTtl::Clear, limits)?);
     }
-    cx.notify(KeyspaceEvents::HASH, "hset", args[1]);
+    cx.notify_fields("hset", args[1], args[2..].iter().step_by(2).copied());
     Ok(added)
 }
 
@@ -64,19 +64,21 @@ pub fn hdel(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         cx.reply.integer(0);
         return Ok(());
     };
-    let mut removed = 0;
+    let mut removed: SmallVec<[&[u8]; 8]> = SmallVec::new();
     for field in &args[2..] {
-        removed += i64::from(hash::remove(&mut cell, field)?);
+        if hash::remove(&mut cell, field)? {
+            removed.push(field);
+        }
     }
     let is_empty = Hash::new(cell.view()).is_empty();
-    if removed > 0 {
-        cx.notify(KeyspaceEvents::HASH, "hdel", key);
+    if !removed.is_empty() {
+        cx.notify_fields("hdel", key, removed.iter().copied());
     }
     if is_empty {
         cx.keys.db(cx.client.db).remove(key);
         cx.notify_generic("del", key);
     }
-    cx.reply.integer(removed);
+    cx.reply.integer(removed.len() as i64);
     Ok(())
 }
 
@@ -105,9 +107,9 @@ fn store(cx: &mut Context<'_>, args: &Args<'_>, value: &[u8], event: &str) -> Co
     let expired = cell.expire_field(args[2], now)?;
     hash::set(&mut cell, args[2], value, FieldTtl::Keep, limits)?;
     if expired {
-        cx.notify(KeyspaceEvents::HASH, "hexpired", args[1]);
+        cx.notify_fields("hexpired", args[1], std::iter::once(args[2]));
     }
-    cx.notify(KeyspaceEvents::HASH, event, args[1]);
+    cx.notify_fields(event, args[1], std::iter::once(args[2]));
     Ok(())
 }
 

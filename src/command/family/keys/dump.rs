@@ -1,5 +1,6 @@
 //! DUMP and RESTORE.
 
+use super::generic::notify_transferred;
 use crate::{
     arena::ArenaFull,
     command::{Args, CommandResult, Context, Error, family::string::text},
@@ -104,7 +105,9 @@ pub fn restore(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         cx.reply.ok();
         return Ok(());
     }
-    store(&mut db, key, &value, expiry, settings, now)?;
+    let before = cx.kind_before(cx.client.db, key);
+    let mut db = cx.keys.db(cx.client.db);
+    store(&mut db, key, &value, expiry, &cx.client.settings, now)?;
     if let Some(seconds) = options.idle_seconds {
         db.set_idle_seconds(key, seconds);
     }
@@ -112,6 +115,7 @@ pub fn restore(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         db.set_frequency(key, frequency);
     }
     cx.notify_generic("restore", key);
+    notify_transferred(cx, cx.client.db, key, before);
     cx.reply.ok();
     Ok(())
 }

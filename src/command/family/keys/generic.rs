@@ -3,7 +3,7 @@
 use crate::{
     command::{Args, CommandResult, Context, Error},
     config::KeyspaceEvents,
-    keyspace::Item,
+    keyspace::{Item, Type},
     util::number::parse_i64,
 };
 
@@ -60,8 +60,10 @@ pub fn rename(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         return Err(Error::NO_SUCH_KEY);
     }
     if args[1] != args[2] {
-        db.transfer(args[1], number, args[2], false)?;
+        let before = cx.kind_before(number, args[2]);
+        cx.keys.db(number).transfer(args[1], number, args[2], false)?;
         notify_rename(cx, args);
+        notify_transferred(cx, number, args[2], before);
     }
     cx.reply.ok();
     Ok(())
@@ -100,9 +102,11 @@ pub fn copy(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         return Err(SAME_OBJECT);
     }
     let absent = cx.keys.db(to_db).peek(to).is_none();
+    let before = cx.kind_before(to_db, to);
     let copied = (replace || absent) && cx.keys.db(cx.client.db).transfer(from, to_db, to, true)?;
     if copied {
         cx.notify_in(to_db, KeyspaceEvents::GENERIC, "copy_to", to);
+        notify_transferred(cx, to_db, to, before);
     }
     cx.reply.integer(copied.into());
     Ok(())
@@ -111,6 +115,13 @@ pub fn copy(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 fn notify_rename(cx: &mut Context<'_>, args: &Args<'_>) {
     cx.notify_generic("rename_from", args[1]);
     cx.notify_generic("rename_to", args[2]);
+}
+
+/// A value has come to `key` from elsewhere; publishes it if one that was there before has gone.
+pub(super) fn notify_transferred(cx: &mut Context<'_>, db: usize, key: &[u8], before: Option<Type>) {
+    if let Some(kind) = before.and_then(|_| cx.keys.db(db).peek(key).map(|item| item.kind)) {
+        cx.notify_overwritten(db, key, before, kind);
+    }
 }
 
 const SAME_OBJECT: Error = Error::new("ERR source and destination objects are the same");

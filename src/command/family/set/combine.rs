@@ -88,12 +88,15 @@ fn store(cx: &mut Context<'_>, args: &Args<'_>, operation: Operation, event: &st
     let (target, limits) = (args[1], limits(cx));
     let mut db = cx.keys.db(cx.client.db);
     let result = combine(&mut db, &args[2..], operation, usize::MAX)?;
-    let replaced = db.remove(target);
     if result.count > 0 {
+        let before = cx.kind_before(cx.client.db, target);
+        let mut db = cx.keys.db(cx.client.db);
+        db.vacate(target);
         let mut cell = db.cell_or(target, set::empty(b"", 1, limits))?;
         set::fill(&mut cell, &result.bytes, limits)?;
+        cx.notify_overwritten(cx.client.db, target, before, Type::Set);
         cx.notify(KeyspaceEvents::SET, event, target);
-    } else if replaced {
+    } else if db.remove(target) {
         cx.notify_generic("del", target);
     }
     cx.reply.integer(result.count as i64);

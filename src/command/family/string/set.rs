@@ -99,15 +99,14 @@ impl<'a> Options<'a> {
 
 pub fn set(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let (key, value) = (args[1], args[2]);
-    let mut db = cx.keys.db(cx.client.db);
     if args.len() == 3 {
-        db.set(key, value, Ttl::Clear)?;
-        cx.notify_string("set", key);
+        put(cx, key, value, Ttl::Clear)?;
         cx.reply.ok();
         return Ok(());
     }
     let options = Options::parse(&args[3..])?;
     let ttl = options.ttl(cx.now, "set")?;
+    let mut db = cx.keys.db(cx.client.db);
     if options.get {
         answer(cx.reply, db.read(key).as_ref())?;
     }
@@ -170,8 +169,7 @@ pub fn psetex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 
 fn set_for(cx: &mut Context<'_>, args: &Args<'_>, unit: TimeUnit, command: &str) -> CommandResult {
     let at = unit.moment(args[2], cx.now, command)?;
-    cx.keys.db(cx.client.db).set(args[1], args[3], Ttl::At(at))?;
-    notify_set(cx, args[1], Ttl::At(at));
+    put(cx, args[1], args[3], Ttl::At(at))?;
     cx.reply.ok();
     Ok(())
 }
@@ -179,16 +177,13 @@ fn set_for(cx: &mut Context<'_>, args: &Args<'_>, unit: TimeUnit, command: &str)
 pub fn getset(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let mut db = cx.keys.db(cx.client.db);
     answer(cx.reply, db.read(args[1]).as_ref())?;
-    db.set(args[1], args[2], Ttl::Clear)?;
-    cx.notify_string("set", args[1]);
-    Ok(())
+    put(cx, args[1], args[2], Ttl::Clear)
 }
 
 pub fn mset(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let pairs = pairs(args, "mset")?;
     for pair in pairs {
-        cx.keys.db(cx.client.db).set(pair[0], pair[1], Ttl::Clear)?;
-        cx.notify_string("set", pair[0]);
+        put(cx, pair[0], pair[1], Ttl::Clear)?;
     }
     cx.reply.ok();
     Ok(())
@@ -200,8 +195,7 @@ pub fn msetnx(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let absent = pairs.clone().all(|pair| db.peek(pair[0]).is_none());
     if absent {
         for pair in pairs {
-            cx.keys.db(cx.client.db).set(pair[0], pair[1], Ttl::Clear)?;
-            cx.notify_string("set", pair[0]);
+            put(cx, pair[0], pair[1], Ttl::Clear)?;
         }
     }
     cx.reply.integer(absent.into());
@@ -218,16 +212,19 @@ fn store(cx: &mut Context<'_>, key: &[u8], value: &[u8], ttl: Ttl) -> CommandRes
         }
         return Ok(());
     }
-    db.set(key, value, ttl)?;
-    notify_set(cx, key, ttl);
-    Ok(())
+    put(cx, key, value, ttl)
 }
 
-fn notify_set(cx: &mut Context<'_>, key: &[u8], ttl: Ttl) {
+/// Puts a string in the place of whatever is at the key.
+fn put(cx: &mut Context<'_>, key: &[u8], value: &[u8], ttl: Ttl) -> CommandResult {
+    let before = cx.kind_before(cx.client.db, key);
+    cx.keys.db(cx.client.db).set(key, value, ttl)?;
+    cx.notify_overwritten(cx.client.db, key, before, Type::String);
     cx.notify_string("set", key);
     if let Ttl::At(_) = ttl {
         cx.notify_generic("expire", key);
     }
+    Ok(())
 }
 
 fn pairs<'r, 'a>(args: &'r Args<'a>, command: &str) -> Result<std::slice::ChunksExact<'r, &'a [u8]>, Error> {

@@ -66,19 +66,21 @@ fn items<'a>(reply: &mut dyn Reply, len: u64, elements: impl Iterator<Item = Ele
 /// how many there are.
 pub(super) fn store(cx: &mut Context<'_>, key: &[u8], elements: &[u8], event: &str) -> Result<u64, Error> {
     let limits = limits(cx);
-    let mut db = cx.keys.db(cx.client.db);
-    let was_there = db.remove(key);
     if elements.is_empty() {
-        if was_there {
+        if cx.keys.db(cx.client.db).remove(key) {
             cx.notify_generic("del", key);
         }
         return Ok(0);
     }
+    let before = cx.kind_before(cx.client.db, key);
+    let mut db = cx.keys.db(cx.client.db);
+    db.vacate(key);
     let mut cell = db.cell_or(key, zset::EMPTY)?;
     if let Err(full) = zset::fill(&mut cell, elements, limits) {
         db.remove(key);
         return Err(full.into());
     }
+    cx.notify_overwritten(cx.client.db, key, before, Type::ZSet);
     cx.notify(KeyspaceEvents::ZSET, event, key);
     Ok(packed::count(elements, zset::WIDTH) as u64)
 }
