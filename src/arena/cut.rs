@@ -3,15 +3,19 @@
 //! The cut at epoch C holds every write of operations that began before C and none of the later
 //! ones. The sweep takes each page under its owner's lock. Until it has, a later operation that
 //! writes to a block last written before C copies the old block here first; a page that is given
-//! back is remembered with what it was. When the copies of all shards together reach the pool's
-//! bound, the changer hands the old block to the [`CutSink`] (which writes it to the image) itself:
-//! it never waits for the sweep, which may want its lock.
+//! back is remembered with what it was. The sweep takes copies early when there are many
+//! ([`ShardHeap::take_early`]). When those of all shards together reach the pool's bound all the same,
+//! the changer hands the old block to the [`CutSink`] (which writes it to the image) itself: it never
+//! waits for the sweep, which may want its lock.
 //!
 //! The image that is written over may hold a block already as it is to be: then nobody copies or writes it.
+//!
+//! What a shard gives up as a whole is not copied at all: the pages stay as they are, nobody's, until they are taken.
 
 use super::{Arena, BLOCK, BLOCKS_PER_PAGE, Kind, PageId, PageMeta, ShardHeap};
 use std::{
     collections::HashMap,
+    ops::Range,
     sync::{Arc, atomic::Ordering::*},
 };
 
@@ -20,10 +24,10 @@ pub type Block = [u8; BLOCK];
 
 /// Where old blocks go when the pool is full, and where the bound is kept.
 pub trait CutSink: Send + Sync {
-    /// Asks for room for one more copied block in the pool.
-    fn reserve(&self) -> bool;
-    /// Copied blocks have left the pool.
-    fn unreserve(&self, blocks: usize);
+    /// A place of the pool for one more copied block, whatever is in it; `None`: the pool is full.
+    fn reserve(&self) -> Option<Box<Block>>;
+    /// Takes a place back.
+    fn give_back(&self, place: Box<Block>);
     /// Writes one block of the image at once. Errors are the sink's to remember: the snapshot
     /// fails, the change goes on.
     fn spill(&self, block: u64, written: u32, bytes: &Block);
@@ -44,12 +48,24 @@ pub enum Taken<'a> {
 /// What takes blocks from the sweep: by number.
 pub type Take<'a> = &'a mut dyn FnMut(u64, Taken<'_>);
 
-/// What became of a block that changed before the sweep came to it.
-enum Old {
-    Copied(u32, Box<Block>),
-    Spilled,
-    Held,
+/// Which blocks of a page need no copy although the sweep has not come to it: `cut 32 | held 16 | in the image 16`.
+#[derive(Clone, Copy)]
+struct Settled(u64);
+
+impl Settled {
+    const IN_IMAGE: u64 = 1;
+    /// By the image that is written over.
+    const HELD: u64 = 1 << 16;
+
+    fn has(self, what: u64, index: usize) -> bool {
+        self.0 & what << index != 0
+    }
 }
+
+/// Pages that are taken, and copies, under one hold of a shard's lock.
+const PAGES_AT_ONCE: usize = 4;
+const GONE_AT_ONCE: usize = 256;
+const COPIES_AT_ONCE: usize = 64;
 
 /// A page as it was at the cut.
 pub struct SavedPage {
@@ -64,8 +80,11 @@ pub struct SavedPage {
 pub(super) struct Cut {
     /// 0: none.
     pub epoch: u32,
-    saved: HashMap<usize, Old, ahash::RandomState>,
+    /// Blocks that changed before the sweep came to them, with the epoch of their last write before.
+    copies: HashMap<usize, (u32, Box<Block>), ahash::RandomState>,
     gone: Vec<SavedPage>,
+    /// Given up as they were, with the blocks of each that are resident.
+    pub kept: Vec<(SavedPage, u32)>,
     sink: Option<Arc<dyn CutSink>>,
 }
 
@@ -114,13 +133,12 @@ impl ShardHeap {
 
     /// Forgets what was kept for a cut.
     pub fn leave_cut(&mut self) {
-        let pooled = self.cut.saved.values().filter(|old| matches!(old, Old::Copied(..))).count();
         if let Some(sink) = self.cut.sink.take() {
-            sink.unreserve(pooled);
+            self.cut.copies.drain().for_each(|(_, (_, copy))| sink.give_back(copy));
         }
-        self.cut.saved = HashMap::default();
-        self.cut.gone = Vec::new();
-        self.cut.epoch = 0;
+        let kept = std::mem::take(&mut self.cut.kept);
+        self.arena.retire(kept.into_iter().map(|(saved, resident)| (saved.page, resident)));
+        self.cut = Cut::default();
     }
 
     /// Stamps a block that this operation is about to write.
@@ -134,24 +152,42 @@ impl ShardHeap {
         self.arena.changed[0].fetch_add(1, Relaxed);
     }
 
-    fn save_block(&mut self, block: usize) {
-        let written = self.written(block);
-        if self.cut.sink.as_ref().is_some_and(|sink| sink.holds(block as u64, written)) {
-            self.cut.saved.insert(block, Old::Held);
-            return;
+    /// Blocks that held nothing until now come into use: whatever the running cut needs, it is not these.
+    pub(super) fn begin_blocks(&self, page: PageId, blocks: Range<usize>) {
+        for block in blocks.map(|index| page.first_block() + index) {
+            if self.arena.stamps[block].swap(self.epoch, Relaxed) != self.epoch {
+                self.arena.changed[0].fetch_add(1, Relaxed);
+            }
         }
-        let mut copy = Box::new([0; BLOCK]);
+    }
+
+    fn save_block(&mut self, block: usize) {
+        let Some(sink) = &self.cut.sink else { return };
+        let written = self.written(block);
+        if sink.holds(block as u64, written) {
+            return self.settle(block, Settled::HELD);
+        }
         // SAFETY: the block belongs to a page of this shard, whose lock is held; `&mut self` means
         // that no slice into it is lent.
-        copy.copy_from_slice(unsafe { self.arena.mapping.slice(block * BLOCK, BLOCK) });
-        let old = match &self.cut.sink {
-            Some(sink) if !sink.reserve() => {
-                sink.spill(block as u64, written, &copy);
-                Old::Spilled
-            }
-            _ => Old::Copied(written, copy),
-        };
-        self.cut.saved.insert(block, old);
+        let bytes = unsafe { self.arena.mapping.slice(block * BLOCK, BLOCK) };
+        if let Some(mut copy) = sink.reserve() {
+            copy.copy_from_slice(bytes);
+            self.cut.copies.insert(block, (written, copy));
+        } else if let Some(bytes) = bytes.first_chunk() {
+            sink.spill(block as u64, written, bytes);
+            self.settle(block, Settled::IN_IMAGE);
+        }
+    }
+
+    fn settled(&self, page: PageId) -> Settled {
+        let (word, epoch) = (self.arena.settled[page.0 as usize].load(Relaxed), u64::from(self.cut.epoch));
+        Settled(if word >> 32 == epoch { word } else { epoch << 32 })
+    }
+
+    fn settle(&self, block: usize, how: u64) {
+        let page = block / BLOCKS_PER_PAGE;
+        let Settled(word) = self.settled(PageId(page as u32));
+        self.arena.settled[page].store(word | how << (block % BLOCKS_PER_PAGE), Relaxed);
     }
 
     /// The epoch that the block's bytes are from: of a page that was allocated anew, none are older than that.
@@ -205,47 +241,77 @@ impl ShardHeap {
         }
         let entry = &self.arena.pages[page.0 as usize];
         let saved = SavedPage { page, meta: entry.meta(), blocks: entry.blocks() };
-        let in_use = entry.blocks_in_use();
         entry.set_taken(cut);
-        for block in page.first_block()..page.first_block() + BLOCKS_PER_PAGE {
-            if let Some(old) = self.cut.saved.remove(&block) {
-                self.hand_over(block, old, each);
-            } else if block < page.first_block() + in_use && self.arena.stamps[block].load(Relaxed) < cut {
+        self.hand_over(page, 0..entry.blocks_in_use(), each);
+        Some(saved)
+    }
+
+    /// Some of what need not wait for the sweep: pages that were given up as they were, and with `copies` some of
+    /// those. Answers whether there may be more.
+    pub fn take_early(&mut self, copies: bool, gone: &mut Vec<SavedPage>, each: Take) -> bool {
+        let first = self.cut.kept.len().saturating_sub(PAGES_AT_ONCE);
+        let pages = self.cut.kept.split_off(first);
+        for (saved, resident) in pages {
+            let entry = &self.arena.pages[saved.page.0 as usize];
+            entry.set_taken(self.cut.epoch);
+            self.hand_over(saved.page, 0..(saved.blocks as usize).min(BLOCKS_PER_PAGE), each);
+            self.arena.retire([(saved.page, resident)].into_iter());
+            gone.push(saved);
+        }
+        if copies {
+            let some: Vec<usize> = self.cut.copies.keys().copied().take(COPIES_AT_ONCE).collect();
+            for block in some {
+                self.hand_over_copy(block, each);
+                self.settle(block, Settled::IN_IMAGE);
+            }
+        }
+        !self.cut.kept.is_empty() || copies && !self.cut.copies.is_empty()
+    }
+
+    /// After all pages: some of those that were given back since the cut. Answers whether there are more.
+    pub fn take_gone(&mut self, taken: &mut Vec<SavedPage>, each: Take) -> bool {
+        let more = self.take_early(false, taken, each);
+        let first = self.cut.gone.len().saturating_sub(GONE_AT_ONCE);
+        for page in self.cut.gone.split_off(first) {
+            self.hand_over(page.page, 0..0, each);
+            taken.push(page);
+        }
+        more || !self.cut.gone.is_empty()
+    }
+
+    /// Hands over what a page held at the cut, of which the blocks `here` may still lie where they were.
+    fn hand_over(&mut self, page: PageId, here: Range<usize>, each: Take) {
+        let settled = self.settled(page);
+        for index in 0..BLOCKS_PER_PAGE {
+            let block = page.first_block() + index;
+            if settled.has(Settled::HELD, index) {
+                each(block as u64, Taken::Held);
+            } else if !settled.has(Settled::IN_IMAGE, index)
+                && !self.hand_over_copy(block, each)
+                && here.contains(&index)
+                && self.arena.stamps[block].load(Relaxed) < self.cut.epoch
+            {
                 let written = self.written(block);
                 if self.cut.sink.as_ref().is_some_and(|sink| sink.holds(block as u64, written)) {
                     each(block as u64, Taken::Held);
                     continue;
                 }
-                // SAFETY: the page is this shard's and `&mut self` holds it.
+                // SAFETY: the page is this shard's, or was and is nobody's yet, and `&mut self` holds it.
                 each(block as u64, Taken::Bytes(written, unsafe { self.arena.mapping.slice(block * BLOCK, BLOCK) }));
             }
         }
-        Some(saved)
     }
 
-    /// After all pages: those that were given back since the cut.
-    pub fn take_gone(&mut self, each: Take) -> Vec<SavedPage> {
-        let gone = std::mem::take(&mut self.cut.gone);
-        for page in &gone {
-            for block in page.page.first_block()..page.page.first_block() + BLOCKS_PER_PAGE {
-                if let Some(old) = self.cut.saved.remove(&block) {
-                    self.hand_over(block, old, each);
-                }
-            }
+    /// Hands over the copy of a block, if there is one.
+    fn hand_over_copy(&mut self, block: usize, each: Take) -> bool {
+        if self.cut.copies.is_empty() {
+            return false;
         }
-        gone
-    }
-
-    fn hand_over(&self, block: usize, old: Old, each: Take) {
-        match old {
-            Old::Copied(written, bytes) => {
-                each(block as u64, Taken::Bytes(written, &bytes[..]));
-                if let Some(sink) = &self.cut.sink {
-                    sink.unreserve(1);
-                }
-            }
-            Old::Held => each(block as u64, Taken::Held),
-            Old::Spilled => {}
+        let Some((written, copy)) = self.cut.copies.remove(&block) else { return false };
+        each(block as u64, Taken::Bytes(written, &copy[..]));
+        if let Some(sink) = &self.cut.sink {
+            sink.give_back(copy);
         }
+        true
     }
 }

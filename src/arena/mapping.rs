@@ -156,6 +156,8 @@ impl Mapping {
 pub(super) unsafe trait Zeroed: Sync {}
 // SAFETY: an atomic integer.
 unsafe impl Zeroed for std::sync::atomic::AtomicU32 {}
+// SAFETY: an atomic integer.
+unsafe impl Zeroed for std::sync::atomic::AtomicU64 {}
 
 /// A table of atomics over the whole reservation: virtual until touched, zero at first.
 pub(super) struct Table<T: Zeroed> {

@@ -91,6 +91,8 @@ pub struct Arena {
     /// The epoch of the running cut; 0 when none runs.
     cut: AtomicU32,
     sink: RwLock<Option<Arc<dyn CutSink>>>,
+    /// Per page, the running cut's word (see [`cut`]).
+    settled: Table<AtomicU64>,
     /// Some page may still be only in the snapshot file.
     loading: AtomicBool,
     source: RwLock<Option<Arc<dyn PageSource>>>,
@@ -133,6 +135,7 @@ impl Arena {
             changed: Default::default(),
             cut: AtomicU32::new(0),
             sink: RwLock::new(None),
+            settled: Table::reserve(pages)?,
             loading: AtomicBool::new(false),
             source: RwLock::new(None),
             attached: AtomicU64::new(0),

@@ -4,7 +4,7 @@
 //! table. The pages become nobody's there and then, but the system takes its time to take memory back, so that is done in
 //! steps, with no shard locked. Until then they count as resident, which they are, and nobody can allocate them.
 
-use super::{Arena, Offset, PAGE, PageId, PageMeta, ShardHeap};
+use super::{Arena, Offset, PAGE, PageId, PageMeta, SavedPage, ShardHeap};
 
 /// Pages that belong to nobody and whose memory has not been given back yet.
 #[derive(Default)]
@@ -46,6 +46,13 @@ impl Arena {
         part.len()
     }
 
+    /// Pages that are nobody's any more, with the blocks of each that are resident.
+    pub(super) fn retire(&self, pages: impl Iterator<Item = (PageId, u32)>) {
+        let mut retired = self.retired.lock();
+        retired.pages.extend(pages);
+        retired.sorted = false;
+    }
+
     /// Takes a run of free pages; retired ones are called in when there are no others.
     pub(super) fn take_pages(&self, pages: u32) -> Result<u32, super::ArenaFull> {
         let taken = self.pool.lock().take(pages);
@@ -57,21 +64,26 @@ impl Arena {
 }
 
 impl ShardHeap {
-    /// Gives up every page of this shard, whatever lies there. What a running cut needs is kept for it.
+    /// Gives up every page of this shard, whatever lies there. What a running cut needs stays until it is taken.
     pub fn retire_all(&mut self) {
-        let mut pages = Vec::new();
+        let (mut pages, mut kept) = (Vec::new(), Vec::new());
         for page in (1..self.arena.frontier().0).map(PageId) {
             if self.owned(page).is_none() {
                 continue;
             }
-            if self.cut_needs(page) {
+            let is_needed = self.cut_needs(page);
+            if is_needed {
                 self.make_resident(page);
-                self.save_before_release(page);
             }
             let entry = self.entry(page);
-            let blocks = if entry.meta().is_resident() { entry.blocks_in_use() as u32 } else { 0 };
+            let (meta, blocks) = (entry.meta(), entry.blocks());
+            let resident = if meta.is_resident() { entry.blocks_in_use() as u32 } else { 0 };
             entry.set_meta(PageMeta::FREE);
-            pages.push((page, blocks));
+            if is_needed {
+                kept.push((SavedPage { page, meta, blocks }, resident));
+            } else {
+                pages.push((page, resident));
+            }
         }
         self.rooms.iter().for_each(|room| room.set(0));
         self.last_rooms.iter().for_each(|room| room.set(0));
@@ -81,8 +93,7 @@ impl ShardHeap {
         self.chunk_bytes.set(0);
         self.large_blocks.set(0);
         self.set_doomed(Offset::NULL);
-        let mut retired = self.arena.retired.lock();
-        retired.pages.append(&mut pages);
-        retired.sorted = false;
+        self.cut.kept.append(&mut kept);
+        self.arena.retire(pages.into_iter());
     }
 }

@@ -11,6 +11,8 @@ use super::{
 
 /// How many pages of a class are looked at for the emptiest one.
 const EMPTIEST_OF: usize = 32;
+/// How many pages with room are looked at for one that the running cut has taken.
+const TAKEN_OF: usize = 8;
 
 impl Fill {
     pub(super) fn has_room(self, class: u8) -> bool {
@@ -44,6 +46,7 @@ impl ShardHeap {
         let size = class_size(class);
         let page = match self.rooms[class as usize].get() {
             0 => self.add_page(class)?,
+            page if self.arena.cut_epoch() != 0 => self.prefer_taken(PageId(page), class),
             page => PageId(page),
         };
         let mut fill = self.entry(page).fill();
@@ -63,6 +66,7 @@ impl ShardHeap {
             let blocks = (fill.bump as usize * size).div_ceil(BLOCK) as u16;
             if blocks > fill.blocks {
                 let more = blocks - fill.blocks;
+                self.begin_blocks(page, fill.blocks.into()..blocks.into());
                 self.arena.count_blocks(more.into());
                 self.slab_blocks.set(self.slab_blocks.get() + u64::from(more));
                 fill.blocks = blocks;
@@ -77,6 +81,26 @@ impl ShardHeap {
             self.unlist(page, class);
         }
         Ok(at)
+    }
+
+    /// While a snapshot runs, what it has taken comes first: a change to it needs no copy. Answers which page is the first
+    /// of its list then.
+    #[cold]
+    fn prefer_taken(&self, first: PageId, class: u8) -> PageId {
+        let (mut page, mut looked) = (first.0, 0);
+        while page != 0 && looked < TAKEN_OF {
+            let entry = self.entry(PageId(page));
+            let is_better = !self.cut_needs(PageId(page)) && (looked == 0 || entry.fill().free != Fill::NONE);
+            if is_better && looked > 0 {
+                self.unlist(PageId(page), class);
+                self.list(PageId(page), class);
+            }
+            if is_better {
+                return PageId(page);
+            }
+            (page, looked) = (entry.next(), looked + 1);
+        }
+        first
     }
 
     pub(super) fn free_slab(&mut self, at: Offset, class: u8) {

@@ -143,11 +143,12 @@ struct Pool {
 }
 
 impl CutSink for Pool {
-    fn reserve(&self) -> bool {
-        self.room.fetch_update(Relaxed, Relaxed, |room| room.checked_sub(1)).is_ok()
+    fn reserve(&self) -> Option<Box<Block>> {
+        let taken = self.room.fetch_update(Relaxed, Relaxed, |room| room.checked_sub(1));
+        taken.is_ok().then(|| Box::new([0; BLOCK]))
     }
-    fn unreserve(&self, blocks: usize) {
-        self.room.fetch_add(blocks as u64, Relaxed);
+    fn give_back(&self, _: Box<Block>) {
+        self.room.fetch_add(1, Relaxed);
     }
     fn spill(&self, block: u64, _: u32, bytes: &Block) {
         self.spilled.lock().push((block, Box::new(*bytes)));
@@ -189,7 +190,7 @@ fn a_cut_sees_the_past() {
         for page in 0..arena.frontier().0 {
             heap.take_page(PageId(page), &mut each);
         }
-        heap.take_gone(&mut each);
+        while heap.take_gone(&mut Vec::new(), &mut each) {}
         for (block, bytes) in pool.spilled.lock().drain(..) {
             assert!(image.insert(block, bytes.to_vec()).is_none());
         }
@@ -220,10 +221,10 @@ fn a_cut_sees_the_past() {
 struct Holds(u32);
 
 impl CutSink for Holds {
-    fn reserve(&self) -> bool {
-        true
+    fn reserve(&self) -> Option<Box<Block>> {
+        Some(Box::new([0; BLOCK]))
     }
-    fn unreserve(&self, _: usize) {}
+    fn give_back(&self, _: Box<Block>) {}
     fn spill(&self, _: u64, _: u32, _: &Block) {}
     fn holds(&self, _: u64, written: u32) -> bool {
         written < self.0
@@ -256,7 +257,7 @@ fn what_has_changed_since_an_image_is_taken() {
         for page in 0..arena.frontier().0 {
             heap.take_page(PageId(page), &mut each);
         }
-        heap.take_gone(&mut each);
+        while heap.take_gone(&mut Vec::new(), &mut each) {}
         heap.leave_cut();
         arena.end_cut();
         (cut, blocks)
@@ -294,7 +295,8 @@ fn a_retired_heap_goes_in_steps() {
     let chunks: Vec<Offset> = (0..200).map(|_| fill(&mut heap, 1024, 1)).collect();
     let large = heap.alloc_growing(70_000).unwrap();
     heap.range_mut(large, 0..70_000).fill(1);
-    arena.begin_cut(Arc::new(Pool { room: AtomicU64::new(1000), ..Pool::default() }));
+    let pool = Arc::new(Pool { room: AtomicU64::new(1000), ..Pool::default() });
+    arena.begin_cut(pool.clone());
     assert!(heap.enter(arena.epoch()));
     let full = arena.resident();
     heap.retire_all();
@@ -303,21 +305,69 @@ fn a_retired_heap_goes_in_steps() {
     let fresh = fill(&mut heap, 1024, 2);
     assert!(chunks.iter().all(|at| at.page() != fresh.page()));
     heap.free(fresh);
+    // The cut has not taken them: nothing is copied, so nothing may go.
+    assert_eq!((arena.release_retired(usize::MAX), pool.room.load(Relaxed)), (0, 1000));
+    let (mut old, mut taken) = (0, Vec::new());
+    let mut each = |_: u64, taken: Taken<'_>| {
+        let Taken::Bytes(_, bytes) = taken else { panic!("nothing is held") };
+        old += bytes.iter().filter(|b| **b == 1).count();
+    };
+    // In steps of a few pages, each of which can go when it is taken.
+    assert!(heap.take_early(false, &mut taken, &mut each));
     let full = arena.resident();
-    // The last page is the large value's spare address space.
-    assert_eq!(arena.release_retired(2), 2);
+    assert!(taken.len() < 5 && arena.release_retired(2) == 2);
     assert!(arena.resident() < full && arena.resident() > before);
-    while arena.release_retired(2) > 0 {}
+    while heap.take_gone(&mut taken, &mut each) {}
+    assert_eq!(old, 200 * 1024 + 70_000);
     heap.retire_all();
     while arena.release_retired(2) > 0 {}
     assert_eq!(arena.resident(), before);
     assert!(other.chunk(kept)[..1024].iter().all(|b| *b == 9));
-    let mut old = 0;
-    heap.take_gone(&mut |_, taken| {
-        let Taken::Bytes(_, bytes) = taken else { panic!("nothing is held") };
-        old += bytes.iter().filter(|b| **b == 1).count();
-    });
-    assert_eq!(old, 200 * 1024 + 70_000);
+    heap.leave_cut();
+    arena.end_cut();
+}
+
+/// A snapshot that is given up gives back what was kept for it.
+#[test]
+fn a_cut_that_is_left_keeps_nothing() {
+    let mut heap = heap();
+    let arena = Arc::clone(heap.arena());
+    let chunks: Vec<Offset> = (0..200).map(|_| fill(&mut heap, 1024, 1)).collect();
+    let pool = Arc::new(Pool { room: AtomicU64::new(1000), ..Pool::default() });
+    arena.begin_cut(pool.clone());
+    heap.enter(arena.epoch());
+    heap.chunk_mut(chunks[0]).fill(2);
+    assert_eq!(pool.room.load(Relaxed), 999);
+    heap.retire_all();
+    arena.end_cut();
+    heap.leave_cut();
+    assert_eq!(pool.room.load(Relaxed), 1000);
+    while arena.release_retired(2) > 0 {}
+    assert_eq!(arena.resident(), 0);
+}
+
+/// While a snapshot runs, what it has taken, and what held nothing, is written to first: that needs no copies.
+#[test]
+fn new_chunks_come_where_the_cut_needs_no_copies() {
+    let mut heap = heap();
+    let arena = Arc::clone(heap.arena());
+    let chunks: Vec<Offset> = (0..192).map(|_| fill(&mut heap, 1024, 1)).collect();
+    // Three pages with room for ten each.
+    chunks.iter().enumerate().filter(|(i, _)| i % 64 < 10).for_each(|(_, at)| heap.free(*at));
+    let pool = Arc::new(Pool { room: AtomicU64::new(1000), ..Pool::default() });
+    arena.begin_cut(pool.clone());
+    heap.enter(arena.epoch());
+    let taken = chunks[64].page();
+    assert!(heap.take_page(taken, &mut |_, _| ()).is_some());
+    for _ in 0..10 {
+        assert_eq!(fill(&mut heap, 1024, 2).page(), taken);
+    }
+    assert_eq!(pool.room.load(Relaxed), 1000);
+    // Of another class: blocks that were not in use.
+    for _ in 0..20 {
+        fill(&mut heap, 2048, 2);
+    }
+    assert_eq!(pool.room.load(Relaxed), 1000);
     heap.leave_cut();
     arena.end_cut();
 }

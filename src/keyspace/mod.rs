@@ -32,7 +32,7 @@ pub use waiters::{Ready, Want};
 
 use crate::{
     aof::{Commands, Log},
-    arena::{Arena, PageId},
+    arena::{Arena, Kind, PageId, SavedPage, Take},
     config::Policy,
     types::tree::Heaps,
     util::clock::UnixMillis,
@@ -473,15 +473,15 @@ impl Keyspace {
 
     /// For the snapshot: takes a page of whichever shard owns it, as it was at the cut. Each
     /// block is handed to `each`. `None` when the page held nothing then or is gone since.
-    pub fn take_page(&self, page: PageId, each: crate::arena::Take) -> Option<crate::arena::SavedPage> {
+    pub fn take_page(&self, page: PageId, each: Take) -> Option<SavedPage> {
         loop {
             let owner = self.arena.page(page);
-            if owner.kind() == crate::arena::Kind::Free {
+            if owner.kind() == Kind::Free {
                 return None;
             }
             let mut shard = self.shards.get(owner.shard() as usize)?.0.lock();
             let now = self.arena.page(page);
-            if now.kind() != crate::arena::Kind::Free && now.shard() == owner.shard() {
+            if now.kind() != Kind::Free && now.shard() == owner.shard() {
                 let epoch = self.arena.epoch();
                 shard.enter(epoch);
                 return shard.heap.take_page(page, each);
@@ -489,16 +489,26 @@ impl Keyspace {
         }
     }
 
-    /// For the snapshot, after all pages: what the shard gave back since the cut, and its
-    /// indexes' roots as they were.
-    pub fn take_rest(&self, shard: usize, each: crate::arena::Take) -> (Vec<crate::arena::SavedPage>, Vec<[u64; 4]>) {
+    /// For the snapshot: some of what need not wait for the sweep. Answers whether there may be more.
+    pub fn take_early(&self, shard: usize, copies: bool, pages: &mut Vec<SavedPage>, each: Take) -> bool {
         let mut shard = self.shards[shard].0.lock();
         let epoch = self.arena.epoch();
         shard.enter(epoch);
-        let gone = shard.heap.take_gone(each);
+        shard.heap.take_early(copies, pages, each)
+    }
+
+    /// For the snapshot, after all pages: some of what the shard gave back since the cut; when that was the last, its
+    /// indexes' roots as they were.
+    pub fn take_rest(&self, shard: usize, pages: &mut Vec<SavedPage>, each: Take) -> Option<Vec<[u64; 4]>> {
+        let mut shard = self.shards[shard].0.lock();
+        let epoch = self.arena.epoch();
+        shard.enter(epoch);
+        if shard.heap.take_gone(pages, each) {
+            return None;
+        }
         let roots = shard.cut_roots.take().unwrap_or_default();
         shard.heap.leave_cut();
-        (gone, roots)
+        Some(roots)
     }
 
     /// After a restart: the indexes' roots of each shard, as an image kept them.
@@ -509,7 +519,7 @@ impl Keyspace {
     /// Makes one page resident; used by the background loader.
     pub fn load_page(&self, page: PageId) {
         let owner = self.arena.page(page);
-        if owner.kind() != crate::arena::Kind::Free
+        if owner.kind() != Kind::Free
             && !owner.is_resident()
             && let Some(shard) = self.shards.get(owner.shard() as usize)
         {

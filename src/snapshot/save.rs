@@ -47,6 +47,8 @@ pub struct Report {
 pub trait Pace {
     /// Called with no lock held after so many bytes.
     fn wrote(&self, _bytes: u64) {}
+    /// Called with no lock held after a little work: others may have the processor.
+    fn rest(&self) {}
     /// All is written and nothing is in its place yet.
     fn linger(&self) {}
     /// The image will not be in time.
@@ -144,14 +146,21 @@ struct Writer<'a> {
     held: Vec<u32>,
     /// Bytes written since the last sync.
     unsynced: usize,
+    /// Bytes since the last rest.
+    turn: usize,
     error: Option<io::Error>,
 }
 
 /// How much is gathered before it is written.
 const GATHER: usize = 1 << 20;
+/// How many bytes are copied, summed or written before others may have the processor: whoever is to serve a client on it
+/// waits for no more than this. The system alone would let them wait for a time slice, which is some milliseconds.
+const TURN: usize = 256 << 10;
+/// How many of them at once.
+const PART: usize = 64 << 10;
 /// How much is written before it is synced, so that the last sync is no longer than the others and the system need not
 /// keep the image in memory.
-const BEHIND: usize = 64 << 20;
+const BEHIND: usize = 16 << 20;
 
 impl Writer<'_> {
     fn put(&mut self, block: u64, taken: Taken<'_>) {
@@ -170,8 +179,12 @@ impl Writer<'_> {
     /// Writes what was gathered. Called with no lock held.
     fn flush(&mut self) {
         let gathered = self.blocks.len() - self.buffer.len() / BLOCK;
-        for (row, bytes) in self.blocks[gathered..].iter_mut().zip(self.buffer.chunks_exact(BLOCK)) {
-            row.crc = crc32c::crc32c(bytes);
+        let rows = self.blocks[gathered..].chunks_mut(PART / BLOCK);
+        for (rows, bytes) in rows.zip(self.buffer.chunks(PART)) {
+            for (row, bytes) in rows.iter_mut().zip(bytes.chunks_exact(BLOCK)) {
+                row.crc = crc32c::crc32c(bytes);
+            }
+            worked(&mut self.turn, self.pace, bytes.len());
         }
         if self.error.is_none()
             && let Err(error) = self.write()
@@ -185,7 +198,13 @@ impl Writer<'_> {
     fn write(&mut self) -> io::Result<()> {
         let ends = self.runs.iter().skip(1).map(|(_, at)| *at).chain([self.buffer.len()]);
         for ((first, at), end) in self.runs.iter().zip(ends) {
-            self.file.write_at(&self.buffer[*at..end], first * BLOCK as u64)?;
+            let mut place = first * BLOCK as u64;
+            for part in self.buffer[*at..end].chunks(PART) {
+                self.file.write_at(part, place)?;
+                place += part.len() as u64;
+                // A small write is more than its bytes.
+                worked(&mut self.turn, self.pace, part.len() + PART / 8);
+            }
         }
         self.unsynced += self.buffer.len();
         if self.unsynced >= BEHIND {
@@ -195,6 +214,66 @@ impl Writer<'_> {
         }
         self.pace.wrote(self.buffer.len() as u64);
         Ok(())
+    }
+}
+
+/// So many bytes of work have been done, with no lock held now.
+fn worked(turn: &mut usize, pace: &dyn Pace, bytes: usize) {
+    *turn += bytes;
+    if *turn >= TURN {
+        *turn = 0;
+        pace.rest();
+    }
+}
+
+/// What has to be in an image.
+#[derive(Default)]
+struct Swept {
+    pages: Vec<SavedPage>,
+    roots: Vec<[u64; 4]>,
+}
+
+/// Takes every page as it was at the cut. Of what changes meanwhile, what may not wait comes first.
+fn sweep(keyspace: &Keyspace, pool: &Pool, writer: &mut Writer<'_>) -> Swept {
+    let mut swept = Swept::default();
+    let mut page = 1;
+    // The frontier may fall while the sweep runs; what was behind it is among what is gone then.
+    while page < keyspace.arena().frontier().0 && writer.error.is_none() {
+        swept.pages.extend(keyspace.take_page(PageId(page), &mut |block, taken| writer.put(block, taken)));
+        worked(&mut writer.turn, writer.pace, PAGE);
+        if writer.buffer.len() >= GATHER {
+            // Written here, with no lock held.
+            writer.flush();
+            take_early(keyspace, pool, writer, &mut swept);
+            if let Err(error) = in_time(writer.pace) {
+                writer.error = Some(error);
+            }
+        }
+        page += 1;
+    }
+    for shard in 0..keyspace.shards() {
+        let of_shard = loop {
+            let of_shard = keyspace.take_rest(shard, &mut swept.pages, &mut |block, taken| writer.put(block, taken));
+            writer.flush();
+            if let Some(of_shard) = of_shard {
+                break of_shard;
+            }
+        };
+        swept.roots.extend(of_shard);
+    }
+    swept
+}
+
+/// Takes what memory waits for: pages that were given up, and copies when there are many.
+fn take_early(keyspace: &Keyspace, pool: &Pool, writer: &mut Writer<'_>, swept: &mut Swept) {
+    for shard in 0..keyspace.shards() {
+        let mut take = |writer: &mut Writer<'_>| {
+            let copies = pool.is_half_full();
+            keyspace.take_early(shard, copies, &mut swept.pages, &mut |block, taken| writer.put(block, taken))
+        };
+        while writer.error.is_none() && take(writer) {
+            writer.flush();
+        }
     }
 }
 
@@ -227,7 +306,7 @@ fn write_image(
         }
     };
     let base = Arc::new(base);
-    let pool = Arc::new(Pool::new(Arc::clone(&file), Arc::clone(&base)));
+    let pool = Arc::new(Pool::new(Arc::clone(&file), Arc::clone(&base), arena.resident()));
     let mut writer = Writer {
         file: Arc::clone(&file),
         pace,
@@ -236,34 +315,13 @@ fn write_image(
         blocks: Vec::new(),
         held: Vec::new(),
         unsynced: 0,
+        turn: 0,
         error: None,
     };
     let dirty = keyspace.stats().dirty;
     let log = keyspace.log().rotate(arena.epoch() + 1)?;
     let epoch = arena.begin_cut(pool.clone());
-    let mut pages = Vec::new();
-    let mut page = 1;
-    // The frontier may fall while the sweep runs; what was behind it is among what is gone then.
-    while page < arena.frontier().0 {
-        if writer.error.is_none() {
-            pages.extend(keyspace.take_page(PageId(page), &mut |block, taken| writer.put(block, taken)));
-            // Written here, with no lock held.
-            if writer.buffer.len() >= GATHER {
-                writer.flush();
-            }
-            if let Err(error) = in_time(pace) {
-                writer.error = Some(error);
-            }
-        }
-        page += 1;
-    }
-    let mut roots = Vec::new();
-    for shard in 0..keyspace.shards() {
-        let (gone, of_shard) = keyspace.take_rest(shard, &mut |block, taken| writer.put(block, taken));
-        writer.flush();
-        pages.extend(gone);
-        roots.extend(of_shard);
-    }
+    let Swept { mut pages, roots } = sweep(keyspace, &pool, &mut writer);
     arena.end_cut();
     let spilled = pool.take_spilled();
     if let Some(error) = writer.error.or(spilled.error) {

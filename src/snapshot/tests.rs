@@ -183,6 +183,39 @@ fn damage_is_named_or_quarantined() {
     }
 }
 
+/// Does something when some of a snapshot has been written.
+struct Meanwhile<'a>(&'a dyn Fn(), AtomicBool);
+
+impl Pace for Meanwhile<'_> {
+    fn wrote(&self, _: u64) {
+        if !self.1.swap(true, Ordering::Relaxed) {
+            self.0();
+        }
+    }
+}
+
+/// All keys go while they are written, and others take their places: the snapshot has them as they were.
+#[test]
+fn a_flush_during_a_snapshot_comes_after_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("dump.flag");
+    let keyspace = Keyspace::new(&options()).unwrap();
+    fill(&keyspace, 1000);
+    for round in 0..4 {
+        let before = contents(&keyspace);
+        let flush = || {
+            keyspace.lock(keyspace.all_shards(), NOW).flush(None);
+            fill(&keyspace, 300 * (round + 1));
+        };
+        let report =
+            save_on(&crate::util::disk::System, &keyspace, &path, NOW, &Meanwhile(&flush, AtomicBool::new(false)))
+                .unwrap();
+        assert_eq!(report.incremental, round > 1);
+        assert!(contents(&keyspace).len() == 300 * (round + 1));
+        assert!(contents(&load(&path)) == before, "{round}");
+    }
+}
+
 /// Changes of every kind between snapshots, restarts among them; what is loaded is what was there, and an image is written
 /// over in part only when that is right.
 #[test]
