@@ -9,6 +9,9 @@
 //! snapshot,   when it stands --> retire: the files before it go
 //! ```
 //!
+//! What a sync has brought to the disk, a mark in the log says; so a start can tell what was damaged there from what
+//! never came there before the power went.
+//!
 //! So nothing is ever rewritten: an image takes the place of all that came before it. A file is named by its
 //! sequence number. What belongs to an image is told by epochs, as for pages: a record carries the epoch of
 //! its operation, and a file says in which epoch the cut was.
@@ -62,6 +65,9 @@ struct Inner {
     previous: Option<Arc<dyn DiskFile>>,
     /// Bytes of the file that are whole records.
     len: u64,
+    /// How much of it is on the disk, and how much a mark says is.
+    on_disk: u64,
+    marked: u64,
     /// Bytes of all files since the last image.
     size: u64,
     anchored: bool,
@@ -81,6 +87,8 @@ impl Default for Inner {
             file: None,
             previous: None,
             len: 0,
+            on_disk: 0,
+            marked: 0,
             size: 0,
             anchored: false,
             buffer: Vec::new(),
@@ -237,12 +245,12 @@ impl Log {
     /// its place.
     fn sync(&self) -> io::Result<()> {
         let _syncing = self.syncing.lock();
-        let (previous, file, written) = {
+        let (previous, file, written, sequence, len) = {
             let mut inner = self.inner.lock();
             if inner.is_lost {
                 return Err(io::Error::other(inner.error.clone()));
             }
-            (inner.previous.take(), inner.file.clone(), self.written.load(Relaxed))
+            (inner.previous.take(), inner.file.clone(), self.written.load(Relaxed), inner.sequence, inner.len)
         };
         if written == self.synced.load(Relaxed) {
             return Ok(());
@@ -255,7 +263,23 @@ impl Log {
             return synced;
         }
         self.synced.store(written, Relaxed);
+        let mut inner = self.inner.lock();
+        if inner.sequence == sequence {
+            inner.on_disk = inner.on_disk.max(len);
+        }
         Ok(())
+    }
+
+    /// Says in the file what of it is on the disk, should nothing else be written soon.
+    fn mark(&self) {
+        let mut inner = self.inner.lock();
+        if inner.on_disk > inner.marked && !inner.is_lost && inner.buffer.is_empty() {
+            let mut mark = Vec::new();
+            record::encode_mark(&mut mark, inner.on_disk);
+            if inner.write_at_end(&mark).is_ok() {
+                inner.marked = inner.on_disk;
+            }
+        }
     }
 
     /// The cut of a snapshot is about to be made, in `epoch`: begins the file that goes on from the image. Answers
@@ -288,7 +312,8 @@ impl Log {
     fn begin(&self, epoch: u32, anchored: Option<bool>) -> io::Result<(Header, Arc<dyn DiskFile>)> {
         let (disk, directory, path, header) = {
             let inner = self.inner.lock();
-            let header = Header { sequence: inner.sequence + 1, epoch, anchored: anchored.unwrap_or(inner.anchored) };
+            let anchored = anchored.unwrap_or(inner.anchored);
+            let header = Header { sequence: inner.sequence + 1, epoch, anchored, has_marks: true };
             let path = path_of(&inner.directory, &inner.name, header.sequence);
             (Arc::clone(&inner.disk), inner.directory.clone(), path, header)
         };
@@ -347,6 +372,7 @@ impl Log {
             if syncs() {
                 let _ = self.commit(true);
             }
+            self.mark();
         }
     }
 
@@ -364,27 +390,46 @@ impl Inner {
         self.sequence = header.sequence;
         self.anchored = header.anchored;
         self.len = HEADER as u64;
+        (self.on_disk, self.marked) = (self.len, self.len);
         self.size += HEADER as u64;
     }
 
-    /// Writes the buffer; answers its length. After a failure the file ends where it ended before.
+    /// Writes the buffer, after a mark if there is something to be said; answers its length.
     fn write_out(&mut self) -> io::Result<u64> {
-        let Some(file) = &self.file else { return Ok(0) };
         let count = self.buffer.len() as u64;
-        if count == 0 {
+        if count == 0 || self.file.is_none() {
             return Ok(0);
         }
-        if let Err(error) = file.write_at(&self.buffer, self.len) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let result = if self.on_disk > self.marked {
+            // In one write with what it stands before, which costs no more than that.
+            let mut marked = Vec::with_capacity(buffer.len() + 64);
+            record::encode_mark(&mut marked, self.on_disk);
+            marked.extend_from_slice(&buffer);
+            self.write_at_end(&marked).map(|()| self.marked = self.on_disk)
+        } else {
+            self.write_at_end(&buffer)
+        };
+        if result.is_ok() {
+            buffer.clear();
+            buffer.shrink_to(1 << 20);
+        }
+        self.buffer = buffer;
+        result.map(|()| count)
+    }
+
+    /// After a failure the file ends where it ended before.
+    fn write_at_end(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        if let Err(error) = file.write_at(bytes, self.len) {
             if let Err(error) = file.set_len(self.len) {
                 tracing::error!(%error, "the append-only file could not be cut back to its last whole record");
                 self.is_lost = true;
             }
             return Err(error);
         }
-        (self.len, self.size) = (self.len + count, self.size + count);
-        self.buffer.clear();
-        self.buffer.shrink_to(1 << 20);
-        Ok(count)
+        (self.len, self.size) = (self.len + bytes.len() as u64, self.size + bytes.len() as u64);
+        Ok(())
     }
 }
 

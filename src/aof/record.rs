@@ -10,13 +10,18 @@ use crate::util::{
 use std::{io, path::Path, sync::Arc};
 
 const MAGIC: [u8; 8] = *b"FLAGSLOG";
-const VERSION: u32 = 1;
+/// Version 1 had no marks: there, whole records behind a damaged one show that it was there once.
+const VERSION: u32 = 2;
 /// Bytes of a file's header.
 pub const HEADER: usize = 32;
 /// Bytes before a record's body: its length 8, its checksum 4, the checksum of these twelve 4.
 const FRAME: usize = 16;
 /// Bytes of a body before its commands: epoch 4, time 8.
 const STAMP: usize = 12;
+
+/// In the place of an epoch: this is no record but a mark, which has an offset in the place of a time. Up to there the
+/// file was on the disk when the mark was made.
+const MARK: u32 = u32::MAX;
 
 /// What a file begins with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,13 +33,15 @@ pub struct Header {
     /// Whether it goes on from an image, or from the file before it. One that was begun while the server ran has
     /// nothing to stand on until the next image.
     pub anchored: bool,
+    /// Whether marks say what was on the disk.
+    pub has_marks: bool,
 }
 
 impl Header {
     pub fn encode(&self) -> [u8; HEADER] {
         let mut bytes = [0; HEADER];
         bytes[..8].copy_from_slice(&MAGIC);
-        bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        bytes[8..12].copy_from_slice(&if self.has_marks { VERSION } else { 1 }.to_le_bytes());
         bytes[12..16].copy_from_slice(&u32::from(self.anchored).to_le_bytes());
         bytes[16..24].copy_from_slice(&self.sequence.to_le_bytes());
         bytes[24..28].copy_from_slice(&self.epoch.to_le_bytes());
@@ -48,15 +55,15 @@ impl Header {
         if bytes[..8] != MAGIC {
             return Err("it does not begin as an append-only file of ours".into());
         }
-        if word(8) != VERSION {
-            return Err(format!("version: found {}, expected {VERSION}", word(8)));
+        if !(1..=VERSION).contains(&word(8)) {
+            return Err(format!("version: found {}, expected at most {VERSION}", word(8)));
         }
         let sum = crc32c::crc32c(&bytes[..28]);
         if word(28) != sum {
             return Err(format!("header checksum: found {:08x}, expected {sum:08x}", word(28)));
         }
         let sequence = u64::from(word(16)) | u64::from(word(20)) << 32;
-        Ok(Header { sequence, epoch: word(24), anchored: word(12) == 1 })
+        Ok(Header { sequence, epoch: word(24), anchored: word(12) == 1, has_marks: word(8) > 1 })
     }
 }
 
@@ -89,6 +96,11 @@ impl Commands {
         }
         self.0.clear();
     }
+}
+
+/// Appends a mark: what lies before this offset is on the disk.
+pub fn encode_mark(into: &mut Vec<u8>, synced: u64) {
+    encode(into, MARK, synced as UnixMillis, &Commands::default());
 }
 
 /// Appends a record.
@@ -144,9 +156,10 @@ fn take_u32(rest: &mut &[u8]) -> Option<u32> {
 pub enum Next {
     Record(Record),
     End,
-    /// From this offset on there is no whole record: what was being written when the power went.
+    /// From this offset on nothing was known to be on the disk, and the record there is not whole: what was being written
+    /// when the power went.
     Torn(u64),
-    /// The record at this offset is damaged, and there are whole ones behind it.
+    /// The record at this offset is damaged, and it was on the disk.
     Damaged(u64),
 }
 
@@ -187,27 +200,51 @@ impl Reader {
     }
 
     pub fn read(&mut self) -> io::Result<Next> {
-        let at = self.at;
-        if at >= self.len {
-            return Ok(Next::End);
+        loop {
+            let at = self.at;
+            if at >= self.len {
+                return Ok(Next::End);
+            }
+            let Some(body) = self.body_at(at)? else {
+                return Ok(if self.was_on_disk(at)? { Next::Damaged(at) } else { Next::Torn(at) });
+            };
+            self.at = at + (FRAME + body.len()) as u64;
+            let epoch = u32::from_le_bytes([body[0], body[1], body[2], body[3]]);
+            if epoch == MARK {
+                continue;
+            }
+            let now = body[4..].first_chunk().map_or(0, |now| i64::from_le_bytes(*now));
+            return Ok(Next::Record(Record { epoch, now, commands: body[STAMP..].to_vec() }));
         }
-        let Some((len, sum)) = self.frame_at(at)? else {
-            return Ok(if self.is_followed()? { Next::Damaged(at) } else { Next::Torn(at) });
-        };
-        let behind = at + FRAME as u64 + len;
-        if behind > self.len {
-            return Ok(Next::Torn(at));
+    }
+
+    /// Whether a mark from here on says that something of the file was on the disk.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn has_mark(&mut self) -> io::Result<bool> {
+        Ok(self.header.has_marks && self.is_marked(self.at, HEADER as u64)?)
+    }
+
+    /// The body of the record at this offset, if that is whole.
+    fn body_at(&mut self, at: u64) -> io::Result<Option<Vec<u8>>> {
+        let Some((len, sum)) = self.frame_at(at)? else { return Ok(None) };
+        if len < STAMP as u64 || at + FRAME as u64 + len > self.len {
+            return Ok(None);
         }
         let mut body = vec![0; len as usize];
         self.fill(&mut body, at + FRAME as u64)?;
-        if crc32c::crc32c(&body) != sum || len < STAMP as u64 {
-            let ends_here = behind == self.len || self.frame_at(behind)?.is_none();
-            return Ok(if ends_here { Next::Torn(at) } else { Next::Damaged(at) });
+        Ok((crc32c::crc32c(&body) == sum).then_some(body))
+    }
+
+    /// Whether the record at this offset, which is not whole, was once.
+    fn was_on_disk(&mut self, at: u64) -> io::Result<bool> {
+        if self.header.has_marks {
+            return self.is_marked(at + 1, at);
         }
-        self.at = behind;
-        let epoch = u32::from_le_bytes([body[0], body[1], body[2], body[3]]);
-        let now = body[4..].first_chunk().map_or(0, |now| i64::from_le_bytes(*now));
-        Ok(Next::Record(Record { epoch, now, commands: body.split_off(STAMP) }))
+        let Some((len, _)) = self.frame_at(at)? else { return self.is_followed() };
+        let behind = at + FRAME as u64 + len;
+        Ok(behind < self.len && self.frame_at(behind)?.is_some())
     }
 
     /// Length and checksum of the body that follows the frame at this offset, if that is one.
@@ -246,15 +283,40 @@ impl Reader {
 
     /// Whether the frame of a record stands somewhere behind the one at `at`.
     fn is_followed(&mut self) -> io::Result<bool> {
+        self.any_frame(self.at + 1, &mut |_, len, left| (STAMP as u64..=left).contains(&len))
+    }
+
+    /// Whether a mark that stands at `from` or behind says of more than `what` bytes that they were on the disk.
+    fn is_marked(&mut self, from: u64, what: u64) -> io::Result<bool> {
+        let mut marks = Vec::new();
+        self.any_frame(from, &mut |at, len, left| {
+            if len == STAMP as u64 && len <= left {
+                marks.push(at);
+            }
+            false
+        })?;
+        for at in marks {
+            let body = self.body_at(at)?.unwrap_or_default();
+            if body.starts_with(&MARK.to_le_bytes())
+                && body[4..].first_chunk().is_some_and(|synced| u64::from_le_bytes(*synced) > what)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether `is` of a frame that stands anywhere from `from` on: of where, the length of its body, and how much is left
+    /// of the file behind it.
+    fn any_frame(&mut self, mut from: u64, is: &mut dyn FnMut(u64, u64, u64) -> bool) -> io::Result<bool> {
         const STEP: u64 = 1 << 20;
-        let mut from = self.at + 1;
         while from + ((FRAME + STAMP) as u64) <= self.len {
             let mut window = vec![0; (STEP + FRAME as u64).min(self.len - from) as usize];
             self.file.read_at(&mut window, from)?;
-            let found = window.windows(FRAME).enumerate().any(|(index, frame)| {
-                let left = self.len - from - index as u64 - FRAME as u64;
+            let found = window.windows(FRAME).take(STEP as usize).enumerate().any(|(index, frame)| {
+                let at = from + index as u64;
                 let frame = frame.first_chunk().and_then(frame_of);
-                frame.is_some_and(|(len, _)| (STAMP as u64..=left).contains(&len))
+                frame.is_some_and(|(len, _)| is(at, len, self.len - at - FRAME as u64))
             });
             if found {
                 return Ok(true);
@@ -285,8 +347,17 @@ mod tests {
     }
 
     fn file(records: usize) -> Vec<u8> {
-        let mut bytes = Header { sequence: 7, epoch: 2, anchored: true }.encode().to_vec();
+        log_of(records, false, &[])
+    }
+
+    /// With a mark before each of the records `marks`, of what came before.
+    fn log_of(records: usize, has_marks: bool, marks: &[usize]) -> Vec<u8> {
+        let mut bytes = Header { sequence: 7, epoch: 2, anchored: true, has_marks }.encode().to_vec();
         for n in 0..records {
+            if marks.contains(&n) {
+                let synced = bytes.len() as u64;
+                encode_mark(&mut bytes, synced);
+            }
             encode(&mut bytes, 5, 1000 + n as i64, &commands(&[b"set", b"k", n.to_string().as_bytes()]));
         }
         bytes
@@ -343,6 +414,28 @@ mod tests {
             assert_eq!(count, record, "{at}");
             let expected = if record == 3 { format!("torn at {offset}") } else { format!("damaged at {offset}") };
             assert_eq!(how, expected, "{at}");
+        }
+    }
+
+    #[test]
+    fn damage_before_a_mark_is_no_torn_tail() {
+        let (whole, one) = (log_of(6, true, &[3]), log_of(1, true, &[]).len() - HEADER);
+        let mark = HEADER + 3 * one..HEADER + 3 * one + FRAME + STAMP;
+        assert_eq!(read(&whole), (6, "end".into()));
+        for at in HEADER..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x10;
+            let (count, how) = read(&bytes);
+            if mark.contains(&at) {
+                assert_eq!((count, how), (3, format!("torn at {}", mark.start)), "{at}");
+            } else if at < mark.start {
+                let record = (at - HEADER) / one;
+                assert_eq!((count, how), (record, format!("damaged at {}", HEADER + record * one)), "{at}");
+            } else {
+                // On the disk or not, nobody was told.
+                let record = (at - mark.end) / one;
+                assert_eq!((count, how), (3 + record, format!("torn at {}", mark.end + record * one)), "{at}");
+            }
         }
     }
 

@@ -23,11 +23,11 @@ pub struct Replayed {
 #[derive(Debug)]
 pub enum ReplayError {
     Io(PathBuf, io::Error),
-    /// The record at the offset is damaged, and others follow it.
+    /// The record at the offset is damaged, and was on the disk.
     Damaged(PathBuf, u64),
     /// The record at the offset is torn, and `aof-load-truncated` is no.
     Torn(PathBuf, u64),
-    /// A file ends early although another goes on from it.
+    /// A file ends early although what goes on from it in another was on the disk.
     Gap(PathBuf, u64),
     /// There are files that another program wrote.
     Foreign(PathBuf),
@@ -44,16 +44,17 @@ impl fmt::Display for ReplayError {
             ReplayError::Damaged(path, at) => (
                 path,
                 format!(
-                    "the record at offset {at} is damaged, and there are whole ones after it. To start without all that \
-                     came after that record, cut the file off there: truncate -s {at}"
+                    "the record at offset {at} is damaged, and it was on the disk. To start without all that came after \
+                     that record, cut the file off there: truncate -s {at}"
                 ),
             ),
             ReplayError::Torn(path, at) => {
                 (path, format!("the last record, at offset {at}, is torn, and aof-load-truncated is no"))
             }
-            ReplayError::Gap(path, at) => {
-                (path, format!("it ends with a torn record at offset {at}, but there is a file that goes on from it"))
-            }
+            ReplayError::Gap(path, at) => (
+                path,
+                format!("it ends with a torn record at offset {at}, but a file that goes on from it was on the disk"),
+            ),
             ReplayError::Foreign(path) => (
                 path,
                 "this is the append-only file of a Redis server, which can't be read: bring its data over with a \
@@ -84,11 +85,18 @@ impl std::error::Error for ReplayError {}
 /// When a file is not what it should be; the keyspace holds what came before.
 pub fn replay(shared: &Arc<Shared>, directory: &Path, name: &str, first: u64) -> Result<Replayed, ReplayError> {
     let (replayed, torn) = carry_out(shared, directory, name, first)?;
-    if let Some((path, at)) = torn {
-        if !shared.config.current().aof_load_truncated {
-            return Err(ReplayError::Torn(path, at));
-        }
-        tracing::warn!(path = %path.display(), offset = at, "the last record is torn: it is left out and cut off");
+    if let Some((path, at)) = torn.first()
+        && !shared.config.current().aof_load_truncated
+    {
+        return Err(ReplayError::Torn(path.clone(), *at));
+    }
+    // The last first: what goes on from a torn record is not there without it.
+    for (path, at) in torn.into_iter().rev() {
+        tracing::warn!(
+            path = %path.display(),
+            offset = at,
+            "a record is torn that was not known to be on the disk: it and what follows it are left out and cut off"
+        );
         let cut = shared.keyspace.log().disk().open(&path).and_then(|file| {
             file.set_len(at)?;
             file.sync()
@@ -106,13 +114,13 @@ pub fn replay_beside(shared: &Arc<Shared>, directory: &Path, name: &str, first: 
     carry_out(shared, directory, name, first).map(|(replayed, _)| replayed)
 }
 
-/// Answers where a torn last record begins, too.
+/// Answers where a torn last record begins, too, and the beginnings of the files that go on from it.
 fn carry_out(
     shared: &Arc<Shared>,
     directory: &Path,
     name: &str,
     first: u64,
-) -> Result<(Replayed, Option<(PathBuf, u64)>), ReplayError> {
+) -> Result<(Replayed, Vec<(PathBuf, u64)>), ReplayError> {
     let manifest = directory.join(format!("{name}.manifest"));
     if manifest.exists() {
         return Err(ReplayError::Foreign(manifest));
@@ -121,7 +129,7 @@ fn carry_out(
     let files = aof::files_on(&*disk, directory, name).map_err(|error| ReplayError::Io(directory.to_owned(), error))?;
     let newest = files.last().map_or(0, |(number, _)| *number);
     let mut replayed = Replayed { newest, ..Replayed::default() };
-    let mut torn: Option<(PathBuf, u64)> = None;
+    let mut torn: Vec<(PathBuf, u64)> = Vec::new();
     for (number, path) in files.into_iter().filter(|(number, _)| *number >= first) {
         let failed = |error| ReplayError::Io(path.clone(), error);
         let Some(mut reader) = Reader::open(&*disk, &path).map_err(failed)? else {
@@ -134,18 +142,21 @@ fn carry_out(
                 "this append-only file was begun while the server ran, and the snapshot it needed was not finished: it is \
                  left out"
             );
-            return Ok((replayed, None));
+            return Ok((replayed, Vec::new()));
         }
-        if let Some((torn_path, at)) = &torn {
-            // A file that was only begun when the end came holds nothing that would be missing its past.
-            if let Next::Record(_) | Next::Damaged(_) = reader.read().map_err(failed)? {
+        if let Some((torn_path, at)) = torn.first() {
+            // A sync brings the file before to the disk first: if this one was there, that one was.
+            let (begin, was_on_disk) = (reader.offset(), reader.has_mark().map_err(failed)?);
+            let is_empty = !matches!(reader.read().map_err(failed)?, Next::Record(_) | Next::Damaged(_));
+            if was_on_disk || !is_empty && !reader.header.has_marks {
                 return Err(ReplayError::Gap(torn_path.clone(), *at));
             }
+            torn.push((path, begin));
             continue;
         }
         // The image has what was done before its cut.
         let epoch = if number == first { reader.header.epoch } else { 0 };
-        torn = run(shared, &mut reader, &path, epoch, &mut replayed)?.map(|at| (path, at));
+        torn.extend(run(shared, &mut reader, &path, epoch, &mut replayed)?.map(|at| (path, at)));
         replayed.files += 1;
     }
     // Whoever locks a shard in which damage was found mends it.

@@ -158,18 +158,36 @@ fn a_torn_record_at_the_end_is_cut_off() {
     assert_eq!(client.line("MGET a b c"), Tree::Array(vec![bulk("1"), Tree::Null, bulk("3")]));
 }
 
-#[test]
-fn damage_before_the_end_stops_the_start_and_names_the_offset() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let (process, mut client) = Process::start(dir.path(), &ON).connected();
+/// Has two keys set, and damages the record of the first; answers the file.
+fn damage_the_first_of_two(dir: &Path, append_fsync: &str) -> PathBuf {
+    let (process, mut client) = Process::start(dir, &[&ON[..], &["--appendfsync", append_fsync]].concat()).connected();
     assert_eq!(client.line("SET first 1"), ok());
     assert_eq!(client.line("SET second 2"), ok());
     drop(process);
-    let path = files(dir.path()).pop().expect("a file");
+    let path = files(dir).pop().expect("a file");
     let mut bytes = fs::read(&path).expect("the file");
     let at = bytes.windows(5).position(|window| window == b"first").expect("the first record");
     bytes[at] ^= 1;
     fs::write(&path, bytes).expect("the file is written");
+    path
+}
+
+/// As if the second record had come to the disk before the first when the power went.
+#[test]
+fn damage_to_what_was_never_synced_is_cut_off() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = damage_the_first_of_two(dir.path(), "no");
+    for _ in 0..2 {
+        let (_process, mut client) = Process::start(dir.path(), &ON).connected();
+        assert_eq!(client.line("MGET first second"), Tree::Array(vec![Tree::Null, Tree::Null]));
+        assert_eq!(fs::metadata(&path).expect("the file").len(), 32);
+    }
+}
+
+#[test]
+fn damage_before_the_end_stops_the_start_and_names_the_offset() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = damage_the_first_of_two(dir.path(), "always");
     let mut child = Command::new(env!("CARGO_BIN_EXE_flagstone"))
         .args(["--port", "0", "--dir"])
         .arg(dir.path())
@@ -233,7 +251,7 @@ fn a_torn_record_before_a_file_that_was_only_begun_is_cut_off() {
     let file = OpenOptions::new().write(true).open(&last).expect("the file");
     file.set_len(file.metadata().expect("its length").len() - 3).expect("cut");
     let number = last.extension().and_then(|number| number.to_str()?.parse::<u64>().ok()).expect("a number") + 1;
-    let header = flagstone::aof::Header { sequence: number, epoch: 9, anchored: true };
+    let header = flagstone::aof::Header { sequence: number, epoch: 9, anchored: true, has_marks: true };
     fs::write(last.with_extension(number.to_string()), header.encode()).expect("written");
     for _ in 0..2 {
         let (_process, mut client) = Process::start(dir.path(), &ON).connected();
