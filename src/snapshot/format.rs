@@ -6,7 +6,7 @@ use crate::{
 };
 
 pub(super) const MAGIC: [u8; 8] = *b"FLAGSTON";
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 const ENDIAN_MARK: u32 = 0x0102_0304;
 /// What is hashed to tell whether the hash function is still the one that placed the keys.
 const HASH_VECTOR: &[u8] = b"flagstone hash test vector";
@@ -154,7 +154,7 @@ impl Superblock {
         if mark == ENDIAN_MARK.swap_bytes() {
             return Err("byte order: found the opposite of this machine's".into());
         }
-        if version != 1 {
+        if !(1..=VERSION).contains(&version) {
             expect("version", version, VERSION)?;
         }
         expect("byte order mark", mark, ENDIAN_MARK)?;

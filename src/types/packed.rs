@@ -236,6 +236,12 @@ impl<'a> Element<'a> {
         &self.bytes[self.entries..]
     }
 
+    /// The bytes of the first entry.
+    #[inline]
+    pub fn first_encoded(&self) -> &'a [u8] {
+        &self.bytes[self.entries..self.first_end]
+    }
+
     /// The first entry.
     #[inline]
     pub fn first(&self) -> Entry<'a> {

@@ -123,10 +123,36 @@ impl<'a> Sequence<'a> {
     }
 
     /// The leaf where elements of this key belong, when the key is a hash and all that orders them.
+    #[inline]
     pub fn by_hash(&self, key: u64) -> Spot {
         match self.shape {
             Shape::Packed { .. } => Spot::packed(),
             Shape::Tree(root) => tree::leaf_by_hash(self.heap, root, key),
+        }
+    }
+
+    /// The elements of the leaf at a spot that may have this key: all that have it, and maybe others.
+    pub fn alike(&self, spot: &Spot, key: u64) -> impl Iterator<Item = Element<'a>> + use<'a> {
+        let tree = matches!(self.shape, Shape::Tree(_)).then(|| tree::alike(self.heap, spot.leaf, key, self.width));
+        let packed = self.packed().map(|bytes| packed::elements(bytes, 0, self.width));
+        tree.into_iter().flatten().chain(packed.into_iter().flatten())
+    }
+
+    /// The element of a leaf at a spot whose first entry has the bytes `encoded`, and this key.
+    pub fn find(&self, spot: &Spot, key: u64, encoded: &[u8]) -> Option<Element<'a>> {
+        match self.shape {
+            Shape::Packed { bytes, .. } => packed::find(bytes, encoded, self.width),
+            Shape::Tree(_) => {
+                tree::alike(self.heap, spot.leaf, key, self.width).find(|element| element.first_encoded() == encoded)
+            }
+        }
+    }
+
+    /// Where element number `index` of the leaf at a spot begins; its end when there are fewer.
+    pub fn element_at(&self, spot: &Spot, index: usize) -> usize {
+        match self.shape {
+            Shape::Packed { bytes, .. } => packed::element_at(bytes, index, self.width),
+            Shape::Tree(_) => tree::element_at(self.heap, spot.leaf, index, self.width),
         }
     }
 
@@ -186,18 +212,16 @@ impl<'a> Sequence<'a> {
             _ if rank + 1 == self.len() => self.last(),
             _ => self.by_rank(rank),
         };
-        let bytes = self.leaf(&spot);
-        let at = packed::element_at(bytes, (rank - self.rank(&spot)) as usize, self.width);
-        let element = packed::elements(bytes, at, self.width).next()?;
+        let at = self.element_at(&spot, (rank - self.rank(&spot)) as usize);
+        let element = packed::elements(self.leaf(&spot), at, self.width).next()?;
         Some((spot, element))
     }
 
     /// The elements from this rank on.
     pub fn iter(&self, from: u64) -> Forward<'a> {
         let spot = self.by_rank(from);
-        let bytes = self.leaf(&spot);
-        let at = packed::element_at(bytes, from.saturating_sub(self.rank(&spot)) as usize, self.width);
-        Forward { elements: packed::elements(bytes, at, self.width), sequence: *self, spot }
+        let at = self.element_at(&spot, from.saturating_sub(self.rank(&spot)) as usize);
+        Forward { elements: packed::elements(self.leaf(&spot), at, self.width), sequence: *self, spot }
     }
 
     /// The elements from byte `at` of the leaf at a spot on.

@@ -227,7 +227,11 @@ fn a_snapshot_that_is_too_slow_for_the_end_is_given_up() {
 }
 
 /// A small image of each version of the format.
-const IMAGES: [&[u8]; 2] = [include_bytes!("../images/image-1.bin"), include_bytes!("../images/image-2.bin")];
+const IMAGES: [&[u8]; 3] = [
+    include_bytes!("../images/image-1.bin"),
+    include_bytes!("../images/image-2.bin"),
+    include_bytes!("../images/image-3.bin"),
+];
 
 #[test]
 fn an_image_of_every_version_is_loaded() {

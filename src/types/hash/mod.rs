@@ -145,11 +145,10 @@ impl<'a> Hash<'a> {
 
     /// The leaf where a field belongs, and its element if it is there.
     fn find(&self, field: &[u8]) -> (Spot, Option<Element<'a>>) {
-        let spot = match self.fields.packed() {
-            Some(_) => self.fields.first(),
-            None => self.fields.by_hash(self.view.hasher.hash_one(field)),
-        };
-        let found = packed::find(self.fields.leaf(&spot), &packed::encoded(field), ByField::WIDTH);
+        // The order of packed fields has nothing to do with their hashes.
+        let key = if self.fields.packed().is_some() { 0 } else { self.view.hasher.hash_one(field) };
+        let spot = self.fields.by_hash(key);
+        let found = self.fields.find(&spot, key, &packed::encoded(field));
         (spot, found)
     }
 }
@@ -207,12 +206,13 @@ pub fn remove(home: &mut dyn Home, field: &[u8]) -> Result<bool, ArenaFull> {
 pub fn set_expiry(home: &mut dyn Home, field: &[u8], at: Option<UnixMillis>) -> Result<(), ArenaFull> {
     let (spot, found) = Hash::new(home.view()).find(field);
     let Some(element) = found else { return Ok(()) };
-    let old = element.at..element.end() - element.encoded().len();
-    let mut note = Encoded::new();
+    let mut with = Encoded::new();
     if let Some(at) = at {
-        packed::encode_note(at as u64, &mut note);
+        packed::encode_note(at as u64, &mut with);
     }
-    sequence::splice::<ByField>(home, 0, &spot, old, &note, 0)?;
+    with.extend_from_slice(element.encoded());
+    let range = element.range();
+    sequence::splice::<ByField>(home, 0, &spot, range, &with, 0)?;
     at.map_or(Ok(()), |at| expiry::expect(home, at))
 }
 
@@ -235,6 +235,8 @@ mod tests {
         assert_eq!(expiry::next(&home.view()), Some(100));
         assert!(!set(&mut home, b"field 1", b"another", FieldTtl::Keep, limits).unwrap());
         set_expiry(&mut home, b"field 1", Some(50)).unwrap();
+        let root = tree::Root::read(&home.value, 0).unwrap();
+        assert_eq!(tree::check_labels::<ByField>(&home.heap, home.view().hasher, root), Ok(()));
         assert_eq!(Hash::at(home.view(), 49).get(b"field 1"), Some(Entry::Text(b"another")));
         assert_eq!(Hash::at(home.view(), 50).get(b"field 1"), None);
         for n in 0..fields {
@@ -242,5 +244,6 @@ mod tests {
         }
         let root = tree::Root::read(&home.value, 0).unwrap();
         assert_eq!(tree::check(&home.heap, root, &mut |_| Ok(())), Ok(()));
+        assert_eq!(tree::check_labels::<ByField>(&home.heap, home.view().hasher, root), Ok(()));
     }
 }

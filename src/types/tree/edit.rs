@@ -2,7 +2,8 @@
 
 use super::{
     Order, Root, Spot,
-    node::{self, Child, ENTRY, FANOUT, Header},
+    label::{self, Own},
+    node::{self, Change, Child, ENTRY, FANOUT, Header},
 };
 use crate::{
     arena::{ArenaFull, Offset, PAGE, ShardHeap},
@@ -14,8 +15,8 @@ use std::ops::Range;
 /// More pages than the nodes of one split can need, each of a class without room.
 const SPARE_PAGES: usize = 32;
 
-/// Replaces the bytes `range` of a leaf's elements by `with`: whole elements, or parts that keep
-/// their number. `more` is by how many elements the leaf grows. The spot is not true afterwards.
+/// Replaces the bytes `range` of a leaf's elements by `with`: whole elements, or a part of one that is not its
+/// beginning. `more` is by how many elements the leaf grows. The spot is not true afterwards.
 pub fn splice<O: Order>(
     heap: &mut ShardHeap,
     hasher: &RandomState,
@@ -45,16 +46,15 @@ pub fn splice<O: Order>(
             None
         };
         let parts = divide::<O>(hasher, &mut bytes, prefer.filter(|at| *at > 0));
-        if parts.len() > 1 {
-            return split(heap, root, spot, &bytes, &parts);
-        }
         // Elements of one key stay together.
-        return rewrite(heap, root, spot, header, (0..header.used, &bytes), count, 0);
+        return split(heap, root, spot, &bytes, &parts);
     }
+    let labels = relabel::<O>(heap, hasher, (spot.leaf, header), &range, with, used);
     // More is likely to come where the last came: room for it at once, instead of a larger chunk each time.
     let grows = more > 0 && !O::LOOSE && !spot.path.is_empty();
     let at_end = grows && (range.start == header.used && spot.is_last(heap) || range == (0..0) && spot.is_first());
-    rewrite(heap, root, spot, header, (range, with), count, if at_end { O::LEAF } else { 0 })?;
+    let room = if at_end { O::LEAF } else { 0 };
+    rewrite(heap, root, spot, header, Change { range, with, count, labels: &labels, room })?;
     if more < 0 && used < O::LEAF / 4 && (used == 0 || !spot.is_at_end::<O>(heap)) {
         shrink(heap, root, spot, O::LEAF * 3 / 4);
     }
@@ -76,8 +76,8 @@ pub fn part<O: Order>(
     }
     let bytes = node::payload(heap, spot.leaf).to_vec();
     let key = packed::elements(&bytes, at, O::WIDTH).next().map_or(0, |element| O::key(hasher, &element));
-    let first = Part { range: 0..at, count, key: 0 };
-    let second = Part { range: at..header.used, count: header.count - count, key };
+    let first = Part { range: 0..at, count, key: 0, labels: Own::new() };
+    let second = Part { range: at..header.used, count: header.count - count, key, labels: Own::new() };
     split(heap, root, spot, &bytes, &[first, second])
 }
 
@@ -100,6 +100,27 @@ struct Part {
     range: Range<usize>,
     count: usize,
     key: u64,
+    labels: Own,
+}
+
+/// The labels of a leaf after a change; none if it is to have none.
+fn relabel<O: Order>(
+    heap: &ShardHeap,
+    hasher: &RandomState,
+    (leaf, header): (Offset, Header),
+    range: &Range<usize>,
+    with: &[u8],
+    used: usize,
+) -> Own {
+    if !O::LOOSE || used > label::REACH {
+        return Own::new();
+    }
+    let new = || packed::elements(with, 0, O::WIDTH).map(|one| label::label(O::key(hasher, &one), one.at)).collect();
+    match node::labelled(heap, leaf).1 {
+        Some(old) => old.spliced(range.clone(), with.len(), header.used, new),
+        None if header.count == 0 => new(),
+        None => Own::new(),
+    }
 }
 
 /// Divides elements among leaves: evenly, or so that one begins at `prefer` and those before are full. Loose ones
@@ -128,12 +149,18 @@ fn divide<O: Order>(hasher: &RandomState, bytes: &mut Vec<u8>, prefer: Option<us
         });
         last = key;
         if begins {
-            parts.push(Part { range: element.range(), count: 1, key });
-        } else if let Some(part) = parts.last_mut() {
+            parts.push(Part { range: element.at..element.at, count: 0, key, labels: Own::new() });
+        }
+        if let Some(part) = parts.last_mut() {
             part.range.end = element.end();
             part.count += 1;
+            if O::LOOSE {
+                part.labels.push(label::label(key, element.at - part.range.start));
+            }
         }
     }
+    // What is too long for labels has none.
+    parts.iter_mut().filter(|part| part.range.len() > label::REACH).for_each(|part| part.labels.clear());
     parts
 }
 
@@ -143,11 +170,10 @@ fn rewrite(
     root: &mut Root,
     spot: &Spot,
     header: Header,
-    change: (Range<usize>, &[u8]),
-    count: usize,
-    room: usize,
+    change: Change<'_>,
 ) -> Result<(), ArenaFull> {
-    let at = node::splice_known(heap, spot.leaf, header, change, count, room)?;
+    let count = change.count;
+    let at = node::change(heap, spot.leaf, header, change)?;
     if at != spot.leaf {
         refer(heap, root, &spot.path, at);
     }
@@ -185,14 +211,19 @@ fn split(heap: &mut ShardHeap, root: &mut Root, spot: &Spot, bytes: &[u8], parts
     if !heap.has_spare(SPARE_PAGES + bytes.len() / PAGE) {
         return Err(ArenaFull);
     }
-    let mut others = Vec::with_capacity(parts.len() - 1);
-    for part in &parts[1..] {
-        let header = Header { is_leaf: true, is_root: false, count: part.count, used: part.range.len(), parent: 0 };
-        let at = node::create(heap, header, &bytes[part.range.clone()])?;
+    let mut others = Vec::with_capacity(parts.len());
+    for part in parts.iter().skip(1) {
+        let header = Header::new(true, part.count, part.range.len());
+        let at = node::create(heap, header, &part.labels, &bytes[part.range.clone()])?;
         others.push(Child { key: part.key, at, count: part.count as u64 });
     }
     let header = Header::read(heap, spot.leaf).ok_or(ArenaFull)?;
-    rewrite(heap, root, spot, header, (0..header.used, &bytes[parts[0].range.clone()]), parts[0].count, 0)?;
+    let Some(Part { range, count, labels, .. }) = parts.first() else { return Ok(()) };
+    let change = Change { range: 0..header.used, with: &bytes[range.clone()], count: *count, labels, room: 0 };
+    rewrite(heap, root, spot, header, change)?;
+    if others.is_empty() {
+        return Ok(());
+    }
     let mut spot = spot.clone();
     if spot.path.is_empty() {
         spot.leaf = root.node;
@@ -267,8 +298,7 @@ fn raise(heap: &mut ShardHeap, root: &mut Root, new: Vec<Child>, owner: u64) -> 
 
 fn create_inner(heap: &mut ShardHeap, children: &[Child]) -> Result<Offset, ArenaFull> {
     let bytes: Vec<u8> = children.iter().flat_map(Child::bytes).collect();
-    let header = Header { is_leaf: false, is_root: false, count: children.len(), used: bytes.len(), parent: 0 };
-    let at = node::create(heap, header, &bytes)?;
+    let at = node::create(heap, Header::new(false, children.len(), bytes.len()), &[], &bytes)?;
     node::adopt_children(heap, at);
     Ok(at)
 }
@@ -314,7 +344,17 @@ fn merge(heap: &mut ShardHeap, root: &mut Root, above: &[(Offset, usize)], paren
         // A first child's own bound is not looked at where it is; from here on it is.
         bytes[..8].copy_from_slice(&second.key.to_le_bytes());
     }
-    let Ok(at) = node::splice(heap, first.at, a.used..a.used, &bytes, a.count + b.count) else { return };
+    // Only if both have labels the sum has.
+    let mut labels = node::labels(heap, first.at);
+    match labels.is_empty() || a.used + b.used > label::REACH {
+        true => labels.clear(),
+        false => labels.extend(node::labels(heap, second.at).into_iter().map(|label| label + a.used as u16)),
+    }
+    let (range, count) = (a.used..a.used, a.count + b.count);
+    let labels = if labels.len() == count { &labels[..] } else { &[] };
+    let Ok(at) = node::change(heap, first.at, a, Change { range, with: &bytes, count, labels, room: 0 }) else {
+        return;
+    };
     if !b.is_leaf {
         node::adopt_children(heap, at);
     }

@@ -15,6 +15,7 @@
 
 mod edit;
 mod free;
+mod label;
 mod node;
 mod relocate;
 mod remove;
@@ -27,7 +28,7 @@ pub use node::{TAG_INNER, TAG_LEAF, payload};
 pub use relocate::{Heaps, Moved, copy, relocate, set_owner};
 pub use remove::remove_ranks;
 
-use super::packed::Element;
+use super::packed::{self, Element};
 use crate::arena::{ArenaFull, Offset, ShardHeap};
 use ahash::RandomState;
 use node::{Entries, Header};
@@ -75,8 +76,8 @@ impl Root {
 
     /// A tree of one empty leaf.
     pub fn create(heap: &mut ShardHeap, owner: u64) -> Result<Root, ArenaFull> {
-        let header = Header { is_leaf: true, is_root: true, count: 0, used: 0, parent: owner };
-        Ok(Root { node: node::create(heap, header, &[])?, len: 0 })
+        let header = Header { is_root: true, parent: owner, ..Header::new(true, 0, 0) };
+        Ok(Root { node: node::create(heap, header, &[], &[])?, len: 0 })
     }
 }
 
@@ -192,21 +193,42 @@ pub fn leaf_by(heap: &ShardHeap, root: Root, mut reaches: impl FnMut(u64, Offset
 
 /// The leaf in which elements of this key belong; of trees whose keys are hashes and their whole order.
 pub fn leaf_by_hash(heap: &ShardHeap, root: Root, key: u64) -> Spot {
+    // The keys that belong below a node: from `low`, and less than `high` if there is more after them.
+    let (mut low, mut high) = (0, u64::MAX);
     descend(heap, root, |entries| {
-        // Hashes are spread evenly, so the place can be told from the bounds of the first and the
-        // last child, and a few steps from there lead to it. (Interpolation search: Peterson, 1957.)
+        // Hashes are spread evenly, so the place can be told from the bounds, and a few steps from there lead to it.
+        // (Interpolation search: Peterson, 1957.)
         let last = entries.fan() - 1;
-        let (low, high) = (entries.key(1.min(last)), entries.key(last));
-        let share = key.saturating_sub(low) as u128 * last as u128 / (high.saturating_sub(low) as u128 + 1);
-        let mut index = (share as usize + 1).min(last);
+        let share = (key - low) as f64 / (high - low) as f64;
+        let mut index = ((share * entries.fan() as f64) as usize).min(last);
         while index < last && entries.key(index + 1) <= key {
             index += 1;
         }
         while index > 0 && entries.key(index) > key {
             index -= 1;
         }
+        // What lies between the bounds in a tree that is whole; any other leads to a leaf, too.
+        low = if index > 0 { entries.key(index) } else { low }.min(key);
+        high = if index < last { entries.key(index + 1) } else { high }.max(key);
         index
     })
+}
+
+/// The elements of a leaf that may have this key: all that have it, and some others.
+pub fn alike<'a>(heap: &'a ShardHeap, leaf: Offset, key: u64, width: usize) -> impl Iterator<Item = Element<'a>> {
+    let (bytes, labels) = node::labelled(heap, leaf);
+    let unlabelled = labels.is_none().then(|| packed::elements(bytes, 0, width));
+    let labelled = labels.into_iter().flat_map(move |labels| labels.alike(key));
+    labelled.filter_map(move |at| packed::elements(bytes, at, width).next()).chain(unlabelled.into_iter().flatten())
+}
+
+/// Where element number `index` of a leaf begins; the end of the bytes when there are fewer.
+pub fn element_at(heap: &ShardHeap, leaf: Offset, index: usize, width: usize) -> usize {
+    let (bytes, labels) = node::labelled(heap, leaf);
+    match labels {
+        Some(labels) => labels.position(index).unwrap_or(bytes.len()),
+        None => packed::element_at(bytes, index, width),
+    }
 }
 
 /// The first leaf below a node.
@@ -283,6 +305,22 @@ pub fn check(heap: &ShardHeap, root: Root, leaf: &mut dyn FnMut(&[u8]) -> Result
     }
     let len = check_node(heap, root.node, 0, leaf)?;
     if len == root.len { Ok(()) } else { Err(format!("the root counts {}, there are {len}", root.len)) }
+}
+
+/// Checks the labels of a tree: that they are those of the elements.
+#[cfg(any(test, debug_assertions))]
+pub fn check_labels<O: Order>(heap: &ShardHeap, hasher: &RandomState, root: Root) -> Result<(), String> {
+    let mut spot = first_leaf(heap, root);
+    loop {
+        let (bytes, labels) = node::labelled(heap, spot.leaf);
+        let wanted = packed::elements(bytes, 0, O::WIDTH).map(|one| label::label(O::key(hasher, &one), one.at));
+        if labels.is_some_and(|labels| !labels.iter().eq(wanted)) {
+            return Err(format!("{:?}: the labels are not those of the elements", spot.leaf));
+        }
+        if !next_leaf(heap, &mut spot) {
+            return Ok(());
+        }
+    }
 }
 
 /// All nodes of a tree that is whole.

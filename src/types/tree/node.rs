@@ -1,20 +1,24 @@
 //! The nodes of a tree, as they lie in the arena.
 //!
 //! ```text
-//! u8 tag: 0xF1 leaf, 0xF2 inner · u8 flags: 1 root · u16 elements (leaf) or children (inner)
-//! u32 bytes used after this header · u64 parent's offset; of a root, the hash of its owner's key
-//! leaf:  packed elements
+//! u8 tag: 0xF1 leaf, 0xF2 inner · u8 flags: 1 root, 2 labelled
+//! u16 elements (leaf) or children (inner) · u32 bytes of elements or children
+//! u64 parent's offset; of a root, the hash of its owner's key
+//! leaf:  packed elements; of a labelled one, their labels come before them (see `label.rs`)
 //! inner: per child { u64 lower bound of its keys · u64 offset · u64 elements below it }
 //! ```
 //!
 //! A node is referred to from exactly one place: its parent's entry, or the value in the owner's
 //! item. The field `parent` leads back there, so that a node can be moved by itself.
 
+use super::label::{self, Labels, Own};
 use crate::arena::{ArenaFull, Offset, ShardHeap};
+use std::ops::Range;
 
 pub const TAG_LEAF: u8 = 0xF1;
 pub const TAG_INNER: u8 = 0xF2;
 const ROOT: u8 = 1;
+const LABELLED: u8 = 2;
 /// Bytes of a node's header.
 pub const HEADER: usize = 16;
 /// Bytes of a child's entry.
@@ -27,7 +31,10 @@ pub const FANOUT: usize = 128;
 pub struct Header {
     pub is_leaf: bool,
     pub is_root: bool,
+    /// A leaf whose elements have labels.
+    pub is_labelled: bool,
     pub count: usize,
+    /// Bytes of the elements or children.
     pub used: usize,
     pub parent: u64,
 }
@@ -36,6 +43,23 @@ impl Header {
     #[inline]
     pub fn read(heap: &ShardHeap, at: Offset) -> Option<Header> {
         Header::of(heap.chunk(at)).map(|(header, _)| header)
+    }
+
+    /// A node without labels that nothing refers to yet.
+    pub fn new(is_leaf: bool, count: usize, used: usize) -> Header {
+        Header { is_leaf, is_root: false, is_labelled: false, count, used, parent: 0 }
+    }
+
+    /// Where the payload begins.
+    #[inline]
+    fn start(&self) -> usize {
+        HEADER + if self.is_labelled { label::room(self.count) } else { 0 }
+    }
+
+    /// Where it ends.
+    #[inline]
+    fn end(&self) -> usize {
+        self.start() + self.used
     }
 
     /// The header in a chunk, and the payload that follows it.
@@ -50,18 +74,29 @@ impl Header {
         let used = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
         let parent = u64::from_le_bytes(*head[8..].first_chunk()?);
         let count = u16::from_le_bytes([head[2], head[3]]) as usize;
-        let payload = chunk.get(HEADER..HEADER + used).filter(|_| is_leaf || count * ENTRY == used)?;
-        Some((Header { is_leaf, is_root: head[1] & ROOT != 0, count, used, parent }, payload))
+        let (is_root, is_labelled) = (head[1] & ROOT != 0, head[1] & LABELLED != 0 && is_leaf);
+        let header = Header { is_leaf, is_root, is_labelled, count, used, parent };
+        let payload = chunk.get(header.start()..header.end()).filter(|_| is_leaf || count * ENTRY == used)?;
+        Some((header, payload))
     }
 
     fn bytes(&self) -> [u8; HEADER] {
         let mut head = [0; HEADER];
         head[0] = if self.is_leaf { TAG_LEAF } else { TAG_INNER };
-        head[1] = if self.is_root { ROOT } else { 0 };
+        head[1] = if self.is_root { ROOT } else { 0 } | if self.is_labelled { LABELLED } else { 0 };
         head[2..4].copy_from_slice(&(self.count as u16).to_le_bytes());
         head[4..8].copy_from_slice(&(self.used as u32).to_le_bytes());
         head[8..].copy_from_slice(&self.parent.to_le_bytes());
         head
+    }
+
+    /// Writes the header and the labels after it.
+    fn put(&self, labels: &[u16], bytes: &mut [u8]) {
+        debug_assert!(labels.is_empty() || labels.len() == self.count);
+        bytes[..HEADER].copy_from_slice(&self.bytes());
+        for (room, label) in bytes[HEADER..].as_chunks_mut().0.iter_mut().zip(labels) {
+            *room = label.to_le_bytes();
+        }
     }
 
     pub fn write(&self, heap: &mut ShardHeap, at: Offset) {
@@ -100,6 +135,20 @@ impl Child {
 #[inline]
 pub fn payload(heap: &ShardHeap, at: Offset) -> &[u8] {
     Header::of(heap.chunk(at)).map_or(&[], |(_, payload)| payload)
+}
+
+/// The elements of a leaf, and their labels; `None` of those when it has none.
+#[inline]
+pub fn labelled(heap: &ShardHeap, at: Offset) -> (&[u8], Option<Labels<'_>>) {
+    let chunk = heap.chunk(at);
+    let Some((header, payload)) = Header::of(chunk) else { return (&[], None) };
+    let room = chunk.get(HEADER..header.start()).filter(|_| header.is_labelled);
+    (payload, room.map(|room| Labels::new(room, header.count)))
+}
+
+/// The labels of a leaf; none if it has none.
+pub fn labels(heap: &ShardHeap, at: Offset) -> Own {
+    labelled(heap, at).1.map_or_else(Own::new, |labels| labels.iter().collect())
 }
 
 /// The entries of an inner node; of a leaf there are none.
@@ -179,19 +228,21 @@ pub fn add_count(heap: &mut ShardHeap, at: Offset, index: usize, more: u64) {
     }
 }
 
-/// Allocates a node with this content.
-pub fn create(heap: &mut ShardHeap, header: Header, payload: &[u8]) -> Result<Offset, ArenaFull> {
+/// Allocates a node with this content. A leaf's labels are one for each element, or none.
+pub fn create(heap: &mut ShardHeap, header: Header, labels: &[u16], payload: &[u8]) -> Result<Offset, ArenaFull> {
     debug_assert_eq!(header.used, payload.len());
+    let header = Header { is_labelled: !labels.is_empty(), ..header };
     let at = heap.alloc(room_for(&header))?;
-    header.write(heap, at);
-    heap.range_mut(at, HEADER..HEADER + payload.len()).copy_from_slice(payload);
+    let bytes = heap.range_mut(at, 0..header.end());
+    header.put(labels, bytes);
+    bytes[header.start()..].copy_from_slice(payload);
     Ok(at)
 }
 
 /// What is asked for a node: a little more than it needs, so that not every insertion moves it. When
 /// an inner node moves, all its children are told: it has room for twice as many.
 fn room_for(header: &Header) -> usize {
-    let bytes = HEADER + header.used;
+    let bytes = header.end();
     match header.is_leaf {
         true if (256..4096).contains(&bytes) => (bytes + bytes / 16).min(4096),
         true => bytes,
@@ -199,58 +250,72 @@ fn room_for(header: &Header) -> usize {
     }
 }
 
-/// Replaces `range` of a node's payload by `with`, in place if there is room. Answers where the
-/// node is now; the caller mends the reference to it.
+/// A change of a node's payload: `range` is replaced by `with`.
+pub struct Change<'a> {
+    pub range: Range<usize>,
+    pub with: &'a [u8],
+    /// Elements or children then.
+    pub count: usize,
+    /// All labels then: one for each element, or none.
+    pub labels: &'a [u16],
+    /// Bytes of payload for which there is to be room if the node moves.
+    pub room: usize,
+}
+
+/// Replaces a part of a node's payload, in place if there is room. Answers where the node is now; the caller mends the
+/// reference to it.
 pub fn splice(
     heap: &mut ShardHeap,
     at: Offset,
-    range: std::ops::Range<usize>,
+    range: Range<usize>,
     with: &[u8],
     count: usize,
 ) -> Result<Offset, ArenaFull> {
     let old = Header::read(heap, at).ok_or(ArenaFull)?;
-    splice_known(heap, at, old, (range, with), count, 0)
+    change(heap, at, old, Change { range, with, count, labels: &[], room: 0 })
 }
 
-/// As [`splice`], of a node whose header has been read, and with room for a payload of `room` bytes if it moves.
-pub fn splice_known(
-    heap: &mut ShardHeap,
-    at: Offset,
-    old: Header,
-    (range, with): (std::ops::Range<usize>, &[u8]),
-    count: usize,
-    room: usize,
-) -> Result<Offset, ArenaFull> {
+/// As [`splice`], of a node whose header has been read.
+pub fn change(heap: &mut ShardHeap, at: Offset, old: Header, change: Change<'_>) -> Result<Offset, ArenaFull> {
+    let Change { range, with, count, labels, room } = change;
     let range = range.start.min(old.used)..range.end.min(old.used).max(range.start.min(old.used));
     let used = old.used - range.len() + with.len();
-    let header = Header { count, used, ..old };
-    let (span, needed) = (heap.span(at), HEADER + used);
+    let header = Header { count, used, is_labelled: !labels.is_empty(), ..old };
+    let (span, needed) = (heap.span(at), header.end());
     // Not quite half, so that what a node has just been given is not taken back.
     let fits_well = needed <= span && (room > 0 || needed * 9 / 4 > span || span <= 64);
     let to = match fits_well {
         true => None,
         // What shrinks never fails: a chunk that is too large serves when there is no other.
         false => heap
-            .alloc(room_for(&header).max(HEADER + room))
+            .alloc(room_for(&header).max(header.start() + room))
             .map(Some)
             .or_else(|full| if needed <= span { Ok(None) } else { Err(full) })?,
     };
+    // Where the replaced part begins, and where what comes after it does: before and then.
+    let (from, start) = (old.start() + range.start, header.start() + range.start);
+    let (rest, put) = (old.start() + range.end, start + with.len());
     let Some(to) = to else {
-        let shifts = with.len() != range.len();
-        let end = if shifts { used.max(old.used) } else { range.end };
-        let bytes = heap.range_mut(at, 0..HEADER + end);
-        let (start, put) = (HEADER + range.start, HEADER + range.start + with.len());
-        if shifts && range.end < old.used {
-            bytes.copy_within(HEADER + range.end..HEADER + old.used, put);
+        let end = if (from, rest) == (start, put) { put } else { header.end().max(old.end()) };
+        let bytes = heap.range_mut(at, 0..end);
+        // What moves to the right must not cover what has still to move.
+        if put > rest {
+            bytes.copy_within(rest..old.end(), put);
+        }
+        if start != from {
+            bytes.copy_within(old.start()..from, header.start());
+        }
+        if put < rest {
+            bytes.copy_within(rest..old.end(), put);
         }
         bytes[start..put].copy_from_slice(with);
-        bytes[..HEADER].copy_from_slice(&header.bytes());
+        header.put(labels, bytes);
         return Ok(at);
     };
-    header.write(heap, to);
-    heap.copy(at, HEADER, to, HEADER, range.start);
-    heap.range_mut(to, HEADER + range.start..HEADER + range.start + with.len()).copy_from_slice(with);
-    heap.copy(at, HEADER + range.end, to, HEADER + range.start + with.len(), old.used - range.end);
+    header.put(labels, heap.range_mut(to, 0..header.start()));
+    heap.copy(at, old.start(), to, header.start(), range.start);
+    heap.range_mut(to, start..put).copy_from_slice(with);
+    heap.copy(at, rest, to, put, old.used - range.end);
     heap.free(at);
     if !header.is_leaf {
         adopt_children(heap, to);

@@ -26,8 +26,8 @@ pub fn relocate(heap: &mut ShardHeap, from: Offset) -> Moved {
     if !header.is_root && index.is_none() {
         return Moved::Not;
     }
-    let payload = node::payload(heap, from).to_vec();
-    let Ok(to) = node::create(heap, header, &payload) else { return Moved::Not };
+    let (labels, payload) = (node::labels(heap, from), node::payload(heap, from).to_vec());
+    let Ok(to) = node::create(heap, header, &labels, &payload) else { return Moved::Not };
     if !header.is_leaf {
         node::adopt_children(heap, to);
     }
@@ -80,7 +80,7 @@ pub fn copy(heaps: &mut Heaps<'_>, root: Root, owner: u64) -> Result<Root, Arena
 
 fn copy_node(heaps: &mut Heaps<'_>, at: Offset, depth: usize) -> Result<Offset, ArenaFull> {
     let header = Header::read(heaps.from(), at).filter(|_| depth < super::DEPTH_MAX).ok_or(ArenaFull)?;
-    let mut payload = node::payload(heaps.from(), at).to_vec();
+    let (labels, mut payload) = (node::labels(heaps.from(), at), node::payload(heaps.from(), at).to_vec());
     if !header.is_leaf {
         let mut children: Vec<Child> = node::children(heaps.from(), at).collect();
         for index in 0..children.len() {
@@ -94,7 +94,7 @@ fn copy_node(heaps: &mut Heaps<'_>, at: Offset, depth: usize) -> Result<Offset, 
         }
         payload = children.iter().flat_map(Child::bytes).collect();
     }
-    let to = node::create(heaps.to(), Header { is_root: false, parent: 0, ..header }, &payload)?;
+    let to = node::create(heaps.to(), Header { is_root: false, parent: 0, ..header }, &labels, &payload)?;
     node::adopt_children(heaps.to(), to);
     Ok(to)
 }

@@ -3,7 +3,8 @@
 use super::{
     Order, Root, doom,
     edit::lower,
-    node::{self, Child, Header},
+    label::Own,
+    node::{self, Change, Child, Header},
 };
 use crate::{
     arena::{ArenaFull, Offset, ShardHeap},
@@ -32,7 +33,14 @@ fn cut<O: Order>(heap: &mut ShardHeap, at: Offset, ranks: Range<u64>) -> Result<
         let start = packed::element_at(bytes, ranks.start as usize, O::WIDTH);
         let count = (ranks.end - ranks.start) as usize;
         let end = start + packed::element_at(&bytes[start..], count, O::WIDTH);
-        return node::splice(heap, at, start..end, &[], header.count.saturating_sub(count));
+        let labels = node::labelled(heap, at).1.map(|old| old.spliced(start..end, 0, header.used, Own::new));
+        let (labels, count) = (labels.unwrap_or_default(), header.count.saturating_sub(count));
+        return node::change(
+            heap,
+            at,
+            header,
+            Change { range: start..end, with: &[], count, labels: &labels, room: 0 },
+        );
     }
     let children: Vec<Child> = node::children(heap, at).collect();
     let (mut kept, mut doomed) = (Vec::with_capacity(children.len()), Vec::new());

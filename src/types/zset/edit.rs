@@ -86,7 +86,7 @@ fn forget(home: &mut dyn Home, entry: &[u8]) -> Result<(), ArenaFull> {
     let lookup = view.sequence(1, WIDTH);
     let hash = packed::elements(entry, 0, WIDTH).next().map_or(0, |element| ByMember::key(view.hasher, &element));
     let spot = lookup.by_hash(hash);
-    let found = packed::elements(lookup.leaf(&spot), 0, WIDTH).find(|element| element.bytes == entry);
+    let found = lookup.alike(&spot, hash).find(|element| element.bytes == entry);
     match found.map(|element| element.range()) {
         Some(range) => splice::<ByMember>(home, 1, &spot, range, &[], -1),
         None => Ok(()),

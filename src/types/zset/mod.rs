@@ -222,10 +222,7 @@ impl<'a> ZSet<'a> {
         let hash = self.view.hasher.hash_one(member);
         let lookup = self.lookup();
         let at = lookup.by_hash(hash);
-        let mut wanted = packed::Encoded::new();
-        hash_entry(hash).encode(&mut wanted);
-        let mut alike =
-            packed::elements(lookup.leaf(&at), 0, WIDTH).filter(|element| element.encoded().starts_with(&wanted));
+        let mut alike = lookup.alike(&at, hash).filter(|element| element.first() == hash_entry(hash));
         alike.find_map(|element| {
             let score = score_of(&element);
             let (spot, range) = self.entry(member, score)?;

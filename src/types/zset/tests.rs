@@ -27,6 +27,7 @@ fn checked(home: &Alone) -> Vec<(Vec<u8>, f64)> {
         let roots = [0, 1].map(|index| Root::read(view.value, index).unwrap());
         let mut lookup = Vec::new();
         tree::check(view.heap, roots[0], &mut |_| Ok(())).unwrap();
+        tree::check_labels::<ByMember>(view.heap, view.hasher, roots[1]).unwrap();
         tree::check(view.heap, roots[1], &mut |leaf| {
             lookup.extend(packed::elements(leaf, 0, WIDTH).map(|element| element.bytes.to_vec()));
             Ok(())

@@ -1,0 +1,97 @@
+//! Labels: what tells an element of a leaf from most others without a look at it.
+//!
+//! A leaf of a tree by hash holds its elements as they came. So that a lookup need not walk over them, there is a label
+//! for each, in their order: a u16 with 6 bits of the element's key, which are compared for 16 elements at a time, and
+//! the 10 bits of the byte where it begins. They lie between the header and the elements, in room for a multiple of 16.
+//!
+//! Labels are an aid: a leaf of more bytes than a label can name has none, nor has one that was written before there
+//! were any, until it is divided.
+
+use smallvec::SmallVec;
+use std::ops::Range;
+use wide::u16x16;
+
+const POSITION_BITS: u32 = 10;
+/// A leaf with more bytes of elements has no labels.
+pub const REACH: usize = 1 << POSITION_BITS;
+/// Labels that are compared at a time.
+const STEP: usize = 16;
+const LABEL: usize = size_of::<u16>();
+
+/// The labels of a leaf that is being made.
+pub type Own = SmallVec<[u16; 64]>;
+
+/// Bytes that the labels of so many elements take.
+#[inline]
+pub fn room(count: usize) -> usize {
+    count.next_multiple_of(STEP) * LABEL
+}
+
+/// The label of the element at byte `at`.
+#[inline]
+pub fn label(key: u64, at: usize) -> u16 {
+    (key << POSITION_BITS) as u16 | at as u16
+}
+
+#[inline]
+fn position(label: u16) -> usize {
+    label as usize % REACH
+}
+
+/// The labels of a leaf.
+#[derive(Clone, Copy)]
+pub struct Labels<'a> {
+    room: &'a [[u8; LABEL]],
+    count: usize,
+}
+
+impl<'a> Labels<'a> {
+    /// `room` is what [`room`] says for this count.
+    #[inline]
+    pub fn new(room: &'a [u8], count: usize) -> Labels<'a> {
+        Labels { room: room.as_chunks().0, count }
+    }
+
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = u16> + use<'a> {
+        self.room.iter().take(self.count).map(|label| u16::from_le_bytes(*label))
+    }
+
+    /// Where element number `index` begins.
+    #[inline]
+    pub fn position(&self, index: usize) -> Option<usize> {
+        self.room.get(index).filter(|_| index < self.count).map(|label| position(u16::from_le_bytes(*label)))
+    }
+
+    /// Where the elements begin that may have this key.
+    #[inline]
+    pub fn alike(self, key: u64) -> impl Iterator<Item = usize> + use<'a> {
+        let steps = self.room.as_chunks::<STEP>().0.iter().enumerate();
+        steps.flat_map(move |(step, labels)| {
+            let labels = labels.map(u16::from_le_bytes);
+            // Equal bits leave zeros above the position.
+            let rest = u16x16::from(labels) ^ u16x16::splat(label(key, 0));
+            let there = self.count.saturating_sub(step * STEP).min(STEP);
+            let mut found = (rest >> POSITION_BITS).simd_eq(u16x16::ZERO).to_bitmask() & ((1 << there) - 1);
+            std::iter::from_fn(move || {
+                let index = (found != 0).then(|| found.trailing_zeros() as usize)?;
+                found &= found - 1;
+                labels.get(index).copied().map(position)
+            })
+        })
+    }
+
+    /// The labels once the bytes `range` have been replaced by `len` others. If those are whole elements, `new` answers
+    /// their labels, as if they began at byte 0; they are a part of an element when they do not begin where one begins.
+    pub fn spliced(&self, range: Range<usize>, len: usize, used: usize, new: impl FnOnce() -> Own) -> Own {
+        let before = self.iter().filter(|label| position(*label) < range.start).count();
+        let whole = range.start == used || self.position(before) == Some(range.start);
+        let mut labels: Own = self.iter().take(before).collect();
+        if whole && len > 0 {
+            labels.extend(new().into_iter().map(|label| label + range.start as u16));
+        }
+        let after = self.iter().skip(before).filter(|label| position(*label) >= range.end);
+        labels.extend(after.map(|label| label.wrapping_add(len as u16).wrapping_sub(range.len() as u16)));
+        labels
+    }
+}
