@@ -57,11 +57,8 @@ impl<'k> Db<'_, 'k> {
     /// A collection to be read on behalf of a client: counts a hit or a miss, and marks the key as
     /// used. `None` when there is no such key.
     pub fn view(&mut self, key: &[u8], kind: Type) -> Result<Option<View<'_>>, WrongType> {
-        match self.read(key).map(|item| item.kind) {
-            None => Ok(None),
-            Some(found) if found != kind => Err(WrongType),
-            Some(_) => Ok(self.view_any(key)),
-        }
+        let view = self.seen(key).and_then(|(shard, found)| shard.view(&found));
+        if view.is_some_and(|view| view.kind != kind) { Err(WrongType) } else { Ok(view) }
     }
 
     /// Removes fields of a hash whose time has passed: all of a packed one, some of a larger one.

@@ -57,6 +57,13 @@ impl<'k> Db<'_, 'k> {
     /// A read on behalf of a client: counts a hit or miss and marks the key as used.
     #[inline]
     pub fn read(&mut self, key: &[u8]) -> Option<Item<'_>> {
+        let (shard, found) = self.seen(key)?;
+        shard.item(&found)
+    }
+
+    /// Finds a key for [`Self::read`].
+    #[inline]
+    pub(super) fn seen(&mut self, key: &[u8]) -> Option<(&mut Shard, Found)> {
         let (db, now, trace) = (self.db, self.now(), !self.locked.no_touch);
         let judged_at = self.judged_at();
         let (shard, hash) = self.shard(key);
@@ -69,7 +76,7 @@ impl<'k> Db<'_, 'k> {
         if trace {
             shard.mark_used(db, hash, &found, now);
         }
-        shard.item(&found)
+        Some((shard, found))
     }
 
     /// A look that leaves no trace (writes looking at the old value, OBJECT).

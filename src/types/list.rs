@@ -153,22 +153,29 @@ pub fn set(home: &mut dyn Home, rank: u64, value: &[u8], limit: Limit) -> Result
 }
 
 /// Elements that are walked over to reach the last one of a leaf, when one after the other is popped there.
-const WALK: usize = 64;
+const WALK: usize = 32;
 
 /// Removes the element at one end; `take` is shown it before. Answers how many are left.
 pub fn pop(home: &mut dyn Home, end: End, take: &mut dyn FnMut(Entry<'_>)) -> Result<u64, ArenaFull> {
     let mut elements = List::new(home.view()).elements;
     let Some(left) = elements.len().checked_sub(1) else { return Ok(0) };
-    if end == End::Right && elements.packed().is_none() {
-        let spot = elements.last();
-        let len = elements.leaf_len(&spot);
-        if len > 2 * WALK {
-            // Without memory for it the walk is long, and nothing else.
-            let _ = sequence::part::<ByPosition>(home, 0, &spot, len - WALK);
+    let (mut spot, mut index) = match end {
+        End::Left => (elements.first(), 0),
+        End::Right => {
+            let spot = elements.last();
+            let len = elements.leaf_len(&spot);
+            (spot, len.saturating_sub(1))
         }
+    };
+    if index >= 2 * WALK && elements.root().is_some() {
+        // Without memory for it the walk is long, and nothing else.
+        let _ = sequence::part::<ByPosition>(home, 0, &spot, index + 1 - WALK);
         elements = List::new(home.view()).elements;
+        spot = elements.last();
+        index = elements.leaf_len(&spot).saturating_sub(1);
     }
-    let Some((spot, element)) = elements.get(if end == End::Left { 0 } else { left }) else { return Ok(0) };
+    let at = elements.element_at(&spot, index);
+    let Some(element) = packed::elements(elements.leaf(&spot), at, ByPosition::WIDTH).next() else { return Ok(0) };
     take(element.first());
     let range = element.range();
     sequence::splice::<ByPosition>(home, 0, &spot, range, &[], -1)?;

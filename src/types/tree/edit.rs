@@ -46,8 +46,11 @@ pub fn splice<O: Order>(
             None
         };
         let parts = divide::<O>(hasher, &mut bytes, prefer.filter(|at| *at > 0));
-        // Elements of one key stay together.
-        return split(heap, root, spot, &bytes, &parts);
+        // There is but one if all have the same key: those stay together.
+        let Some((Part { range, count, labels, .. }, others)) = parts.split_first() else { return Ok(()) };
+        let with = &bytes[range.clone()];
+        let first = Change { range: 0..header.used, with, count: *count, labels, room: 0 };
+        return split(heap, root, spot, first, &bytes, others);
     }
     let labels = relabel::<O>(heap, hasher, (spot.leaf, header), &range, with, used);
     // More is likely to come where the last came: room for it at once, instead of a larger chunk each time.
@@ -74,11 +77,11 @@ pub fn part<O: Order>(
     if O::LOOSE || at == 0 || at >= header.used || count >= header.count {
         return Ok(());
     }
-    let bytes = node::payload(heap, spot.leaf).to_vec();
-    let key = packed::elements(&bytes, at, O::WIDTH).next().map_or(0, |element| O::key(hasher, &element));
-    let first = Part { range: 0..at, count, key: 0, labels: Own::new() };
-    let second = Part { range: at..header.used, count: header.count - count, key, labels: Own::new() };
-    split(heap, root, spot, &bytes, &[first, second])
+    let rest = node::payload(heap, spot.leaf)[at..].to_vec();
+    let key = packed::elements(&rest, 0, O::WIDTH).next().map_or(0, |element| O::key(hasher, &element));
+    let part = Part { range: 0..rest.len(), count: header.count - count, key, labels: Own::new() };
+    let keep = Change { range: at..header.used, with: &[], count, labels: &[], room: 0 };
+    split(heap, root, spot, keep, &rest, &[part])
 }
 
 /// Makes a tree of packed elements.
@@ -204,31 +207,36 @@ fn recount(heap: &mut ShardHeap, root: &mut Root, path: &[(Offset, usize)], now:
     root.len = root.len.wrapping_add(now).wrapping_sub(before);
 }
 
-/// Divides a leaf: the first part stays where it was, the others become its right neighbours.
-fn split(heap: &mut ShardHeap, root: &mut Root, spot: &Spot, bytes: &[u8], parts: &[Part]) -> Result<(), ArenaFull> {
+/// Divides a leaf: what `first` leaves of it stays where it was, the other parts of `bytes` become its right neighbours.
+fn split(
+    heap: &mut ShardHeap,
+    root: &mut Root,
+    spot: &Spot,
+    first: Change<'_>,
+    bytes: &[u8],
+    others: &[Part],
+) -> Result<(), ArenaFull> {
     let owner = Header::read(heap, root.node).map_or(0, |header| header.parent);
     // A split that began must not stop halfway for want of a node.
     if !heap.has_spare(SPARE_PAGES + bytes.len() / PAGE) {
         return Err(ArenaFull);
     }
-    let mut others = Vec::with_capacity(parts.len());
-    for part in parts.iter().skip(1) {
+    let mut children = Vec::with_capacity(others.len());
+    for part in others {
         let header = Header::new(true, part.count, part.range.len());
         let at = node::create(heap, header, &part.labels, &bytes[part.range.clone()])?;
-        others.push(Child { key: part.key, at, count: part.count as u64 });
+        children.push(Child { key: part.key, at, count: part.count as u64 });
     }
     let header = Header::read(heap, spot.leaf).ok_or(ArenaFull)?;
-    let Some(Part { range, count, labels, .. }) = parts.first() else { return Ok(()) };
-    let change = Change { range: 0..header.used, with: &bytes[range.clone()], count: *count, labels, room: 0 };
-    rewrite(heap, root, spot, header, change)?;
-    if others.is_empty() {
+    rewrite(heap, root, spot, header, first)?;
+    if children.is_empty() {
         return Ok(());
     }
     let mut spot = spot.clone();
     if spot.path.is_empty() {
         spot.leaf = root.node;
     }
-    insert_children(heap, root, &spot.path, others, owner)
+    insert_children(heap, root, &spot.path, children, owner)
 }
 
 /// Inserts children after the one that the path's lowest node took; splits nodes upwards.
