@@ -9,12 +9,19 @@ use flagstone::{
     keyspace::{Keyspace, Options},
 };
 use libfuzzer_sys::fuzz_target;
-use std::{fs, path::PathBuf, sync::LazyLock};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
 
 const NOW: i64 = 1_700_000_000_000;
 
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-    let folder = std::env::temp_dir().join(format!("flagstone-fuzz-file-{}", std::process::id()));
+    // In memory where that can be had: syncs would take most of the time.
+    let memory = Path::new("/dev/shm");
+    let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    let folder = place.join(format!("flagstone-fuzz-file-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder");
     folder
 });

@@ -224,6 +224,10 @@ fn check_tables(
     roots: &[[u64; 4]],
 ) -> Result<(), String> {
     let frontier = superblock.frontier;
+    let most = superblock.pages.offset / PAGE as u64;
+    if frontier > most {
+        return Err(format!("frontier: found {frontier}, expected at most {most}: the tables come after the data"));
+    }
     let wanted = superblock.shards as u64 * (superblock.databases as u64 + 1);
     if roots.len() as u64 != wanted {
         return Err(format!("root table: found {} rows, expected {wanted}", roots.len()));

@@ -321,6 +321,29 @@ fn a_file_that_shrinks_while_it_is_read() {
     }
 }
 
+/// Its checksum is right, and what it says is not: nothing is reserved or allocated by that.
+#[test]
+fn a_superblock_that_says_too_much_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("dump.flag");
+    let keyspace = Keyspace::new(&options()).unwrap();
+    fill(&keyspace, 100);
+    save(&keyspace, &path, NOW).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    // The frontier, rows of each table, where each is.
+    for at in [88, 112, 136, 160, 104, 128, 152] {
+        for value in [u64::MAX, 1 << 62, 1 << 40] {
+            let mut image = whole.clone();
+            image[at..at + 8].copy_from_slice(&u64::to_le_bytes(value));
+            let sum = crc32c::crc32c(&image[..252]);
+            image[252..256].copy_from_slice(&sum.to_le_bytes());
+            std::fs::write(&path, image).unwrap();
+            let error = Image::open(&path).err().unwrap_or_else(|| panic!("{value} at {at}")).to_string();
+            assert!(error.contains("frontier") || error.contains("table"), "{value} at {at}: {error}");
+        }
+    }
+}
+
 /// An image cut off anywhere is refused, with a reason.
 #[test]
 fn every_truncation_is_named() {
