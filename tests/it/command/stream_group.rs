@@ -781,6 +781,88 @@ fn consumers_that_wait() {
 }
 
 #[test]
+fn what_a_group_has_still_to_be_given() {
+    check(
+        r#"
+        ~only resp3
+        > XGROUP CREATE s g $ MKSTREAM
+        > XADD s 1-0 a 1
+        > XADD s 2-0 a 2
+        > XADD s 3-0 a 3
+        > XADD s 4-0 a 4
+        > XREADGROUP GROUP g alice COUNT 1 STREAMS s >
+        > XTRIM s MAXLEN 2
+        (integer) 2
+        # All that is there is still to come.
+        > XINFO GROUPS s
+        1) 1# "name" => "g"
+           2# "consumers" => (integer) 1
+           3# "pending" => (integer) 1
+           4# "last-delivered-id" => "1-0"
+           5# "entries-read" => (integer) 1
+           6# "lag" => (integer) 2
+        > XREADGROUP GROUP g alice COUNT 1 STREAMS s >
+        > XINFO GROUPS s
+        1) 1# "name" => "g"
+           2# "consumers" => (integer) 1
+           3# "pending" => (integer) 2
+           4# "last-delivered-id" => "3-0"
+           5# "entries-read" => (integer) 3
+           6# "lag" => (integer) 1
+        # What was deleted after the last that was given cannot be told from what was given.
+        > XADD s 5-0 a 5
+        > XDEL s 4-0
+        (integer) 1
+        > XINFO GROUPS s
+        1) 1# "name" => "g"
+           2# "consumers" => (integer) 1
+           3# "pending" => (integer) 2
+           4# "last-delivered-id" => "3-0"
+           5# "entries-read" => (integer) 3
+           6# "lag" => (nil)
+        > XDEL s 3-0
+        (integer) 1
+        > XREADGROUP GROUP g alice STREAMS s >
+        > XINFO GROUPS s
+        1) 1# "name" => "g"
+           2# "consumers" => (integer) 1
+           3# "pending" => (integer) 3
+           4# "last-delivered-id" => "5-0"
+           5# "entries-read" => (integer) 5
+           6# "lag" => (integer) 0
+        > XTRIM s MAXLEN 0
+        (integer) 1
+        > XADD s 6-0 a 6
+        > XINFO GROUPS s
+        1) 1# "name" => "g"
+           2# "consumers" => (integer) 1
+           3# "pending" => (integer) 3
+           4# "last-delivered-id" => "5-0"
+           5# "entries-read" => (integer) 5
+           6# "lag" => (integer) 1
+        "#,
+    );
+}
+
+/// Whatever one reading does is one change.
+#[test]
+fn changes_of_reading() {
+    check(
+        r#"
+        ~only resp2
+        > XADD s 1-0 a 1
+        > XADD s 2-0 a 2
+        > XADD s 3-0 a 3
+        > XGROUP CREATE s g 0
+        > XGROUP CREATECONSUMER s g alice
+        ~advance 10ms
+        > EVAL "local before = redis.call('INFO', 'persistence'):match('rdb_changes_since_last_save:(%d+)'); redis.call('XREADGROUP', 'GROUP', 'g', 'alice', 'COUNT', '2', 'STREAMS', 's', '>'); return redis.call('INFO', 'persistence'):match('rdb_changes_since_last_save:(%d+)') - before" 1 s
+        (integer) 1
+        "#,
+    );
+}
+
+#[test]
 fn entries_that_groups_refer_to() {
     check(
         r#"

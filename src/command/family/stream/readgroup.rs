@@ -41,7 +41,11 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn is_served(&self) -> bool {
-        matches!(self.wanted, Wanted::History(_)) || self.has_new || self.has_claimable
+        matches!(self.wanted, Wanted::History(_)) || self.is_delivered()
+    }
+
+    fn is_delivered(&self) -> bool {
+        matches!(self.wanted, Wanted::New) && (self.has_new || self.has_claimable)
     }
 }
 
@@ -68,8 +72,11 @@ pub fn xreadgroup(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     }
     let ready = asked.iter().filter(|asked| asked.is_served()).count();
     if ready > 0 || !cx.client.stands_in {
-        for Asked { key, of, .. } in &asked {
-            consumer_of(cx, key, of, consumer_name)?;
+        for asked in &asked {
+            // What is delivered to a consumer says that it was seen, too, and both are one change.
+            if !(asked.is_delivered() && has_consumer(cx, asked, consumer_name)) {
+                consumer_of(cx, asked.key, &asked.of, consumer_name)?;
+            }
         }
     }
     if ready == 0 {
@@ -151,6 +158,11 @@ fn look<'a>(
     Ok(asked)
 }
 
+fn has_consumer(cx: &mut Context<'_>, asked: &Asked<'_>, name: &[u8]) -> bool {
+    let db = cx.keys.db(cx.client.db);
+    db.glance(asked.key).is_some_and(|view| Stream::new(view).consumer(&asked.of, name).is_some())
+}
+
 /// Gives a consumer again what is pending with it.
 fn history(
     cx: &mut Context<'_>,
@@ -205,8 +217,10 @@ fn deliver(
             group::deliver(&mut cell, &of, &Pending::owned(*id, consumer.number, now, 1))?;
         }
     }
-    if !request.noack || claimed > 0 {
-        group::update_consumer(&mut cell, &of, name, &Consumer { active: Some(now), ..consumer })?;
+    let gets_something = !request.noack || claimed > 0;
+    let active = if gets_something { Some(now) } else { consumer.active };
+    if gets_something || consumer.seen != now {
+        group::update_consumer(&mut cell, &of, name, &Consumer { seen: now, active, ..consumer })?;
     }
     if delivered.len() > claimed {
         group::update(&mut cell, group_name, &of)?;
