@@ -1,6 +1,6 @@
 //! SCAN and RANDOMKEY: walks over a database in hash order.
 
-use super::{Item, Locked, item, shard::Shard};
+use super::{Item, Locked, Type, item, shard::Shard};
 use crate::util::clock::UnixMillis;
 
 /// A cursor is the hash's top 48 bits of where to go on. That is finer than any bucket, and small
@@ -15,6 +15,18 @@ impl Locked<'_> {
     /// last is visited, whatever else comes, goes or moves. Locks one shard at a time
     /// if none is held.
     pub fn scan(&mut self, db: usize, cursor: u64, count: usize, visit: &mut dyn FnMut(&[u8], Item<'_>)) -> u64 {
+        self.scan_for(db, cursor, count, &|_| true, visit)
+    }
+
+    /// The same, but that of the expired keys only those of types `of_interest` go.
+    pub fn scan_for(
+        &mut self,
+        db: usize,
+        cursor: u64,
+        count: usize,
+        of_interest: &dyn Fn(Type) -> bool,
+        visit: &mut dyn FnMut(&[u8], Item<'_>),
+    ) -> u64 {
         let bits = u32::from(self.keyspace.shard_bits);
         // A cursor that no step gave is past the end or somewhere in the middle: either is fine.
         let Some(hash) = cursor.checked_mul(1 << CURSOR_SHIFT) else { return 0 };
@@ -24,7 +36,7 @@ impl Locked<'_> {
         // Empty shards are passed over, but not all of a large number in one step.
         for _ in 0..self.keyspace.shards() {
             let next = self.with_shard(shard, |shard| {
-                shard.scan(db, position, count - seen, judged_at, &mut |key, item| {
+                shard.scan(db, position, count - seen, judged_at, of_interest, &mut |key, item| {
                     seen += 1;
                     visit(key, item);
                 })
@@ -54,7 +66,7 @@ impl Locked<'_> {
         visit: &mut dyn FnMut(&[u8]),
     ) -> Option<u64> {
         let judged_at = self.judged_at;
-        self.with_shard(shard, |shard| shard.scan(db, position, count, judged_at, &mut |key, _| visit(key)))
+        self.with_shard(shard, |shard| shard.scan(db, position, count, judged_at, &|_| true, &mut |key, _| visit(key)))
     }
 
     /// A key chosen at random among those not expired, copied into `out`; false when there is
@@ -112,6 +124,7 @@ impl Shard {
         from: u64,
         count: usize,
         now: UnixMillis,
+        of_interest: &dyn Fn(Type) -> bool,
         visit: &mut dyn FnMut(&[u8], Item<'_>),
     ) -> Option<u64> {
         if self.heap.arena().is_loading() {
@@ -130,7 +143,7 @@ impl Shard {
             if let (Some(key), Some(item)) = (item::key_of(chunk), item::read(chunk)) {
                 if item.expiry.is_none_or(|expiry| expiry > now) {
                     visit(key, item);
-                } else {
+                } else if of_interest(item.kind) {
                     passed.push(slot.location());
                 }
             }
@@ -155,7 +168,7 @@ impl Shard {
         while met.len() < NEAR {
             let Some(at) = position.or_else(|| (!round && from > 0).then_some(0)) else { break };
             round |= position.is_none();
-            position = self.scan(db, at, NEAR - met.len(), now, &mut |key, _| {
+            position = self.scan(db, at, NEAR - met.len(), now, &|_| true, &mut |key, _| {
                 if !met.iter().any(|other| other == key) {
                     met.push(key.to_vec());
                 }

@@ -521,3 +521,30 @@ fn scan_removes_what_has_passed() {
         "#,
     );
 }
+
+/// An expired key of another type is none of its business.
+#[test]
+fn scan_of_a_type_removes_what_has_expired_of_it() {
+    check(
+        r#"
+        > DEBUG SET-ACTIVE-EXPIRE 0
+        OK
+        > SET a 1 PX 10
+        OK
+        > HSET h f v
+        (integer) 1
+        > PEXPIRE h 10
+        (integer) 1
+        ~advance 20ms
+        > SCAN 0 TYPE string COUNT 1000
+        1) "0"
+        2) (empty array)
+        > DBSIZE
+        (integer) 1
+        > DEBUG SET-ACTIVE-EXPIRE 1
+        OK
+        > DEL h
+        (integer) 0
+        "#,
+    );
+}

@@ -2,6 +2,7 @@
 
 use crate::{
     command::{Args, CommandResult, Context, family::collection::ScanOptions},
+    keyspace::Type,
     util::glob,
 };
 
@@ -32,9 +33,9 @@ pub fn scan(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let options = ScanOptions::parse(args, 1, "type")?;
     let count = usize::try_from(options.count).unwrap_or(usize::MAX);
     let mut found: Vec<Box<[u8]>> = Vec::new();
-    let next = cx.keys.scan(cx.client.db, options.cursor, count, &mut |key, item| {
-        let of_kind = options.kind.is_none_or(|kind| kind.eq_ignore_ascii_case(item.kind.name().as_bytes()));
-        if of_kind && options.matches(key) {
+    let of_kind = |kind: Type| options.kind.is_none_or(|name| name.eq_ignore_ascii_case(kind.name().as_bytes()));
+    let next = cx.keys.scan_for(cx.client.db, options.cursor, count, &of_kind, &mut |key, item| {
+        if of_kind(item.kind) && options.matches(key) {
             found.push(key.into());
         }
     });
