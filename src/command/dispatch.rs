@@ -194,14 +194,9 @@ fn make_room(
     Ok(())
 }
 
-/// Whether the command may run in the state that the server is in.
-fn check_server(shared: &Shared, client: &Client, command: &'static Command, flags: Flags) -> Result<(), Error> {
-    let settings = &client.settings;
-    if flags.intersects(Flags::WRITE.union(Flags::HEALTH_CHECK))
-        && shared.saver.is_failing()
-        && settings.stop_writes_on_bgsave_error
-        && !settings.save.is_empty()
-    {
+/// Whether what is written can be kept.
+fn check_persistence(shared: &Shared, settings: &Settings) -> Result<(), Error> {
+    if shared.saver.is_failing() && settings.stop_writes_on_bgsave_error && !settings.save.is_empty() {
         return Err(Error::new(
             "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
              Commands that may modify the data set are disabled, because this instance is configured to report \
@@ -209,12 +204,28 @@ fn check_server(shared: &Shared, client: &Client, command: &'static Command, fla
              Redis logs for details about the RDB error.",
         ));
     }
-    if flags.intersects(Flags::WRITE.union(Flags::HEALTH_CHECK)) && shared.keyspace.log().is_failing() {
+    if shared.keyspace.log().is_failing() {
         let reason = shared.keyspace.log().status().error;
         return Err(Error::text(format!("MISCONF Errors writing to the AOF file: {reason}")));
     }
-    if flags.contains(Flags::WRITE) && settings.min_replicas_to_write > 0 {
+    Ok(())
+}
+
+/// Whether anything may be written now.
+pub(super) fn check_write(shared: &Shared, settings: &Settings) -> Result<(), Error> {
+    check_persistence(shared, settings)?;
+    if settings.min_replicas_to_write > 0 {
         return Err(Error::new("NOREPLICAS Not enough good replicas to write."));
+    }
+    Ok(())
+}
+
+/// Whether the command may run in the state that the server is in.
+fn check_server(shared: &Shared, client: &Client, command: &'static Command, flags: Flags) -> Result<(), Error> {
+    if flags.contains(Flags::WRITE) {
+        check_write(shared, &client.settings)?;
+    } else if flags.contains(Flags::HEALTH_CHECK) {
+        check_persistence(shared, &client.settings)?;
     }
     if client.is_subscriber()
         && client.protocol == Protocol::Resp2

@@ -9,7 +9,7 @@ use super::{
     reading,
     registration::{self, Registered},
 };
-use crate::command::{Args, CommandResult, Context, Error, Shared};
+use crate::command::{Args, CommandResult, Context, Error, Shared, dispatch};
 use crate::keyspace::ShardSet;
 use ahash::RandomState;
 use mlua::{BString, Either, Function, Lua, LuaOptions, LuaString, StdLib, Table, Value, chunk::ChunkMode};
@@ -324,6 +324,7 @@ fn judge(cx: &Context<'_>, flags: ScriptFlags, read_only: bool) -> CommandResult
     if read_only {
         return Err(Error::new("ERR Can not execute a script with write flag using *_ro command."));
     }
+    dispatch::check_write(cx.shared, &cx.client.settings)?;
     if cx.client.script_oom && !flags.contains(ScriptFlags::ALLOW_OOM) {
         return Err(Error::new(
             "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",

@@ -179,6 +179,10 @@ impl Run<'_, '_, '_> {
         if flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE)) && self.read_only {
             return Err(Error::new("ERR Write commands are not allowed from read-only scripts."));
         }
+        // What has begun to write may end it.
+        if flags.contains(Flags::WRITE) && !self.wrote {
+            dispatch::check_write(self.cx.shared, &self.cx.client.settings)?;
+        }
         if flags.contains(Flags::DENYOOM)
             && self.cx.client.script_oom
             && !self.wrote

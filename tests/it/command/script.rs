@@ -516,3 +516,28 @@ fn scripts_that_would_break_the_interpreter() {
         "#,
     );
 }
+
+/// Without the replicas that are asked for, scripts write as little as commands do; one that says that it may write does not run.
+#[test]
+fn scripts_need_the_replicas_that_writes_need() {
+    check(
+        r##"
+        > SET x some
+        OK
+        > CONFIG SET min-replicas-to-write 1
+        OK
+        > EVAL "return redis.call('GET', KEYS[1])" 1 x
+        "some"
+        > EVAL "#!lua flags=no-writes\n return redis.call('GET', KEYS[1])" 1 x
+        "some"
+        > EVAL "#!lua\n return redis.call('GET', KEYS[1])" 1 x
+        (error) NOREPLICAS Not enough good replicas to write.
+        > EVAL "return redis.call('SET', KEYS[1], 'other')" 1 x
+        (error) NOREPLICAS Not enough good replicas to write. script: e7b4f46f1d2c3d0ff1d3b58060270a7e539c7b35, on @user_script:1.
+        > CONFIG SET min-replicas-to-write 0
+        OK
+        > GET x
+        "some"
+        "##,
+    );
+}
