@@ -65,9 +65,7 @@ pub static COMMANDS: &[Spec] = &[
 ];
 
 fn multi(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
-    if let Some(transaction) = &mut cx.client.transaction {
-        // Redis's words; that the transaction is lost with it is Valkey's.
-        transaction.failed = true;
+    if cx.client.transaction.is_some() {
         return Err(Error::new("ERR MULTI calls can not be nested"));
     }
     cx.client.transaction = Some(Box::default());
@@ -123,8 +121,7 @@ fn discard(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
 }
 
 fn watch(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    if let Some(transaction) = &mut cx.client.transaction {
-        transaction.failed = true;
+    if cx.client.transaction.is_some() {
         return Err(Error::new("ERR WATCH inside MULTI is not allowed"));
     }
     let db = cx.client.db;

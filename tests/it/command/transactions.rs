@@ -69,7 +69,7 @@ fn nesting() {
         > SET a 1
         QUEUED
         > EXEC
-        (error) EXECABORT Transaction discarded because of previous errors.
+        1) OK
         "#,
     );
 }
@@ -389,12 +389,6 @@ fn not_inside() {
         OK
         > WATCH a
         (error) ERR WATCH inside MULTI is not allowed
-        > UNWATCH
-        QUEUED
-        > EXEC
-        (error) EXECABORT Transaction discarded because of previous errors.
-        > MULTI
-        OK
         > UNWATCH
         QUEUED
         > EXEC
