@@ -15,8 +15,7 @@ pub fn is_due(settings: &Settings, memory: u64, judged: u64) -> bool {
 
 /// Closes the largest clients until the others are below the limit. `CLIENT NO-EVICT` spares a client, but what it holds
 /// counts.
-pub fn evict(shared: &Shared) {
-    let settings = shared.config.current();
+pub fn evict(shared: &Shared, settings: &Settings) {
     let Some(limit) = settings.maxmemory_clients.limit(settings.maxmemory) else { return };
     let mut clients: Vec<(u64, Arc<ClientHandle>)> = Vec::new();
     for handle in shared.clients.all().into_iter().filter(|handle| !handle.is_killed()) {

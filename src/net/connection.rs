@@ -489,7 +489,7 @@ impl Connection {
         }
         let memory = self.client.handle.memory();
         if client_memory::is_due(&self.client.settings, memory, self.judged_memory) {
-            client_memory::evict(&self.shared);
+            client_memory::evict(&self.shared, &self.shared.config.current());
             self.judged_memory = memory;
         }
         self.judged_memory = self.judged_memory.min(memory);

@@ -2,7 +2,7 @@
 //! live in another layer.
 
 use crate::{
-    command::Shared,
+    command::{Shared, client_memory},
     config::{SetError, Settings},
 };
 use std::sync::Arc;
@@ -43,6 +43,9 @@ pub fn follow(shared: &Arc<Shared>) {
                 true => drop(shared.saver.request_rewrite()),
                 false => shared.saver.hurry_rewrite(),
             }
+        }
+        if before.maxmemory_clients != after.maxmemory_clients {
+            client_memory::evict(&shared, after);
         }
         if before.import_mode != after.import_mode {
             shared.keyspace.set_importing(after.import_mode);

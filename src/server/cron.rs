@@ -81,7 +81,7 @@ fn run(shared: &Arc<Shared>, beat: u64) {
     let worker = shared.cron_worker();
     blocking::serve_all(shared, worker, now);
     trim_query_buffers(shared, now);
-    client_memory::evict(shared);
+    client_memory::evict(shared, &shared.config.current());
     persistence::apply_save_rules(shared, now);
     // What need not happen more than once a second.
     if beat.is_multiple_of(u64::from(shared.config.current().hz.max(1))) {

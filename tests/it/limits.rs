@@ -179,6 +179,20 @@ fn clients_that_hold_most_go_when_all_hold_too_much() {
 }
 
 #[test]
+fn a_lower_limit_for_all_clients_holds_at_once() {
+    let server = Server::start();
+    let mut admin = server.connect(Protocol::Resp2);
+    let _clients = [client_that_holds(&server, 2 << 20), client_that_holds(&server, 2 << 20)];
+    let is_large = |line: &&str| {
+        let bytes = line.split("tot-mem=").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
+        bytes.is_some_and(|bytes: u64| bytes >= 2 << 20)
+    };
+    wait_for_clients(&mut admin, |list| list.lines().filter(is_large).count() == 2);
+    assert_eq!(admin.line("CONFIG SET maxmemory-clients 3mb"), ok());
+    assert_eq!(text(admin.line("CLIENT LIST")).lines().filter(is_large).count(), 1);
+}
+
+#[test]
 fn a_tracking_table_that_has_to_be_smaller_gives_up_keys() {
     let server = Server::start();
     let mut admin = server.connect(Protocol::Resp2);
