@@ -198,7 +198,7 @@ mod tests {
         assert!(Set::new(home.view()).iter().map(|member| member.first().to_vec()).eq([b"1", b"2", b"3"]));
         assert!(add(&mut home, b"text", limits).unwrap() && !add(&mut home, b"2", limits).unwrap());
         assert_eq!(home.encoding, Encoding::Listpack);
-        let more = if cfg!(miri) { 60 } else { 2000 };
+        let more = if cfg!(miri) { 20 } else { 2000 };
         for n in 0..more {
             assert!(add(&mut home, format!("member {n}").as_bytes(), limits).unwrap());
         }
