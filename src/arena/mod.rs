@@ -197,19 +197,23 @@ impl Arena {
         self.mapping.prefetch(at.byte());
     }
 
+    /// The same for the lines of `len` bytes from byte `start` of what lies at `at`.
+    #[inline]
+    pub fn prefetch_part(&self, at: Offset, start: usize, len: usize) {
+        const LINE: usize = 64;
+        let first = at.byte() + start;
+        for line in first / LINE..(first + len).div_ceil(LINE) {
+            self.mapping.prefetch(line * LINE);
+        }
+    }
+
     /// The same for all lines of a small chunk, and the first ones of a large one, after which the processor goes on by
     /// itself.
     #[inline]
     pub fn prefetch_chunk(&self, at: Offset) {
-        const LINE: usize = 64;
-        const MOST: usize = 4 * LINE;
+        const MOST: usize = 256;
         let class = self.pages.get(at.page().0 as usize).map_or(0, |entry| entry.meta().class());
-        let end = at.byte() + class_size(class).min(MOST);
-        let mut line = at.byte() / LINE * LINE;
-        while line < end {
-            self.mapping.prefetch(line);
-            line += LINE;
-        }
+        self.prefetch_part(at, 0, class_size(class).min(MOST));
     }
 
     /// How many pages were found damaged while loading.

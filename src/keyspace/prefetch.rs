@@ -6,16 +6,21 @@
 //! A shard that somebody else holds is left out: nothing else waits here.
 
 use super::{Keyspace, ShardSet, shard::Shard};
-use crate::{arena::Offset, index::Index};
+use crate::{
+    arena::Offset,
+    index::Index,
+    types::{self, tree::Probe},
+};
 use smallvec::SmallVec;
 
 /// Keys whose memory is fetched together: more than the processor can wait for at a time.
 const TOGETHER: usize = 32;
 
 impl Keyspace {
-    /// Asks for what lookups of keys with these hashes will touch.
-    pub fn fetch(&self, db: usize, hashes: &[u64]) {
-        for hashes in hashes.chunks(TOGETHER) {
+    /// Asks for what lookups of keys with these hashes will touch. `element` answers what may be looked up in the
+    /// collection at the key of a number.
+    pub fn fetch<'a>(&self, db: usize, hashes: &[u64], element: impl Fn(usize) -> Option<&'a [u8]>) {
+        for (hashes, first) in hashes.chunks(TOGETHER).zip((0..).step_by(TOGETHER)) {
             let buckets = self.places(db, hashes, |shard, index, hash| index.bucket_of(&shard.heap, hash));
             buckets.into_iter().for_each(|at| self.arena.prefetch(at));
             let items = self.places(db, hashes, |shard, index, hash| {
@@ -23,7 +28,36 @@ impl Keyspace {
                 index.candidate(&shard.heap, hash).unwrap_or_else(|| index.segment_of(&shard.heap, hash))
             });
             items.into_iter().for_each(|at| self.arena.prefetch_chunk(at));
+            self.fetch_elements(db, hashes, |number| element(first + number));
         }
+    }
+
+    /// Asks for elements of large collections, for which one waits several times more. Commands that come together are
+    /// of a kind: if neither the first nor the last of a shard looks one up, the others are not looked at.
+    fn fetch_elements<'a>(&self, db: usize, hashes: &[u64], element: impl Fn(usize) -> Option<&'a [u8]>) {
+        for shard in self.shards_of(hashes).iter() {
+            let own = (0..hashes.len()).filter(|number| self.shard_of(hashes[*number]) == shard);
+            if let Some(shard) = self.shards[shard].0.try_lock()
+                && let Some(index) = shard.indexes.get(db)
+            {
+                let probe = |number: usize| {
+                    let element = element(number)?;
+                    types::probe(&shard.view_at(index.candidate(&shard.heap, hashes[number])?)?, element)
+                };
+                let ends = [own.clone().next(), own.clone().next_back()];
+                if ends.into_iter().flatten().all(|number| probe(number).is_none()) {
+                    continue;
+                }
+                let mut probes: SmallVec<[Probe; TOGETHER]> = own.filter_map(probe).collect();
+                while !probes.is_empty() {
+                    probes.retain(|probe| probe.step(&shard.heap));
+                }
+            }
+        }
+    }
+
+    fn shards_of(&self, hashes: &[u64]) -> ShardSet {
+        ShardSet(hashes.iter().fold(0, |set, hash| set | 1 << self.shard_of(*hash)))
     }
 
     /// Where something lies for each key. Each shard is locked once for all its keys.
@@ -34,9 +68,8 @@ impl Keyspace {
         hashes: &[u64],
         place: impl Fn(&Shard, &Index, u64) -> Offset,
     ) -> SmallVec<[Offset; TOGETHER]> {
-        let set = ShardSet(hashes.iter().fold(0, |set, hash| set | 1 << self.shard_of(*hash)));
         let mut places = SmallVec::new();
-        for number in set.iter() {
+        for number in self.shards_of(hashes).iter() {
             if let Some(shard) = self.shards[number].0.try_lock()
                 && let Some(index) = shard.indexes.get(db)
             {

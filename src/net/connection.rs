@@ -152,7 +152,7 @@ impl Connection {
         }
         self.client.refresh_settings();
         if let Some(warming) = self.warming.take() {
-            warming.end(|db, hashes| self.shared.keyspace.fetch(db, hashes));
+            warming.end(|db, hashes| self.shared.keyspace.fetch(db, hashes, |_| None));
             // The others have read in the meantime.
             self.put_off = true;
         } else if self.is_at_rest() {
@@ -309,7 +309,7 @@ impl Connection {
                 self.warming = Warming::begin(self.client.db, hashes);
             }
             if self.warming.is_none() && hashes.len() > 1 {
-                keyspace.fetch(self.client.db, hashes);
+                keyspace.fetch(self.client.db, hashes, |ahead| self.input.likely_element(ahead));
             }
         }
     }

@@ -11,8 +11,8 @@ use std::{
 
 /// Commands parsed ahead.
 pub const AHEAD: usize = 32;
-/// No key is longer, for what is hashed ahead on the mere guess that it is one.
-const LIKELY_KEY_MAX: usize = 512;
+/// No key or element is longer, for what is hashed ahead on the mere guess that it is one.
+const LIKELY_MAX: usize = 512;
 /// No read is worth its while with less room.
 const ROOM_MIN: usize = 4 * 1024;
 /// What an announced argument may reserve before it has arrived.
@@ -86,14 +86,16 @@ impl Input {
         hash: impl Fn(&[u8]) -> u64,
     ) -> Result<(), ProtocolError> {
         let result = self.decoder.parse(&mut self.buffer, limits, most);
-        let likely_key = |ahead| self.decoder.peek_argument(&self.buffer, ahead, 1);
-        self.hashes.clear();
-        self.hashes.extend(
-            (0..self.decoder.waiting())
-                .map(|ahead| likely_key(ahead).filter(|key| key.len() <= LIKELY_KEY_MAX).map_or(0, &hash)),
-        );
+        let Input { decoder, buffer, hashes, .. } = self;
+        hashes.clear();
+        hashes.extend((0..decoder.waiting()).map(|ahead| likely(decoder, buffer, ahead, 1).map_or(0, &hash)));
         self.next = 0;
         result
+    }
+
+    /// What the waiting command may look up in the collection at its key.
+    pub fn likely_element(&self, ahead: usize) -> Option<&[u8]> {
+        likely(&self.decoder, &self.buffer, ahead, 2)
     }
 
     /// The hashes of the likely keys of the waiting commands; 0 for none.
@@ -162,4 +164,10 @@ impl Input {
         self.private = true;
         std::mem::replace(&mut self.buffer, private)
     }
+}
+
+/// Argument number `index` of a waiting command, if it may be a key or an element.
+#[inline]
+fn likely<'b>(decoder: &Decoder, buffer: &'b [u8], ahead: usize, index: usize) -> Option<&'b [u8]> {
+    decoder.peek_argument(buffer, ahead, index).filter(|word| word.len() <= LIKELY_MAX)
 }

@@ -22,7 +22,7 @@ use crate::arena::{ArenaFull, Offset, ShardHeap};
 use ahash::RandomState;
 use home::View;
 use kind::{Encoding, Type};
-use tree::{Heaps, Root};
+use tree::{Heaps, Probe, Root};
 
 /// Frees what a value refers to, once its item is gone.
 pub fn free(heap: &mut ShardHeap, encoding: Encoding, value: &[u8]) {
@@ -49,6 +49,16 @@ pub fn rehash(view: &View<'_>, mut heaps: Heaps<'_>, hasher: &RandomState, owner
         }
         _ => tree::copy(&mut heaps, root, owner),
     })
+}
+
+/// A lookup of an element, if it lies in a tree by hash.
+pub fn probe(view: &View<'_>, element: &[u8]) -> Option<Probe> {
+    let tree = match view.encoding {
+        Encoding::HashTable => 0,
+        Encoding::SkipList => 1,
+        _ => return None,
+    };
+    Some(Probe::new(Root::read(view.value, tree)?, view.hasher.hash_one(element)))
 }
 
 /// The trees that a value refers to.

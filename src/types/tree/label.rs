@@ -52,6 +52,12 @@ impl<'a> Labels<'a> {
         Labels { room: room.as_chunks().0, count }
     }
 
+    /// Where the elements after the labels begin in their node.
+    #[inline]
+    pub fn end(&self) -> usize {
+        super::node::HEADER + size_of_val(self.room)
+    }
+
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = u16> + use<'a> {
         self.room.iter().take(self.count).map(|label| u16::from_le_bytes(*label))

@@ -17,6 +17,7 @@ mod edit;
 mod free;
 mod label;
 mod node;
+mod probe;
 mod relocate;
 mod remove;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod tests;
 pub use edit::{build, part, splice};
 pub use free::{doom, free_some};
 pub use node::{TAG_INNER, TAG_LEAF, payload};
+pub use probe::Probe;
 pub use relocate::{Heaps, Moved, copy, relocate, set_owner};
 pub use remove::remove_ranks;
 
@@ -32,6 +34,7 @@ use super::packed::{self, Element};
 use crate::arena::{ArenaFull, Offset, ShardHeap};
 use ahash::RandomState;
 use node::{Entries, Header};
+use probe::Bounds;
 use smallvec::SmallVec;
 
 /// How a tree's elements are made and ordered.
@@ -193,25 +196,8 @@ pub fn leaf_by(heap: &ShardHeap, root: Root, mut reaches: impl FnMut(u64, Offset
 
 /// The leaf in which elements of this key belong; of trees whose keys are hashes and their whole order.
 pub fn leaf_by_hash(heap: &ShardHeap, root: Root, key: u64) -> Spot {
-    // The keys that belong below a node: from `low`, and less than `high` if there is more after them.
-    let (mut low, mut high) = (0, u64::MAX);
-    descend(heap, root, |entries| {
-        // Hashes are spread evenly, so the place can be told from the bounds, and a few steps from there lead to it.
-        // (Interpolation search: Peterson, 1957.)
-        let last = entries.fan() - 1;
-        let share = (key - low) as f64 / (high - low) as f64;
-        let mut index = ((share * entries.fan() as f64) as usize).min(last);
-        while index < last && entries.key(index + 1) <= key {
-            index += 1;
-        }
-        while index > 0 && entries.key(index) > key {
-            index -= 1;
-        }
-        // What lies between the bounds in a tree that is whole; any other leads to a leaf, too.
-        low = if index > 0 { entries.key(index) } else { low }.min(key);
-        high = if index < last { entries.key(index + 1) } else { high }.max(key);
-        index
-    })
+    let mut bounds = Bounds::new(key);
+    descend(heap, root, |entries| bounds.narrow(entries))
 }
 
 /// The elements of a leaf that may have this key: all that have it, and some others.

@@ -106,6 +106,9 @@ proptest! {
             let spot = leaf_by_hash(&heap, root, key);
             let leaf = payload(&heap, spot.leaf);
             let found = packed::find(leaf, &packed::encoded(&value), 1).map(|element| element.range());
+            let mut probe = Probe::new(root, key);
+            while probe.step(&heap) {}
+            prop_assert_eq!(probe.at, spot.leaf);
             let by_label = alike(&heap, spot.leaf, key, 1).find(|element| element.encoded() == &packed::encoded(&value)[..]);
             prop_assert_eq!(by_label.map(|element| element.range()), found.clone());
             prop_assert_eq!(found.is_some(), model.contains(&value));
