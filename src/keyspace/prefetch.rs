@@ -21,9 +21,12 @@ impl Keyspace {
     /// collection at the key of a number.
     pub fn fetch<'a>(&self, db: usize, hashes: &[u64], element: impl Fn(usize) -> Option<&'a [u8]>) {
         for (hashes, first) in hashes.chunks(TOGETHER).zip((0..).step_by(TOGETHER)) {
-            let buckets = self.places(db, hashes, |shard, index, hash| index.bucket_of(&shard.heap, hash));
+            // A pipeline may well be about one key.
+            let mut keys: SmallVec<[u64; TOGETHER]> = hashes.into();
+            keys.dedup();
+            let buckets = self.places(db, &keys, |shard, index, hash| index.bucket_of(&shard.heap, hash));
             buckets.into_iter().for_each(|at| self.arena.prefetch(at));
-            let items = self.places(db, hashes, |shard, index, hash| {
+            let items = self.places(db, &keys, |shard, index, hash| {
                 // It may be in the stash, of which the segment's header knows.
                 index.candidate(&shard.heap, hash).unwrap_or_else(|| index.segment_of(&shard.heap, hash))
             });
