@@ -4,6 +4,7 @@
 //! cargo bench --bench end_to_end                           all tables
 //! cargo bench --bench end_to_end -- --table keys           GET and SET at all depths
 //! cargo bench --bench end_to_end -- --table collections    commands on collections at depth 16
+//! cargo bench --bench end_to_end -- --table scripts        a rate limiter by EVALSHA at depth 16
 //! cargo bench --bench end_to_end -- --rounds 5 --peer valkey=/path/to/valkey-server
 //! ```
 //!
@@ -12,7 +13,7 @@
 //! is user and system time of the server process by `/proc`, not requests per second: the load generator cannot blur it.
 //! The table shows medians over the rounds and each peer's ratio to it (below 1: ours needs less).
 
-mod collections;
+mod commands;
 mod running;
 
 use running::{Cost, Running};
@@ -64,7 +65,10 @@ fn main() -> ExitCode {
         keys(&peers, rounds);
     }
     if wanted("collections") {
-        collections::compare(&peers, rounds);
+        commands::compare(&peers, rounds, commands::COLLECTIONS);
+    }
+    if wanted("scripts") {
+        commands::compare(&peers, rounds, commands::SCRIPTS);
     }
     ExitCode::SUCCESS
 }

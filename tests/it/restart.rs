@@ -226,6 +226,27 @@ fn a_snapshot_that_is_too_slow_for_the_end_is_given_up() {
     assert!(after.wait().0.success());
 }
 
+#[test]
+fn libraries_of_functions_outlive_the_server() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (before, mut client) = Process::start(dir.path(), &[]).connected();
+    for answer in 1..=20 {
+        let code = format!("#!lua name=lib\nredis.register_function('f', function() return {answer} end)");
+        assert_eq!(client.call(&["FUNCTION", "LOAD", "REPLACE", &code]), Tree::Bulk(b"lib".to_vec()));
+    }
+    client.send(&["SHUTDOWN", "NOSAVE"]);
+    assert!(before.wait().0.success());
+    let (after, mut client) = Process::start(dir.path(), &[]).connected();
+    assert_eq!(client.line("FCALL f 0"), Tree::Integer(20));
+    assert_eq!(client.line("FUNCTION FLUSH"), ok());
+    client.send(&["SHUTDOWN", "NOSAVE"]);
+    assert!(after.wait().0.success());
+    let (third, mut client) = Process::start(dir.path(), &[]).connected();
+    assert_eq!(client.line("FUNCTION LIST"), Tree::Array(Vec::new()));
+    client.send(&["SHUTDOWN", "NOSAVE"]);
+    assert!(third.wait().0.success());
+}
+
 /// A small image of each version of the format.
 const IMAGES: [&[u8]; 3] = [
     include_bytes!("../images/image-1.bin"),

@@ -1,4 +1,5 @@
-//! Commands on collections: small ones as `redis-benchmark` has them, and one of a million elements at random places.
+//! Commands at one depth: on small collections as `redis-benchmark` has them, on one of a million elements at random places,
+//! and scripts.
 
 use crate::{
     OURS, Peer,
@@ -10,7 +11,7 @@ const OPERATIONS: u32 = 1_000_000;
 /// Three quarters of a million different elements.
 const FILL: u32 = 1_500_000;
 
-struct Case {
+pub struct Case {
     name: &'static str,
     /// What fills the key before, and how many operations of it.
     fill: Option<(&'static [&'static str], u32)>,
@@ -22,7 +23,21 @@ const fn case(name: &'static str, command: &'static [&'static str]) -> Case {
     Case { name, fill: None, command, operations: OPERATIONS }
 }
 
-/// In this order, on keys that the tests before have filled.
+/// Cases in this order, on keys that the ones before have filled.
+pub struct Table {
+    title: &'static str,
+    cases: &'static [Case],
+    /// Whether keys and elements are drawn at random.
+    random: bool,
+}
+
+pub const COLLECTIONS: &[Table] = &[
+    Table { title: "small collections", cases: SMALL, random: false },
+    Table { title: "collections of a million elements", cases: LARGE, random: true },
+];
+
+pub const SCRIPTS: &[Table] = &[Table { title: "scripts", cases: LIMITER, random: true }];
+
 const SMALL: &[Case] = &[
     case("LPUSH", &["-t", "lpush"]),
     case("LPOP", &["-t", "lpop"]),
@@ -68,24 +83,41 @@ const LARGE: &[Case] = &[
     case("RPOP", &["rpop", "l"]),
 ];
 
+/// So many calls in a time, for each of a million users.
+const LIMITER: &[Case] = &[Case {
+    fill: Some((
+        &[
+            "script",
+            "load",
+            "local n = redis.call('INCR', KEYS[1]) if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end \
+             return n <= tonumber(ARGV[2]) and 1 or 0",
+        ],
+        1,
+    )),
+    operations: OPERATIONS / 4,
+    ..case(
+        "EVALSHA limiter",
+        &["evalsha", "d44204219b72b4f0624df1859a0509113544f432", "1", "user:__rand_int__", "60000", "10"],
+    )
+}];
+
 /// Measures all cases on each server and shows the medians.
-pub fn compare(peers: &[Peer], rounds: usize) {
-    let tables = [("small", SMALL), ("of a million elements", LARGE)];
+pub fn compare(peers: &[Peer], rounds: usize, tables: &[Table]) {
     let mut costs = vec![Vec::<Vec<Cost>>::new(); peers.len()];
     for round in 1..=rounds {
         for (peer, costs) in peers.iter().zip(&mut costs) {
-            eprintln!("collections, round {round} of {rounds}: {}", peer.name);
+            eprintln!("commands, round {round} of {rounds}: {}", peer.name);
             let server = Running::start(peer);
-            let small = SMALL.iter().map(|case| measure(&server, case, true));
-            let measured: Vec<Cost> = small.chain(LARGE.iter().map(|case| measure(&server, case, false))).collect();
+            let cases = tables.iter().flat_map(|table| table.cases.iter().map(|case| (case, table.random)));
+            let measured: Vec<Cost> = cases.map(|(case, random)| measure(&server, case, random)).collect();
             costs.resize(measured.len(), Vec::new());
             costs.iter_mut().zip(measured).for_each(|(all, cost)| all.push(cost));
         }
     }
     let mut number = 0;
-    for (title, cases) in tables {
-        println!("\nserver CPU per operation at depth {DEPTH}, collections {title}, us, medians (ours/theirs)\n");
-        for case in cases {
+    for Table { title, cases, .. } in tables {
+        println!("\nserver CPU per operation at depth {DEPTH}, {title}, us, medians (ours/theirs)\n");
+        for case in *cases {
             print!("{:18}", case.name);
             let totals: Vec<f64> = costs.iter().map(|costs| median(&costs[number], |cost| cost.total)).collect();
             for (peer, total) in peers.iter().zip(&totals) {
@@ -100,12 +132,12 @@ pub fn compare(peers: &[Peer], rounds: usize) {
     }
 }
 
-fn measure(server: &Running, case: &Case, is_small: bool) -> Cost {
+fn measure(server: &Running, case: &Case, random: bool) -> Cost {
     if let Some((fill, operations)) = case.fill {
         server.load(fill, 64, operations);
     }
-    server.cost(case.operations, || match is_small {
-        true => server.load_plain(case.command, DEPTH, case.operations),
-        false => server.load(case.command, DEPTH, case.operations),
+    server.cost(case.operations, || match random {
+        true => server.load(case.command, DEPTH, case.operations),
+        false => server.load_plain(case.command, DEPTH, case.operations),
     })
 }
