@@ -90,6 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "arithmetic alone")]
     fn the_counter_grows_as_the_logarithm_of_the_uses_and_decays() {
         let mut recency = Recency::default();
         let (hot, warm) = (7, 8);

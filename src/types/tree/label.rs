@@ -9,7 +9,6 @@
 
 use smallvec::SmallVec;
 use std::ops::Range;
-use wide::u16x16;
 
 const POSITION_BITS: u32 = 10;
 /// A leaf with more bytes of elements has no labels.
@@ -36,6 +35,14 @@ pub fn label(key: u64, at: usize) -> u16 {
 #[inline]
 fn position(label: u16) -> usize {
     label as usize % REACH
+}
+
+/// A bit for each of these labels that has the bits of this key: all are compared before any is looked at.
+#[inline]
+fn equal(labels: &[u16; STEP], key: u64) -> u32 {
+    let wanted = label(key, 0);
+    // Equal bits leave none above the position.
+    labels.iter().enumerate().fold(0, |found, (index, label)| found | u32::from(label ^ wanted < REACH as u16) << index)
 }
 
 /// The labels of a leaf.
@@ -75,10 +82,8 @@ impl<'a> Labels<'a> {
         let steps = self.room.as_chunks::<STEP>().0.iter().enumerate();
         steps.flat_map(move |(step, labels)| {
             let labels = labels.map(u16::from_le_bytes);
-            // Equal bits leave zeros above the position.
-            let rest = u16x16::from(labels) ^ u16x16::splat(label(key, 0));
             let there = self.count.saturating_sub(step * STEP).min(STEP);
-            let mut found = (rest >> POSITION_BITS).simd_eq(u16x16::ZERO).to_bitmask() & ((1 << there) - 1);
+            let mut found = equal(&labels, key) & ((1 << there) - 1);
             std::iter::from_fn(move || {
                 let index = (found != 0).then(|| found.trailing_zeros() as usize)?;
                 found &= found - 1;

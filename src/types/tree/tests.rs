@@ -128,8 +128,11 @@ proptest! {
                 }
                 _ => {}
             }
-            prop_assert_eq!(check_labels::<Hashed>(&heap, &hasher, root), Ok(()));
+            if !cfg!(miri) {
+                prop_assert_eq!(check_labels::<Hashed>(&heap, &hasher, root), Ok(()));
+            }
         }
+        prop_assert_eq!(check_labels::<Hashed>(&heap, &hasher, root), Ok(()));
         let rank = root.len / 2;
         if rank > 0 {
             remove_ranks::<Hashed>(&mut heap, &mut root, rank / 2..rank).unwrap();
