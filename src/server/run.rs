@@ -74,7 +74,6 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     signals.watch(&shared)?;
     shared.lifecycle.wait();
     drop(server);
-    shared.functions.settle();
     if let Err(error) = shared.keyspace.log().close() {
         tracing::error!(%error, "the last changes could not be written to the append-only file");
     }

@@ -195,10 +195,13 @@ fn load(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     Ok(())
 }
 
-/// Libraries outlive the server as its data does. They are few and change seldom: they are written soon.
+/// Libraries outlive the server as its data does. They are few and change seldom: they are written at once.
 fn keep(cx: &Context<'_>) {
-    if let Some(path) = cx.shared.config.current().functions_path() {
-        cx.shared.functions.keep(path);
+    let settings = cx.shared.config.current();
+    if let Some(path) = settings.functions_path()
+        && let Err(error) = cx.shared.functions.write(&path)
+    {
+        tracing::error!(path = %path.display(), %error, "function libraries cannot be kept: they will not outlive the server");
     }
 }
 

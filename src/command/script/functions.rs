@@ -1,6 +1,6 @@
 //! Function libraries: what the server knows of them. Each interpreter loads them when it first needs one.
 
-use super::{ScriptFlags, after_shebang, keeper::Keeper};
+use super::{ScriptFlags, after_shebang};
 use crate::{
     command::Error,
     types::rdb::{self, Input},
@@ -8,7 +8,9 @@ use crate::{
 use parking_lot::RwLock;
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    fs::{self, File},
+    io::{self, Write},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
@@ -103,7 +105,6 @@ pub struct Functions {
     libraries: RwLock<Arc<Libraries>>,
     /// Counts the changes: an interpreter that has seen another number loads anew.
     generation: AtomicU64,
-    keeper: Keeper,
 }
 
 impl Functions {
@@ -167,13 +168,22 @@ impl Functions {
     }
 
     /// Keeps the libraries in a file beside the snapshot, in the form of FUNCTION DUMP; without any there is none.
-    pub fn keep(&self, path: PathBuf) {
-        self.keeper.keep(path, (!self.all().is_empty()).then(|| self.dump()));
-    }
-
-    /// Waits until what is to be kept is on the disk.
-    pub fn settle(&self) {
-        self.keeper.settle();
+    ///
+    /// # Errors
+    /// What the file system says. The file is as it was then.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        if self.all().is_empty() {
+            return match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            };
+        }
+        let unfinished = path.with_extension("unfinished");
+        let mut file = File::create(&unfinished)?;
+        file.write_all(&self.dump())?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)?;
+        path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
     }
 
     /// The libraries as FUNCTION DUMP answers them.

@@ -6,7 +6,6 @@ mod convert;
 mod engine;
 pub mod functions;
 mod host;
-mod keeper;
 mod libraries;
 pub mod queue;
 mod reading;
