@@ -38,17 +38,18 @@ impl Keyspace {
     /// Asks for elements of large collections, for which one waits several times more. Commands that come together are
     /// of a kind: if neither the first nor the last of a shard looks one up, the others are not looked at.
     fn fetch_elements<'a>(&self, db: usize, hashes: &[u64], element: impl Fn(usize) -> Option<&'a [u8]>) {
-        for shard in self.shards_of(hashes).iter() {
-            let own = (0..hashes.len()).filter(|number| self.shard_of(hashes[*number]) == shard);
+        let wanted: SmallVec<[(u64, &[u8]); TOGETHER]> =
+            hashes.iter().enumerate().filter_map(|(number, hash)| Some((*hash, element(number)?))).collect();
+        for shard in self.shards_of(wanted.iter().map(|(hash, _)| *hash)).iter() {
+            let own = wanted.iter().filter(|(hash, _)| self.shard_of(*hash) == shard);
             if let Some(shard) = self.shards[shard].0.try_lock()
                 && let Some(index) = shard.indexes.get(db)
             {
-                let probe = |number: usize| {
-                    let element = element(number)?;
-                    types::probe(&shard.view_at(index.candidate(&shard.heap, hashes[number])?)?, element)
+                let probe = |(hash, element): &(u64, &[u8])| {
+                    types::probe(&shard.view_at(index.candidate(&shard.heap, *hash)?)?, element)
                 };
                 let ends = [own.clone().next(), own.clone().next_back()];
-                if ends.into_iter().flatten().all(|number| probe(number).is_none()) {
+                if ends.into_iter().flatten().all(|one| probe(one).is_none()) {
                     continue;
                 }
                 let mut probes: SmallVec<[Probe; TOGETHER]> = own.filter_map(probe).collect();
@@ -59,8 +60,8 @@ impl Keyspace {
         }
     }
 
-    fn shards_of(&self, hashes: &[u64]) -> ShardSet {
-        ShardSet(hashes.iter().fold(0, |set, hash| set | 1 << self.shard_of(*hash)))
+    fn shards_of(&self, hashes: impl Iterator<Item = u64>) -> ShardSet {
+        ShardSet(hashes.fold(0, |set, hash| set | 1 << self.shard_of(hash)))
     }
 
     /// Where something lies for each key. Each shard is locked once for all its keys.
@@ -72,7 +73,7 @@ impl Keyspace {
         place: impl Fn(&Shard, &Index, u64) -> Offset,
     ) -> SmallVec<[Offset; TOGETHER]> {
         let mut places = SmallVec::new();
-        for number in self.shards_of(hashes).iter() {
+        for number in self.shards_of(hashes.iter().copied()).iter() {
             if let Some(shard) = self.shards[number].0.try_lock()
                 && let Some(index) = shard.indexes.get(db)
             {

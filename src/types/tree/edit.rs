@@ -352,14 +352,13 @@ fn merge(heap: &mut ShardHeap, root: &mut Root, above: &[(Offset, usize)], paren
         // A first child's own bound is not looked at where it is; from here on it is.
         bytes[..8].copy_from_slice(&second.key.to_le_bytes());
     }
-    // Only if both have labels the sum has.
+    // If one of them has no labels, there is not one for each element, and the sum has none.
     let mut labels = node::labels(heap, first.at);
-    match labels.is_empty() || a.used + b.used > label::REACH {
-        true => labels.clear(),
-        false => labels.extend(node::labels(heap, second.at).into_iter().map(|label| label + a.used as u16)),
+    labels.extend(node::labels(heap, second.at).into_iter().map(|label| label.wrapping_add(a.used as u16)));
+    if a.used + b.used > label::REACH {
+        labels.clear();
     }
-    let (range, count) = (a.used..a.used, a.count + b.count);
-    let labels = if labels.len() == count { &labels[..] } else { &[] };
+    let (range, count, labels) = (a.used..a.used, a.count + b.count, &labels);
     let Ok(at) = node::change(heap, first.at, a, Change { range, with: &bytes, count, labels, room: 0 }) else {
         return;
     };

@@ -90,12 +90,18 @@ impl Header {
         head
     }
 
+    /// The header with these labels, or with none if there is not one for each element: what labels say of a damaged
+    /// leaf need not be so.
+    fn with_labels(self, labels: &[u16]) -> Header {
+        Header { is_labelled: self.is_leaf && !labels.is_empty() && labels.len() == self.count, ..self }
+    }
+
     /// Writes the header and the labels after it.
     fn put(&self, labels: &[u16], bytes: &mut [u8]) {
-        debug_assert!(labels.is_empty() || labels.len() == self.count);
         bytes[..HEADER].copy_from_slice(&self.bytes());
-        for (room, label) in bytes[HEADER..].as_chunks_mut().0.iter_mut().zip(labels) {
-            *room = label.to_le_bytes();
+        if self.is_labelled {
+            let room = bytes[HEADER..].as_chunks_mut().0;
+            room.iter_mut().zip(labels).for_each(|(room, label)| *room = label.to_le_bytes());
         }
     }
 
@@ -231,7 +237,7 @@ pub fn add_count(heap: &mut ShardHeap, at: Offset, index: usize, more: u64) {
 /// Allocates a node with this content. A leaf's labels are one for each element, or none.
 pub fn create(heap: &mut ShardHeap, header: Header, labels: &[u16], payload: &[u8]) -> Result<Offset, ArenaFull> {
     debug_assert_eq!(header.used, payload.len());
-    let header = Header { is_labelled: !labels.is_empty(), ..header };
+    let header = header.with_labels(labels);
     let at = heap.alloc(room_for(&header))?;
     let bytes = heap.range_mut(at, 0..header.end());
     header.put(labels, bytes);
@@ -280,7 +286,7 @@ pub fn change(heap: &mut ShardHeap, at: Offset, old: Header, change: Change<'_>)
     let Change { range, with, count, labels, room } = change;
     let range = range.start.min(old.used)..range.end.min(old.used).max(range.start.min(old.used));
     let used = old.used - range.len() + with.len();
-    let header = Header { count, used, is_labelled: !labels.is_empty(), ..old };
+    let header = Header { count, used, ..old }.with_labels(labels);
     let (span, needed) = (heap.span(at), header.end());
     // Not quite half, so that what a node has just been given is not taken back.
     let fits_well = needed <= span && (room > 0 || needed * 9 / 4 > span || span <= 64);

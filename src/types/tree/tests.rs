@@ -147,6 +147,29 @@ proptest! {
     }
 }
 
+/// Labels that are not the elements' own lead nowhere wrong, and go with the next change.
+#[test]
+fn damaged_labels_are_given_up() {
+    let (mut heap, hasher) = (heap(), hasher());
+    let mut root = Root::create(&mut heap, 5).unwrap();
+    let values: Vec<_> = (0..5).map(|n| packed::encoded(format!("member:{n}").as_bytes())).collect();
+    for value in &values {
+        let spot = first_leaf(&heap, root);
+        let end = payload(&heap, spot.leaf).len();
+        splice::<Hashed>(&mut heap, &hasher, &mut root, &spot, end..end, value, 1).unwrap();
+    }
+    let spot = first_leaf(&heap, root);
+    heap.range_mut(spot.leaf, node::HEADER..node::HEADER + 10).fill(0xFF);
+    assert!(check_labels::<Hashed>(&heap, &hasher, root).is_err());
+    assert_eq!(alike(&heap, spot.leaf, u64::MAX, 1).count(), 0);
+    splice::<Hashed>(&mut heap, &hasher, &mut root, &spot, 0..values[0].len(), &[], -1).unwrap();
+    assert_eq!(check_labels::<Hashed>(&heap, &hasher, root), Ok(()));
+    assert_eq!(checked(&heap, root).len(), 4);
+    let last = hasher.hash_one(b"member:4".to_vec());
+    let mut found = alike(&heap, first_leaf(&heap, root).leaf, last, 1);
+    assert!(found.any(|element| element.encoded() == &values[4][..]));
+}
+
 #[test]
 fn many_elements_make_levels_and_every_node_can_move() {
     let mut heap = heap();
