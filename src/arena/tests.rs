@@ -286,7 +286,7 @@ fn what_has_changed_since_an_image_is_taken() {
 
 /// What is given up as a whole goes in steps, is nobody's meanwhile, and is still in the image of a running cut.
 #[test]
-#[cfg_attr(miri, ignore = "takes many minutes; the parts are in the other tests of a cut")]
+#[cfg_attr(miri, ignore = "Miri does not come to its first line; its parts are in the other tests of a cut")]
 fn a_retired_heap_goes_in_steps() {
     let mut heap = heap();
     let arena = Arc::clone(heap.arena());
