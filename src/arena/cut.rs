@@ -237,7 +237,7 @@ impl ShardHeap {
         }
         // Whether a value is whole must be known before its first page is taken.
         if self.arena.is_loading() && entry.meta().kind() == Kind::Large {
-            self.make_run_resident(page, entry.meta().run());
+            self.comes_to_run(page, entry.meta().run());
         }
         let entry = &self.arena.pages[page.0 as usize];
         let saved = SavedPage { page, meta: entry.meta(), blocks: entry.blocks() };

@@ -7,7 +7,8 @@
 use super::{
     Arena, BLOCK, CLASSES, Kind, Offset, PAGE, PageId, class_size,
     cut::Cut,
-    pages::{Fill, PageEntry, PageMeta},
+    loading::Look,
+    pages::{PageEntry, PageMeta},
 };
 use std::{
     cell::Cell,
@@ -54,6 +55,7 @@ pub struct ShardHeap {
     pub(super) chunk_bytes: Cell<u64>,
     pub(super) large_blocks: Cell<u64>,
     doomed: Offset,
+    pub(super) look: Cell<Look>,
     /// Whether part of what lay here is lost, and something may refer to it still.
     pub(super) is_damaged: Cell<bool>,
 }
@@ -75,6 +77,7 @@ impl ShardHeap {
             chunk_bytes: Cell::new(0),
             large_blocks: Cell::new(0),
             doomed: Offset::NULL,
+            look: Cell::default(),
             is_damaged: Cell::new(false),
         }
     }
@@ -192,8 +195,8 @@ impl ShardHeap {
     #[cold]
     fn span_slow(&self, at: Offset) -> usize {
         let Some(meta) = self.owned(at.page()) else { return 0 };
-        if !meta.is_resident() {
-            self.make_resident(at.page());
+        if !meta.is_resident() && !self.comes_to(at.page()) {
+            return 0;
         }
         match meta.kind() {
             Kind::Slab => {
@@ -201,8 +204,8 @@ impl ShardHeap {
                 if at.in_page() + size <= PAGE { size } else { 0 }
             }
             Kind::Large if at.in_page() == 0 => {
-                if self.arena.is_loading() {
-                    self.make_run_resident(at.page(), meta.run());
+                if self.arena.is_loading() && !self.comes_to_run(at.page(), meta.run()) {
+                    return 0;
                 }
                 self.entry(at.page()).large_blocks() as usize * BLOCK
             }
@@ -231,86 +234,6 @@ impl ShardHeap {
     pub(super) fn owned(&self, page: PageId) -> Option<PageMeta> {
         let meta = self.arena.pages.get(page.0 as usize)?.meta();
         (meta.kind() != Kind::Free && meta.shard() == self.shard).then_some(meta)
-    }
-
-    /// Takes a page of an attached image as this shard's, after a restart. It is counted and put
-    /// on its list when it becomes resident.
-    pub(super) fn make_run_resident(&self, page: PageId, run: u32) {
-        let pages = (self.entry(page).large_blocks() as usize * BLOCK).div_ceil(PAGE) as u32;
-        for page in page.0..page.0 + pages.min(run) {
-            if self.owned(PageId(page)).is_some_and(|meta| !meta.is_resident()) {
-                self.make_resident(PageId(page));
-            }
-        }
-    }
-
-    /// Brings a page of this shard from the snapshot file. What is damaged there is gone.
-    #[cold]
-    pub fn make_resident(&self, page: PageId) {
-        let Some(meta) = self.owned(page) else { return };
-        if meta.is_resident() {
-            return;
-        }
-        self.arena.absent.fetch_sub(1, Relaxed);
-        let source = self.arena.source.read().clone();
-        // SAFETY: the page is this shard's, whose lock is held, and it is not resident: no slice
-        // into it was ever lent, because every access compares the resident bit first.
-        let bytes = unsafe { self.arena.mapping.slice_mut(page.start().byte(), PAGE) };
-        let damage = source.and_then(|source| source.load(page, bytes).err());
-        if let Some(damage) = &damage {
-            if meta.kind() == Kind::Slab {
-                damage.mark_chunks(bytes, class_size(meta.class()));
-            }
-            self.arena.damaged_pages.fetch_add(1, Relaxed);
-            self.is_damaged.set(true);
-            // It is not as any image has it. (A loader has begun no operation, so the epoch is the arena's.)
-            for block in page.first_block()..page.first_block() + super::BLOCKS_PER_PAGE {
-                self.arena.stamps[block].store(self.arena.epoch(), Relaxed);
-            }
-            tracing::error!(
-                page = page.0,
-                blocks = damage.blocks.count_ones(),
-                reason = damage.reason,
-                "a page of the snapshot is damaged: what lay in its damaged blocks is gone"
-            );
-        }
-        let entry = self.entry(page);
-        let class = meta.class();
-        if meta.kind() == Kind::Slab {
-            let fill = Fill::of_loaded(bytes, class_size(class));
-            entry.set_fill(fill);
-            self.count_free(class, (PAGE / class_size(class)) as i32 - i32::from(fill.used));
-            self.count_holes(class, i32::from(fill.bump) - i32::from(fill.used));
-            self.slab_blocks.set(self.slab_blocks.get() + u64::from(fill.blocks));
-            self.chunk_bytes.set(self.chunk_bytes.get() + fill.used as u64 * class_size(class) as u64);
-            self.arena.count_blocks(fill.blocks.into());
-            entry.set_meta(meta.resident());
-            if fill.has_room(class) {
-                self.list(page, class);
-            }
-            return;
-        }
-        let blocks = entry.blocks_in_use() as u32;
-        self.large_blocks.set(self.large_blocks.get() + u64::from(blocks));
-        self.arena.count_blocks(blocks);
-        entry.set_meta(meta.resident());
-        if damage.is_some() {
-            self.forget_run(page);
-        }
-    }
-
-    /// A large value of which a page is damaged is gone as a whole: its head says so.
-    fn forget_run(&self, page: PageId) {
-        let head =
-            (1..=page.0).rev().map(PageId).find(|page| self.owned(*page).is_none_or(|meta| meta.kind() != Kind::Tail));
-        if let Some(head) = head.filter(|head| self.owned(*head).is_some_and(|meta| meta.kind() == Kind::Large)) {
-            self.make_resident(head);
-            // SAFETY: the head is this shard's and resident; a slice into a run is only lent after
-            // all its pages are resident, which this one was not yet.
-            unsafe { self.arena.mapping.slice_mut(head.start().byte(), 16) }.fill(0);
-            // It is not as any image has it, either.
-            self.arena.stamps[head.first_block()].store(self.arena.epoch(), Relaxed);
-        }
     }
 
     /// Gives `pages` pages back, of which `blocks` blocks are resident, and forgets them.

@@ -27,6 +27,7 @@ mod damage;
 mod heap;
 mod huge;
 mod large;
+mod loading;
 mod mapping;
 mod offset;
 mod pages;
@@ -38,6 +39,7 @@ pub use class::{CLASSES, MAX_SLAB, class_of, class_size};
 pub use cut::{Block, CutSink, SavedPage, Take, Taken};
 pub use damage::Damage;
 pub use heap::{HeapStats, ShardHeap};
+pub use loading::{Loaded, PageSource};
 pub use offset::{BLOCK, BLOCKS_PER_PAGE, Offset, PAGE, PageId};
 pub use pages::{Kind, PageMeta};
 pub use shorten::Shortening;
@@ -64,16 +66,6 @@ const IMAGES: usize = 8;
 /// There is no address space or page left (the reservation is full).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ArenaFull;
-
-/// Where the bytes of a page come from that is not resident yet.
-pub trait PageSource: Send + Sync {
-    /// Fills `into` (zeroed before) with the page's bytes. An error names the blocks that cannot be had, which are
-    /// left zeroed: what lay there is gone, and the damage is counted.
-    fn load(&self, page: PageId, into: &mut [u8]) -> Result<(), Damage>;
-
-    /// Called with no lock held before a page is loaded in turn: waits for the disk here, not in `load`.
-    fn prepare(&self, _page: PageId) {}
-}
 
 /// The mapping and what all shards share of it.
 pub struct Arena {
@@ -219,65 +211,6 @@ impl Arena {
     /// How many pages were found damaged while loading.
     pub fn damaged_pages(&self) -> u64 {
         self.damaged_pages.load(Relaxed)
-    }
-
-    /// Pages that came with an image, and how many of them are still only there (or were given up unseen).
-    pub fn progress(&self) -> (u64, u64) {
-        (self.attached.load(Relaxed), if self.is_loading() { self.absent.load(Relaxed) } else { 0 })
-    }
-
-    /// Whether some page may still be only in the snapshot file.
-    pub fn is_loading(&self) -> bool {
-        self.loading.load(Relaxed)
-    }
-
-    /// Takes over the pages of an image of the cut `epoch`. `pages` are (page, meta, blocks in use), each to be
-    /// loaded from `source` at its first touch; `written` says of blocks in which epoch they were last written.
-    /// The arena must be fresh.
-    pub fn attach(
-        &self,
-        epoch: u32,
-        pages: &[(PageId, PageMeta, u32)],
-        written: impl Iterator<Item = (u32, u32)>,
-        source: Arc<dyn PageSource>,
-    ) -> Result<(), ArenaFull> {
-        let frontier = pages.iter().map(|(page, ..)| page.0 + 1).max().unwrap_or(1);
-        self.pool.lock().rebuild(frontier, pages.iter().map(|(page, ..)| page.0))?;
-        for (page, meta, blocks) in pages {
-            let entry = &self.pages[page.0 as usize];
-            entry.set_large_blocks(*blocks);
-            entry.set_meta(meta.not_resident());
-            // Blocks that the image lacks are zeros since nobody knows when.
-            for block in page.first_block()..page.first_block() + BLOCKS_PER_PAGE {
-                self.stamps[block].store(epoch, Relaxed);
-            }
-        }
-        for (block, written) in written {
-            if let Some(stamp) = self.stamps.get(block as usize) {
-                stamp.store(written, Relaxed);
-            }
-        }
-        // What happens from now on comes after the image's cut.
-        self.epoch.fetch_max(epoch, SeqCst);
-        self.attached.store(pages.len() as u64, Relaxed);
-        self.absent.store(pages.len() as u64, Relaxed);
-        *self.source.write() = Some(source);
-        self.loading.store(true, Release);
-        Ok(())
-    }
-
-    /// Has the bytes of a page that will be loaded next brought from the disk.
-    pub fn prepare(&self, page: PageId) {
-        let source = self.source.read().clone();
-        if let Some(source) = source {
-            source.prepare(page);
-        }
-    }
-
-    /// All pages are resident: the source is dropped.
-    pub fn loaded(&self) {
-        self.loading.store(false, Release);
-        *self.source.write() = None;
     }
 
     /// The stamps tell what has changed since the image with this id.

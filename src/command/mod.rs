@@ -2,6 +2,7 @@
 //! commands and their handlers; `dispatch` is the one way in.
 
 pub mod acl;
+pub mod ahead;
 pub mod args;
 pub mod blocking;
 pub mod client;

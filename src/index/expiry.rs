@@ -33,6 +33,8 @@ pub struct Wheel {
     target: UnixMillis,
     /// Where the sweep under way goes on.
     position: Option<u64>,
+    /// It has come to what is not loaded yet.
+    is_partial: bool,
 }
 
 /// The codes due between two times, one bit each.
@@ -51,10 +53,10 @@ fn due(from: UnixMillis, to: UnixMillis) -> [u64; 4] {
 }
 
 impl Wheel {
-    /// Looks at up to `segments` segments, fewer when they give `most` places or more, and hands the slots that are due by their code to `visit`,
-    /// which answers the code the slot shall have now, or `None` when the key is due (it is
-    /// then among the places handed back). Answers how many segments were looked at and
-    /// whether the sweep is complete.
+    /// Looks at up to `segments` segments, fewer when they give `most` places or more, and hands the
+    /// slots that are due by their code to `visit`, which answers the code the slot shall have now, or `None` when the key is due (it is
+    /// then among the places handed back). Answers whether the sweep is complete. What is not
+    /// loaded yet is left to another one: nobody waits for the disk here.
     pub fn sweep(
         &mut self,
         index: &Index,
@@ -81,13 +83,15 @@ impl Wheel {
             let entry = index.entry(heap, at);
             let mut segment = Some(Segment { at: entry.segment, size: entry.size });
             while let Some(this) = segment {
-                sweep_segment(this, heap, &mask, visit, found);
+                self.is_partial |= !sweep_segment(this, heap, &mask, visit, found);
                 segment = this.next(heap);
             }
             match next_prefix(at, entry.depth) {
                 Some(next) => at = next,
                 None => {
-                    (self.done, self.position) = (self.target, None);
+                    // After one that was partial everything is looked at again.
+                    let done = if std::mem::take(&mut self.is_partial) { 0 } else { self.target };
+                    (self.done, self.position) = (done, None);
                     return true;
                 }
             }
@@ -100,17 +104,23 @@ impl Wheel {
     }
 }
 
+/// False when it came to what is not loaded yet.
 fn sweep_segment(
     segment: Segment,
     heap: &mut ShardHeap,
     mask: &[u64; 4],
     visit: &mut dyn FnMut(&ShardHeap, Slot) -> Option<u8>,
     found: &mut Vec<(Place, Slot)>,
-) {
+) -> bool {
+    heap.look();
     let present: [u64; 4] = std::array::from_fn(|i| heap.word(segment.at, 32 + i * 8));
-    if (0..4).all(|i| present[i] & mask[i] == 0) {
-        return;
+    if heap.looked().is_some() {
+        return false;
     }
+    if (0..4).all(|i| present[i] & mask[i] == 0) {
+        return true;
+    }
+    let mut is_whole = true;
     let is_due = |slot: Slot| mask[slot.expiry() as usize / 64] >> (slot.expiry() % 64) & 1 == 1;
     segment.each(heap, &mut |_, slot| {
         if is_due(slot) {
@@ -122,7 +132,11 @@ fn sweep_segment(
     segment.each(heap, &mut |at, slot| {
         let mut code = slot.expiry();
         if is_due(slot) {
-            match visit(heap, slot) {
+            heap.look();
+            let answer = visit(heap, slot);
+            let is_absent = heap.looked().is_some();
+            is_whole &= !is_absent;
+            match if is_absent { Some(code) } else { answer } {
                 Some(new) if new != code => {
                     code = new;
                     recoded.push((at, slot.with_expiry(new)));
@@ -142,4 +156,5 @@ fn sweep_segment(
             heap.poke(segment.at, 32 + i * 8, word);
         }
     }
+    is_whole
 }

@@ -11,6 +11,7 @@ mod db;
 mod effects;
 mod evict;
 mod item;
+mod loading;
 mod mend;
 mod prefetch;
 mod rebuild;
@@ -28,6 +29,7 @@ pub use changes::Changes;
 pub use cron::CronReport;
 pub use db::Db;
 pub use effects::{Effect, EffectKind, Effects};
+pub use loading::Lookup;
 pub use waiters::{Ready, Want};
 
 use crate::{
@@ -514,23 +516,6 @@ impl Keyspace {
     /// After a restart: the indexes' roots of each shard, as an image kept them.
     pub fn adopt_roots(&self, shard: usize, roots: &[[u64; 4]]) -> bool {
         self.shards.get(shard).is_some_and(|place| place.0.lock().adopt_roots(roots))
-    }
-
-    /// Makes one page resident; used by the background loader.
-    pub fn load_page(&self, page: PageId) {
-        let owner = self.arena.page(page);
-        if owner.kind() != Kind::Free
-            && !owner.is_resident()
-            && let Some(shard) = self.shards.get(owner.shard() as usize)
-        {
-            self.arena.prepare(page);
-            let mut shard = shard.0.lock();
-            shard.heap.make_resident(page);
-            if shard.heap.is_damaged() {
-                let epoch = self.arena.epoch();
-                shard.enter(epoch);
-            }
-        }
     }
 }
 

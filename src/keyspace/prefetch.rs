@@ -20,6 +20,10 @@ impl Keyspace {
     /// Asks for what lookups of keys with these hashes will touch. `element` answers what may be looked up in the
     /// collection at the key of a number.
     pub fn fetch<'a>(&self, db: usize, hashes: &[u64], element: impl Fn(usize) -> Option<&'a [u8]>) {
+        if self.arena.is_loading() {
+            // It is no hint then: what is looked for would have to be read from the disk. See [`super::loading`].
+            return;
+        }
         for (hashes, first) in hashes.chunks(TOGETHER).zip((0..).step_by(TOGETHER)) {
             // A pipeline may well be about one key.
             let mut keys: SmallVec<[u64; TOGETHER]> = hashes.into();

@@ -9,6 +9,7 @@
 //! ```
 
 use super::{
+    bringing::Bringing,
     input::{AHEAD, Input},
     output::{LimitPassed, Output, hard_limit},
     socket::Socket,
@@ -16,7 +17,7 @@ use super::{
     warming::{self, Warming},
 };
 use crate::{
-    command::{Block, Client, Flow, Reply, Shared, client_memory, dispatch},
+    command::{Block, Client, Flow, Reply, Shared, ahead, client_memory, dispatch},
     config::{AppendFsync, ClientMemory, OutputLimit},
     keyspace::KnownHash,
     resp::{Limits, ProtocolError, decode::Arguments},
@@ -92,6 +93,8 @@ pub struct Connection {
     put_off: bool,
     /// The commands that have been read wait for their memory.
     warming: Option<Warming>,
+    /// The next command waits for the disk.
+    bringing: Bringing,
     timer: Option<Timer>,
     /// Whether the handle knows how to wake this task.
     attached: bool,
@@ -118,6 +121,7 @@ impl Connection {
             closing: false,
             put_off: false,
             warming: None,
+            bringing: Bringing::Nothing,
             timer: None,
             attached: false,
             judged_memory: 0,
@@ -210,7 +214,14 @@ impl Connection {
                 self.flush(cx, turn.now)?;
                 return self.watch_blocked(cx);
             }
+            if self.bringing.waits(cx) {
+                self.flush(cx, turn.now)?;
+                return Ok(Next::Wait);
+            }
             self.run(turn)?;
+            if self.bringing.is_under_way() {
+                continue;
+            }
             if self.warming.is_some() {
                 return Ok(Next::Yield);
             }
@@ -276,6 +287,9 @@ impl Connection {
             }
             self.output.wake();
             self.execute(turn.now);
+            if self.bringing.is_under_way() {
+                return Ok(());
+            }
             turn.advance(&self.shared, &self.client);
             if self.blocked.is_none() {
                 self.output.take_mail(&self.client.handle);
@@ -329,6 +343,12 @@ impl Connection {
         let mut arguments = Arguments::new();
         if !self.input.arguments(&mut arguments) {
             return;
+        }
+        if self.shared.keyspace.arena().is_loading() && !self.bringing.is_done() {
+            let lookups = ahead::absent(&self.shared, &self.client, &arguments);
+            if !lookups.is_empty() {
+                return self.bringing = Bringing::begin(&self.shared, lookups);
+            }
         }
         let known = match (arguments.get(1), self.input.hashes()) {
             (Some(key), &[hash, ..]) if hash != 0 => Some(KnownHash::new(key, hash)),

@@ -5,6 +5,7 @@
 //! stays there. Commands run inline on that thread, so nothing is handed over between reading a
 //! request and writing its reply.
 
+mod bringing;
 mod buffers;
 mod ciphers;
 mod connection;

@@ -26,6 +26,9 @@ const HANDSHAKE_RECORD: u8 = 22;
 /// request, and asking costs more than one.
 const POLLS_PER_LOOK: u32 = 128;
 
+/// Threads per worker that wait for the disk, for what commands need of a snapshot that is being loaded.
+const READERS: usize = 4;
+
 /// All workers. Dropping it ends their connections and waits for the threads.
 pub struct Workers {
     shared: Arc<Shared>,
@@ -111,6 +114,7 @@ impl Worker {
             .enable_io()
             .enable_time()
             .event_interval(POLLS_PER_LOOK)
+            .max_blocking_threads(READERS)
             .build()?;
         let (sender, mut receiver) = mpsc::unbounded_channel();
         let load = Arc::new(AtomicUsize::new(0));

@@ -57,9 +57,6 @@ struct Data {
     blocks: Vec<BlockRow>,
 }
 
-/// Pages that are asked of the disk at once while all are loaded in turn.
-const AHEAD: u64 = 16;
-
 impl Image {
     /// Opens and checks the image at `path`; `None` when there is no such file.
     ///
@@ -294,12 +291,8 @@ fn place(row: &BlockRow) -> usize {
 }
 
 impl PageSource for Data {
-    fn prepare(&self, page: PageId) {
-        if u64::from(page.0).is_multiple_of(AHEAD) {
-            self.file.expect(page.start().bytes(), AHEAD * PAGE as u64);
-        }
-        // Whoever reads them next finds them in the system's memory.
-        self.read(self.rows(page), &mut vec![0; PAGE], &mut |_, _| ());
+    fn expect(&self, first: PageId, pages: u32) {
+        self.file.expect(first.start().bytes(), u64::from(pages) * PAGE as u64);
     }
 
     fn load(&self, page: PageId, into: &mut [u8]) -> Result<(), Damage> {
@@ -321,27 +314,5 @@ impl PageSource for Data {
             }
         }
         if damage.blocks == 0 { Ok(()) } else { Err(damage) }
-    }
-}
-
-impl Keyspace {
-    /// Brings every page of the image into memory, the index first, then lets go of the file.
-    /// Run by a thread of its own; `go_on` is asked between pages.
-    pub fn load_all(&self, go_on: &mut dyn FnMut() -> bool) {
-        let pages = self.arena().frontier().0;
-        // Segments are the chunks of 2 to 5 KiB.
-        let is_index = |meta: PageMeta| meta.kind() == Kind::Slab && (2048..8192).contains(&class_size(meta.class()));
-        for index_first in [true, false] {
-            for page in (1..pages).map(PageId) {
-                if index_first && !is_index(self.arena().page(page)) {
-                    continue;
-                }
-                if !go_on() {
-                    return;
-                }
-                self.load_page(page);
-            }
-        }
-        self.arena().loaded();
     }
 }

@@ -90,6 +90,29 @@ fn what_was_saved_is_there_again() {
 }
 
 #[test]
+fn nothing_is_read_to_expire_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dump.flag");
+    let keyspace = Keyspace::new(&options()).unwrap();
+    fill(&keyspace, 3000);
+    save(&keyspace, &path, NOW).unwrap();
+    let again = load(&path);
+    let later = NOW + 1_000_000;
+    let (_, before) = again.arena().progress();
+    for _ in 0..3 {
+        while !again.cron(later, &mut || true).complete {}
+    }
+    let (_, after) = again.arena().progress();
+    assert!(before - after <= 3 * again.shards() as u64, "only directories: {before} {after}");
+    let expires = |keyspace: &Keyspace| (0..3).map(|db| keyspace.db_stats(db).expires).sum::<u64>();
+    assert_eq!(expires(&again), 1000);
+    // The sweep is not over with what it left out.
+    again.load_all(&mut || true);
+    while !again.cron(later, &mut || true).complete {}
+    assert_eq!(expires(&again), 0);
+}
+
+#[test]
 fn an_empty_keyspace_and_a_missing_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("dump.flag");

@@ -61,6 +61,14 @@ pub fn probe(view: &View<'_>, element: &[u8]) -> Option<Probe> {
     Some(Probe::new(Root::read(view.value, tree)?, view.hasher.hash_one(element)))
 }
 
+/// Goes the way to each of these elements, if they lie in a tree by hash, and to both ends of every tree.
+pub fn go_ahead(view: &View<'_>, elements: &[Box<[u8]>]) {
+    for mut probe in elements.iter().filter_map(|element| probe(view, element)) {
+        while probe.step(view.heap) {}
+    }
+    roots(view.encoding, view.value).for_each(|root| tree::visit_ends(view.heap, root));
+}
+
 /// The trees that a value refers to.
 pub fn roots(encoding: Encoding, value: &[u8]) -> impl Iterator<Item = Root> + '_ {
     (0..encoding.trees()).filter_map(|index| Root::read(value, index)).filter(|root| !root.node.is_null())

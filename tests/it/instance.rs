@@ -291,17 +291,21 @@ pub struct Server {
 
 impl Server {
     pub fn start() -> Server {
-        Server::with_clock(Clock::manual(START))
+        Server::with(Keyspace::new(&options()).expect("an arena can be reserved"), Clock::manual(START))
     }
 
     pub fn start_on_the_wall_clock() -> Server {
-        Server::with_clock(Clock::Wall)
+        Server::with(Keyspace::new(&options()).expect("an arena can be reserved"), Clock::Wall)
     }
 
-    fn with_clock(clock: Clock) -> Server {
+    /// One that serves this keyspace.
+    pub fn of(keyspace: Keyspace) -> Server {
+        Server::with(keyspace, Clock::manual(START))
+    }
+
+    fn with(keyspace: Keyspace, clock: Clock) -> Server {
         let listener = net::tcp("127.0.0.1", 0, 128).expect("a free port of loopback");
         let dir = folder();
-        let keyspace = Keyspace::new(&options()).expect("an arena can be reserved");
         let shared = shared(keyspace, clock, dir.path());
         let server = server::Server::start(shared, vec![Listener::Tcp(listener)]).expect("threads can be started");
         Server { server, _dir: dir }

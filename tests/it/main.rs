@@ -12,6 +12,7 @@ mod figures;
 mod harness;
 mod instance;
 mod limits;
+mod loading;
 mod migrate;
 mod model;
 mod process;

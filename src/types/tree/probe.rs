@@ -63,6 +63,18 @@ enum Step {
     Done,
 }
 
+/// Reads the nodes on the way to the first element, and to the last.
+pub fn visit_ends(heap: &ShardHeap, root: Root) {
+    for end in [0, usize::MAX] {
+        let mut at = root.node;
+        for _ in 0..DEPTH_MAX {
+            let entries = node::entries(heap, at);
+            let Some(child) = entries.child(end.min(entries.fan().saturating_sub(1))) else { break };
+            at = child.at;
+        }
+    }
+}
+
 impl Probe {
     pub fn new(root: Root, key: u64) -> Probe {
         Probe { bounds: Bounds::new(key), at: root.node, depth: 0, next: Step::Head }
