@@ -92,7 +92,16 @@ pub struct CommandCounters {
     pub nanos: Counter,
     pub rejected: Counter,
     pub failed: Counter,
+    slow: SlowCounters,
     latency: [Counter; LATENCY_BUCKETS],
+}
+
+/// Calls that SLOWLOG kept.
+#[derive(Default, Debug)]
+struct SlowCounters {
+    calls: Counter,
+    micros: Counter,
+    micros_max: Counter,
 }
 
 impl CommandCounters {
@@ -103,6 +112,19 @@ impl CommandCounters {
         if latency_tracking {
             self.latency[latency_bucket(nanos)].add(1);
         }
+    }
+
+    /// A call was kept by SLOWLOG.
+    pub fn slow(&self, micros: u64) {
+        self.slow.calls.add(1);
+        self.slow.micros.add(micros);
+        self.slow.micros_max.raise_to(micros);
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Counter> {
+        let SlowCounters { calls, micros, micros_max } = &self.slow;
+        let own = [&self.calls, &self.nanos, &self.rejected, &self.failed, calls, micros, micros_max];
+        own.into_iter().chain(&self.latency)
     }
 }
 
@@ -124,8 +146,25 @@ pub struct CommandTotals {
     pub nanos: u64,
     pub rejected: u64,
     pub failed: u64,
+    pub slow: SlowTotals,
     /// Calls per bucket; `latency_bound` gives the buckets' upper bounds.
     pub latency: [u64; LATENCY_BUCKETS],
+}
+
+/// Calls that SLOWLOG kept, and how long they took.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct SlowTotals {
+    pub calls: u64,
+    pub micros: u64,
+    pub micros_max: u64,
+}
+
+impl SlowTotals {
+    fn add(&mut self, one: &SlowCounters) {
+        self.calls += one.calls.get();
+        self.micros += one.micros.get();
+        self.micros_max = self.micros_max.max(one.micros_max.get());
+    }
 }
 
 impl CommandTotals {
@@ -154,6 +193,9 @@ pub struct Worker {
     /// Reads and writes of the connections of this worker.
     pub reads: Counter,
     pub writes: Counter,
+    /// Requests that were found in the input together, and how often some were.
+    pub pipelined: Counter,
+    pub pipelines: Counter,
     /// Turns of connections, from the first byte read to the last command run.
     pub turns: Turns,
 }
@@ -261,10 +303,18 @@ impl Stats {
             totals.nanos += one.nanos.get();
             totals.rejected += one.rejected.get();
             totals.failed += one.failed.get();
+            totals.slow.add(&one.slow);
             for (sum, bucket) in totals.latency.iter_mut().zip(&one.latency) {
                 *sum += bucket.get();
             }
         }
+        totals
+    }
+
+    /// The slow calls of all commands.
+    pub fn slow_calls(&self) -> SlowTotals {
+        let mut totals = SlowTotals::default();
+        self.workers.iter().flat_map(|worker| &worker.commands).for_each(|command| totals.add(&command.slow));
         totals
     }
 
@@ -319,13 +369,15 @@ impl Stats {
     /// CONFIG RESETSTAT.
     pub fn reset(&self) {
         for worker in &self.workers {
-            for command in &worker.commands {
-                for counter in [&command.calls, &command.nanos, &command.rejected, &command.failed] {
-                    counter.reset();
-                }
-                command.latency.iter().for_each(Counter::reset);
-            }
-            for counter in [&worker.network_in, &worker.network_out, &worker.reads, &worker.writes] {
+            worker.commands.iter().flat_map(CommandCounters::all).for_each(Counter::reset);
+            for counter in [
+                &worker.network_in,
+                &worker.network_out,
+                &worker.reads,
+                &worker.writes,
+                &worker.pipelined,
+                &worker.pipelines,
+            ] {
                 counter.reset();
             }
         }
@@ -374,8 +426,12 @@ mod tests {
         let stats = Stats::new(2, 3);
         stats.worker(0).command(1).called(900, true);
         stats.worker(1).command(1).called(3000, true);
+        stats.worker(0).command(1).slow(20);
+        stats.worker(1).command(1).slow(30);
         let totals = stats.command(1);
         assert_eq!((totals.calls, totals.nanos), (2, 3900));
+        let slow = SlowTotals { calls: 2, micros: 50, micros_max: 30 };
+        assert_eq!((totals.slow, stats.slow_calls()), (slow, slow));
         assert_eq!((totals.latency_percentile(50.0), totals.latency_percentile(99.0)), (1024, 4096));
         stats.reset();
         assert_eq!(stats.command(1), CommandTotals::default());

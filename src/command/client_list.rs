@@ -271,6 +271,13 @@ fn write_line(out: &mut String, client: &ClientHandle, me: u64, now: UnixMillis)
         client.network_in.load(Relaxed),
         client.network_out.load(Relaxed),
         client.commands.load(Relaxed)
+    )?;
+    write!(
+        out,
+        " read-events={} avg-pipeline-len-sum={} avg-pipeline-len-cnt={}",
+        client.reads.get(),
+        client.pipelined.get(),
+        client.pipelines.get()
     )
 }
 

@@ -611,6 +611,9 @@ fn log(
     if beyond == [false; LogKind::ALL.len()] || command.spec.flags.contains(Flags::SKIP_SLOWLOG) {
         return;
     }
+    if beyond[LogKind::Slow as usize] {
+        shared.stats.worker(client.worker).command(command.counts_as).slow(values[LogKind::Slow as usize]);
+    }
     let words: Vec<&[u8]> = args
         .iter()
         .enumerate()

@@ -2,7 +2,7 @@
 //! the figures CLIENT LIST shows. The rest of a client belongs to its connection alone.
 
 use super::{Protocol, acl::DEFAULT_USER};
-use crate::util::clock::UnixMillis;
+use crate::{stats::Counter, util::clock::UnixMillis};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::{
@@ -120,6 +120,10 @@ pub struct ClientHandle {
     pub argument_bytes: AtomicU64,
     pub network_in: AtomicU64,
     pub network_out: AtomicU64,
+    /// Reads that brought something; requests found in the input together, and how often some were.
+    pub reads: Counter,
+    pub pipelined: Counter,
+    pub pipelines: Counter,
     /// When the client last sent something or was sent something, in milliseconds since the epoch.
     pub last_interaction: AtomicI64,
 }

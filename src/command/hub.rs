@@ -14,6 +14,8 @@ use std::sync::{
 };
 
 const PARTS: usize = 64;
+/// What a subscription takes beside the name: its places in the client's set and in the hub's tables.
+const SUBSCRIPTION_BYTES: usize = 160;
 
 /// A channel's name or a pattern, shared by the hub and its subscribers.
 pub type Name = Arc<[u8]>;
@@ -26,6 +28,7 @@ pub struct Hub {
     patterns: RwLock<HashMap<Name, Subscribers>>,
     /// So that a PUBLISH without any pattern touches no lock but its channel's.
     pattern_count: AtomicUsize,
+    pattern_bytes: AtomicUsize,
     encoder: EncoderFactory,
 }
 
@@ -36,6 +39,7 @@ impl Hub {
             shard_channels: Channels::default(),
             patterns: RwLock::default(),
             pattern_count: AtomicUsize::new(0),
+            pattern_bytes: AtomicUsize::new(0),
             encoder,
         }
     }
@@ -68,12 +72,15 @@ impl Hub {
         let mut patterns = self.patterns.write();
         patterns.entry(Arc::clone(pattern)).or_default().insert(client.id, Arc::clone(client));
         self.pattern_count.store(patterns.len(), Ordering::Relaxed);
+        self.pattern_bytes.fetch_add(bytes_of(pattern), Ordering::Relaxed);
     }
 
     pub fn unsubscribe_pattern(&self, pattern: &[u8], client: u64) {
         let mut patterns = self.patterns.write();
         if let Some(subscribers) = patterns.get_mut(pattern) {
-            subscribers.remove(&client);
+            if subscribers.remove(&client).is_some() {
+                self.pattern_bytes.fetch_sub(bytes_of(pattern), Ordering::Relaxed);
+            }
             if subscribers.is_empty() {
                 patterns.remove(pattern);
             }
@@ -95,6 +102,12 @@ impl Hub {
         found.into_values().collect()
     }
 
+    /// What all subscriptions take, about.
+    pub fn bytes(&self) -> usize {
+        let counts = [&self.channels.bytes, &self.shard_channels.bytes, &self.pattern_bytes];
+        counts.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
     /// Different patterns that someone has subscribed to.
     pub fn patterns(&self) -> usize {
         self.pattern_count.load(Ordering::Relaxed)
@@ -105,11 +118,18 @@ impl Hub {
 pub struct Channels {
     parts: [Mutex<HashMap<Name, Subscribers, ahash::RandomState>>; PARTS],
     hash: ahash::RandomState,
+    bytes: AtomicUsize,
+}
+
+/// What a subscription to `name` takes.
+pub fn bytes_of(name: &[u8]) -> usize {
+    name.len() + SUBSCRIPTION_BYTES
 }
 
 impl Default for Channels {
     fn default() -> Self {
-        Channels { parts: std::array::from_fn(|_| Mutex::default()), hash: ahash::RandomState::new() }
+        let parts = std::array::from_fn(|_| Mutex::default());
+        Channels { parts, hash: ahash::RandomState::new(), bytes: AtomicUsize::new(0) }
     }
 }
 
@@ -117,12 +137,15 @@ impl Channels {
     pub fn subscribe(&self, channel: &Name, client: &Arc<ClientHandle>) {
         let mut part = self.part(channel).lock();
         part.entry(Arc::clone(channel)).or_default().insert(client.id, Arc::clone(client));
+        self.bytes.fetch_add(bytes_of(channel), Ordering::Relaxed);
     }
 
     pub fn unsubscribe(&self, channel: &[u8], client: u64) {
         let mut part = self.part(channel).lock();
         if let Some(subscribers) = part.get_mut(channel) {
-            subscribers.remove(&client);
+            if subscribers.remove(&client).is_some() {
+                self.bytes.fetch_sub(bytes_of(channel), Ordering::Relaxed);
+            }
             if subscribers.is_empty() {
                 part.remove(channel);
             }

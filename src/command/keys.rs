@@ -35,6 +35,15 @@ pub fn positions<'r, 'a>(
     })
 }
 
+/// Whether the words that every specification speaks of are there; an option's may be absent.
+pub fn are_complete(spec: &'static Spec, args: &Args<'_>) -> bool {
+    spec.keys.iter().all(|key_spec| {
+        matches!(key_spec.begin, BeginSearch::Option { .. } | BeginSearch::Unknown)
+            || key_spec.flags.contains(KeyFlags::INCOMPLETE)
+            || Span::find(key_spec, args).is_some()
+    })
+}
+
 /// Every `step`-th word from `first` to `last`.
 struct Span {
     first: usize,

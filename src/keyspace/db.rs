@@ -193,13 +193,11 @@ impl<'k> Db<'_, 'k> {
         is_there
     }
 
-    /// Removes the key because it was given a time that has passed: counts as expired.
+    /// Removes the key because it, or what was to take its place, was given a time that has passed: that counts as expired,
+    /// whether something was there or not. Answers whether it was.
     pub fn expire(&mut self, key: &[u8]) -> bool {
-        let removed = self.remove(key);
-        if removed {
-            self.shard(key).0.counters.expired += 1;
-        }
-        removed
+        self.shard(key).0.counters.expired += 1;
+        self.remove(key)
     }
 
     /// Sets (`Some`) or removes (`None`) the time to live; false when the key is absent.

@@ -681,6 +681,14 @@ impl<'k> Locked<'k> {
         keys
     }
 
+    /// As `flush`, and INFO counts the keys as freed lazily.
+    pub fn flush_lazily(&mut self, db: Option<usize>) {
+        let keys = self.flush(db);
+        if let Some(shard) = self.guards.first_mut() {
+            shard.counters.lazily_freed += keys;
+        }
+    }
+
     /// Which keys of the locked shards have changed since this was last asked.
     pub fn take_changes(&mut self) -> Changes {
         let mut all = Changes::default();

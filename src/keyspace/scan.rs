@@ -73,6 +73,7 @@ impl Locked<'_> {
     /// none.
     pub fn random_key(&mut self, db: usize, out: &mut Vec<u8>) -> bool {
         let (shards, judged_at) = (self.keyspace.shards(), self.judged_at);
+        let is_held = self.keyspace.holds_removals(self.now);
         let counts: Vec<u64> = (0..shards)
             .map(|shard| self.with_shard(shard, |shard| shard.indexes.get(db).map_or(0, |index| index.len())))
             .collect();
@@ -93,7 +94,10 @@ impl Locked<'_> {
                 return true;
             }
         }
-        (0..shards).any(|shard| self.with_shard(shard, |shard| shard.pick(db, 0, judged_at, out)))
+        let mut first =
+            |judged_at| (0..shards).any(|shard| self.with_shard(shard, |shard| shard.pick(db, 0, judged_at, out)));
+        // While nothing may expire, what should have is better than nothing.
+        first(judged_at) || is_held && first(UnixMillis::MIN)
     }
 
     /// Runs `act` on every shard in turn; all of them are held, or none.

@@ -316,6 +316,7 @@ impl Connection {
         let most = if limits.authenticated { AHEAD } else { 1 };
         let keyspace = &self.shared.keyspace;
         self.error = self.input.parse_ahead(&limits, most, |key| keyspace.hash(key)).err();
+        self.count_pipeline(self.input.waiting() as u64);
         let hashes = self.input.hashes();
         if hashes.iter().any(|hash| *hash != 0) {
             // Nobody waits for a reply while others are served.
@@ -325,6 +326,17 @@ impl Connection {
             if self.warming.is_none() && hashes.len() > 1 {
                 keyspace.fetch(self.client.db, hashes, |ahead| self.input.likely_element(ahead));
             }
+        }
+    }
+
+    /// Counts requests that came together.
+    fn count_pipeline(&self, requests: u64) {
+        if requests > 0 {
+            let (worker, handle) = (self.shared.stats.worker(self.client.worker), &self.client.handle);
+            worker.pipelined.add(requests);
+            worker.pipelines.add(1);
+            handle.pipelined.add(requests);
+            handle.pipelines.add(1);
         }
     }
 
@@ -411,6 +423,7 @@ impl Connection {
         worker.network_in.add(count as u64);
         worker.reads.add(1);
         self.client.handle.network_in.fetch_add(count as u64, Relaxed);
+        self.client.handle.reads.add(1);
         self.show_input();
         self.mind_memory();
         let limit = match self.client.authenticated {

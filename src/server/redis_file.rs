@@ -4,10 +4,9 @@
 use super::{logging, persistence, run::load_functions};
 use crate::{
     command::{
-        self, Shared,
-        redis_file::{self, Progress, Wanted, beside},
+        Shared,
+        redis_file::{self, Progress, Wanted, beside, load_libraries},
         replay::replay_beside,
-        script::{functions::RestorePolicy, load_library},
     },
     config::{Config, Loaded, Settings},
     keyspace::Keyspace,
@@ -63,18 +62,6 @@ pub fn bring_in(
         tracing::warn!(evicted = imported.keys - stored, "not all of its keys fit into 'maxmemory': some were evicted");
     }
     Ok(imported.libraries)
-}
-
-/// Loads the libraries of functions that a file held.
-///
-/// # Errors
-/// When one of them is not as it should be.
-pub fn load_libraries(shared: &Shared, codes: &[Vec<u8>]) -> Result<(), Box<dyn Error>> {
-    let refused = |error: command::Error| {
-        format!("a library of functions in the Redis file can't be loaded: {}", String::from_utf8_lossy(&error.0))
-    };
-    let libraries = codes.iter().map(|code| load_library(code)).collect::<Result<Vec<_>, _>>().map_err(refused)?;
-    Ok(shared.functions.restore(libraries, RestorePolicy::Replace).map_err(refused)?)
 }
 
 /// Where a Redis file that the first snapshot replaces is kept.

@@ -3,11 +3,12 @@
 use super::{
     Server, logging, oom,
     persistence::{self, Opened},
-    redis_file, supervise,
+    supervise,
 };
 use crate::{
     command::{
         Shared,
+        redis_file::load_libraries,
         script::{self, functions::RestorePolicy},
         shutdown::shut_down_on_signal,
         table,
@@ -54,7 +55,7 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     );
     let shared = Arc::new(Shared::new(config, keyspace, Encoder::boxed, Clock::Wall));
     load_users(&shared)?;
-    redis_file::load_libraries(&shared, &libraries)?;
+    load_libraries(&shared, &libraries)?;
     persistence::open_log(&shared, log)?;
     load_functions(&shared)?;
     allow_descriptors(&settings);

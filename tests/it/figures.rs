@@ -77,6 +77,94 @@ fn what_is_freed_in_steps_is_counted() {
 }
 
 #[test]
+fn what_is_flushed_outside_of_a_transaction_counts_as_freed_lazily() {
+    let server = Server::start();
+    let mut client = server.connect(Protocol::Resp2);
+    for (flush, freed) in [("FLUSHALL", 2.0), ("FLUSHDB", 2.0), ("FLUSHALL ASYNC", 2.0)] {
+        client.line("CONFIG RESETSTAT");
+        client.line("MSET a 1 b 2");
+        client.line(flush);
+        assert_eq!(number(&mut client, "lazyfreed_objects"), freed, "{flush}");
+    }
+    client.line("CONFIG RESETSTAT");
+    for line in ["MULTI", "MSET a 1 b 2", "FLUSHALL", "EXEC"] {
+        client.line(line);
+    }
+    assert_eq!(number(&mut client, "lazyfreed_objects"), 0.0);
+}
+
+#[test]
+fn what_is_given_a_time_that_has_passed_counts_as_expired() {
+    let server = Server::start();
+    let mut client = server.connect(Protocol::Resp2);
+    client.line("SET there 1");
+    for line in ["SET there 1 GET PXAT 1", "SET absent 1 EXAT 1", "INCREX absent EXAT 1"] {
+        let before = number(&mut client, "expired_keys");
+        client.line(line);
+        assert_eq!(number(&mut client, "expired_keys"), before + 1.0, "{line}");
+        assert_eq!(client.line("DBSIZE"), Tree::Integer(0));
+    }
+}
+
+#[test]
+fn slow_commands_are_counted() {
+    let server = Server::start();
+    let mut client = server.connect(Protocol::Resp2);
+    client.line("CONFIG SET slowlog-log-slower-than -1");
+    client.line("CONFIG RESETSTAT");
+    client.line("SET k v");
+    assert_eq!(number(&mut client, "slowlog_commands_count"), 0.0);
+    assert!(!field(&mut client, "cmdstat_set").contains("slowlog"));
+    client.line("CONFIG SET slowlog-log-slower-than 0");
+    client.line("SET k v");
+    client.line("SET k v");
+    client.line("CONFIG SET slowlog-log-slower-than -1");
+    let set = field(&mut client, "cmdstat_set");
+    assert!(set.starts_with("calls=3,") && set.contains(",slowlog_count=2,slowlog_time_ms_sum="), "{set}");
+    // CONFIG SET, which has ended it, is held to what it has set.
+    client.line("SLOWLOG RESET");
+    assert_eq!(number(&mut client, "slowlog_commands_count"), 3.0);
+    let [sum, max] = ["sum", "max"].map(|of| number(&mut client, &format!("slowlog_commands_time_ms_{of}")));
+    assert!(sum >= max, "{sum} {max}");
+    client.line("CONFIG RESETSTAT");
+    assert_eq!(number(&mut client, "slowlog_commands_count"), 0.0);
+}
+
+#[test]
+fn a_command_that_a_script_may_not_run_counts_as_rejected() {
+    let server = Server::start();
+    let mut client = server.connect(Protocol::Resp2);
+    for (script, rejected) in [("redis.call('SET', 'k', 'v')", 1), ("redis.pcall('SET', 'k')", 2)] {
+        client.send(&["EVAL_RO", script, "1", "k"]);
+        client.receive();
+        let set = field(&mut client, "cmdstat_set");
+        assert!(set.starts_with("calls=0,") && set.contains(&format!(",rejected_calls={rejected},")), "{set}");
+    }
+}
+
+#[test]
+fn requests_that_come_together_are_a_pipeline() {
+    let server = Server::start();
+    let mut client = server.connect(Protocol::Resp2);
+    let figures = |client: &mut Client| {
+        let line = text(client.line("CLIENT INFO"));
+        ["read-events=", "avg-pipeline-len-sum=", "avg-pipeline-len-cnt="].map(|name| {
+            let value = line.split(name).nth(1).and_then(|rest| rest.split_whitespace().next());
+            value.unwrap_or_else(|| panic!("no {name} in {line}")).parse::<u64>().unwrap()
+        })
+    };
+    let [reads, sum, count] = figures(&mut client);
+    assert_eq!(figures(&mut client), [reads + 1, sum + 1, count + 1]);
+    client.write(&b"PING\r\n".repeat(5)).unwrap();
+    (0..5).for_each(|_| drop(client.receive()));
+    let [_, more, parsed] = figures(&mut client);
+    assert_eq!(more, sum + 7);
+    assert!((count + 3..=count + 7).contains(&parsed), "{parsed}");
+    let length = number(&mut client, "avg_pipeline_length");
+    assert!(length >= 1.0 && number(&mut client, "avg_pipeline_length_sum") > 7.0, "{length}");
+}
+
+#[test]
 fn the_index_is_described() {
     let server = Server::start();
     let mut client = server.connect(Protocol::Resp2);

@@ -56,6 +56,30 @@ fn a_request_beyond_the_query_buffer() {
 }
 
 #[test]
+fn subscriptions_are_held_to_maxmemory() {
+    let server = Server::start();
+    let mut admin = server.connect(Protocol::Resp3);
+    admin.line("SET k v");
+    assert_eq!(admin.line("CONFIG SET maxmemory 2mb"), ok());
+    let refused = Tree::Error("OOM command not allowed when used memory > 'maxmemory'.".into());
+    for policy in ["noeviction", "allkeys-lru"] {
+        assert_eq!(admin.line(&format!("CONFIG SET maxmemory-policy {policy}")), ok());
+        for command in ["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"] {
+            let mut client = server.connect(Protocol::Resp3);
+            let mut subscribe = |letter: &str| {
+                client.send(&[command, &letter.repeat(1_200_000)]);
+                client.receive()
+            };
+            assert!(matches!(subscribe("a"), Tree::Push(_)), "{command}");
+            assert_eq!(subscribe("b"), refused, "{command}");
+            client.line(&command.replace("SUBSCRIBE", "UNSUBSCRIBE"));
+        }
+    }
+    // No key has given way.
+    assert_eq!(admin.line("GET k"), Tree::Bulk(b"v".to_vec()));
+}
+
+#[test]
 fn a_subscriber_that_does_not_read_is_given_up() {
     let server = Server::start();
     let mut publisher = server.connect(Protocol::Resp2);

@@ -102,6 +102,21 @@ fn a_file_in_the_snapshot_s_place_is_brought_in_and_kept() {
 }
 
 #[test]
+fn debug_reload_brings_in_what_a_restart_would() {
+    let dir = folder();
+    let (_process, mut client) = start(dir.path(), &["--dbfilename", "dump.rdb"]);
+    client.line("SET other 1");
+    client.send(&["FUNCTION", "LOAD", "#!lua name=other\nredis.register_function('g', function() return 2 end)"]);
+    client.receive();
+    fs::copy(data("redis-7.0.rdb"), dir.path().join("dump.rdb")).expect("copied");
+    assert_eq!(client.line("DEBUG RELOAD NOSAVE"), Tree::Simple("OK".into()));
+    assert_eq!(client.line("DBSIZE"), Tree::Integer(17));
+    assert_eq!(client.line("GET other"), Tree::Null);
+    assert_eq!(client.line("FCALL f 0"), Tree::Integer(1));
+    assert_eq!(client.line("FCALL g 0"), Tree::Error("ERR Function not found".into()));
+}
+
+#[test]
 fn a_snapshot_counts_before_the_file_to_bring_in() {
     let dir = folder();
     let file = data("redis-7.0.rdb");

@@ -347,11 +347,24 @@ fn stats(view: &View<'_>, out: &mut String) {
     line(out, "instantaneous_eventloop_cycles_per_sec", per_second);
     let nanos = stats.rates.get(Rate::TurnNanos).checked_div(per_second).unwrap_or(0);
     line(out, "instantaneous_eventloop_duration_usec", nanos.div_ceil(1000));
+    let slow = stats.slow_calls();
+    line(out, "slowlog_commands_count", slow.calls);
+    line(out, "slowlog_commands_time_ms_max", millis(slow.micros_max));
+    line(out, "slowlog_commands_time_ms_sum", millis(slow.micros));
+    let (pipelined, pipelines) = (sum(|worker| worker.pipelined.get()), sum(|worker| worker.pipelines.get()));
+    line(out, "avg_pipeline_length_sum", pipelined);
+    line(out, "avg_pipeline_length_cnt", pipelines);
+    line(out, "avg_pipeline_length", format_args!("{:.2}", pipelined as f64 / pipelines.max(1) as f64));
     let denied = |reason| view.shared.users.log.denied(reason);
     line(out, "acl_access_denied_auth", denied(Reason::Auth));
     line(out, "acl_access_denied_cmd", denied(Reason::Command));
     line(out, "acl_access_denied_key", denied(Reason::Key));
     line(out, "acl_access_denied_channel", denied(Reason::Channel));
+}
+
+/// Milliseconds with two decimals.
+fn millis(micros: u64) -> String {
+    format!("{:.2}", micros as f64 / 1000.0)
 }
 
 /// What is of interest only to who works on the server itself.
@@ -394,18 +407,20 @@ fn commandstats(view: &View<'_>, out: &mut String) {
     for command in table::all() {
         let totals = view.shared.stats.command(command.id);
         if totals.calls + totals.rejected > 0 {
-            let micros = totals.nanos / 1000;
-            line(
-                out,
-                &format!("cmdstat_{}", command.full_name),
-                format_args!(
-                    "calls={},usec={micros},usec_per_call={:.2},rejected_calls={},failed_calls={}",
-                    totals.calls,
-                    totals.nanos as f64 / 1000.0 / totals.calls.max(1) as f64,
-                    totals.rejected,
-                    totals.failed
-                ),
+            let mut text = format!(
+                "calls={},usec={},usec_per_call={:.2},rejected_calls={},failed_calls={}",
+                totals.calls,
+                totals.nanos / 1000,
+                totals.nanos as f64 / 1000.0 / totals.calls.max(1) as f64,
+                totals.rejected,
+                totals.failed
             );
+            let slow = totals.slow;
+            if slow.calls > 0 {
+                let (sum, max) = (millis(slow.micros), millis(slow.micros_max));
+                text += &format!(",slowlog_count={},slowlog_time_ms_sum={sum},slowlog_time_ms_max={max}", slow.calls);
+            }
+            line(out, &format!("cmdstat_{}", command.full_name), text);
         }
     }
 }

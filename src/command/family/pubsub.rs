@@ -1,9 +1,12 @@
 //! Publish and subscribe.
 
-use crate::command::{
-    Args, Client, CommandResult, Context, Error,
-    hub::{Channels, Name},
-    spec::{Acl, BeginSearch, ChannelUse, FindKeys, Flags, KeyFlags, KeySpec, Spec},
+use crate::{
+    command::{
+        Args, Client, CommandResult, Context, Error, Shared,
+        hub::{Channels, Name, bytes_of},
+        spec::{Acl, BeginSearch, ChannelUse, FindKeys, Flags, KeyFlags, KeySpec, Spec},
+    },
+    config::Policy,
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -248,6 +251,7 @@ fn subscribe(cx: &mut Context<'_>, args: &Args<'_>, kind: Kind) -> CommandResult
     if kind == Kind::ShardChannel && cx.client.in_exec {
         return Err(Error::new("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
     }
+    check_room(cx.shared, &args[1..])?;
     for word in &args[1..] {
         let name: Name = Arc::from(*word);
         if kind.names(cx.client).insert(Arc::clone(&name)) {
@@ -262,6 +266,15 @@ fn subscribe(cx: &mut Context<'_>, args: &Args<'_>, kind: Kind) -> CommandResult
     }
     cx.client.publish_subscriptions();
     Ok(())
+}
+
+/// Subscriptions are held to `maxmemory` together with keys that cannot be evicted. Others do not give way to them.
+fn check_room(shared: &Shared, names: &[&[u8]]) -> CommandResult {
+    let keyspace = &shared.keyspace;
+    let keys = if keyspace.policy() == Policy::NoEviction { keyspace.used_memory() } else { 0 };
+    let names: usize = names.iter().map(|name| bytes_of(name)).sum();
+    let wanted = keys + (shared.pubsub.bytes() + names) as u64;
+    if keyspace.maxmemory() > 0 && wanted > keyspace.maxmemory() { Err(Error::OUT_OF_MEMORY) } else { Ok(()) }
 }
 
 fn unsubscribe(cx: &mut Context<'_>, args: &Args<'_>, kind: Kind) -> CommandResult {

@@ -9,7 +9,11 @@ use super::{
     convert::{Capture, MemoryLimit},
     libraries, registration,
 };
-use crate::command::{COMPATIBLE_VERSION, Command, Context, Error, Protocol, acl, dispatch, spec::Flags, table};
+use crate::command::{
+    COMPATIBLE_VERSION, Command, Context, Error, Protocol, acl, dispatch,
+    spec::Flags,
+    table::{self, Refusal},
+};
 use crate::keyspace::ShardSet;
 use mlua::{Function, HookTriggers, Lua, LuaString, MultiValue, Table, Value, VmState};
 use scoped_tls_hkt::scoped_thread_local;
@@ -96,7 +100,8 @@ impl Host for Run<'_, '_, '_> {
     fn invoke(&mut self, words: &[&[u8]], dialect: Dialect) -> Result<mlua::Result<(Value, bool)>, Error> {
         let command = match table::resolve(words) {
             Ok(command) => command,
-            Err(refusal) if refusal.command.is_some() => {
+            Err(Refusal { command: Some(command), .. }) => {
+                self.count_rejected(command);
                 return Err(dialect.choose(
                     "ERR Wrong number of args calling Redis command from script",
                     "ERR Wrong number of args calling command from script",
@@ -107,11 +112,16 @@ impl Host for Run<'_, '_, '_> {
                     .choose("ERR Unknown Redis command called from script", "ERR Unknown command called from script"));
             }
         };
+        if self.strayed {
+            return Err(STRAYED);
+        }
         let flags = command.spec.flags;
-        self.admit(flags)?;
         let cx = &self.cx;
-        dispatch::check_user(cx.client, command, words, cx.now)
-            .map_err(|denial| denial.error_in_script(&cx.client.user, command))?;
+        let admitted = self.admit(flags).and_then(|()| {
+            dispatch::check_user(cx.client, command, words, cx.now)
+                .map_err(|denial| denial.error_in_script(&cx.client.user, command))
+        });
+        admitted.inspect_err(|_| self.count_rejected(command))?;
         let needed = dispatch::needed(self.cx.shared, command, words);
         self.undeclared |= self.declared.union(needed) != self.declared;
         if !self.cx.keys.holds(needed) {
@@ -168,11 +178,14 @@ impl Host for Run<'_, '_, '_> {
 }
 
 impl Run<'_, '_, '_> {
+    /// Counts a command that the script was not let run.
+    fn count_rejected(&self, command: &Command) {
+        let Context { shared, client, .. } = &self.cx;
+        shared.stats.worker(client.worker).command(command.counts_as).rejected.add(1);
+    }
+
     /// Whether the script may call a command of these flags.
     fn admit(&self, flags: Flags) -> Result<(), Error> {
-        if self.strayed {
-            return Err(STRAYED);
-        }
         if flags.contains(Flags::NOSCRIPT) && !self.cx.shared.scripts.deny_nothing.load(Relaxed) {
             return Err(Error::new("ERR This Redis command is not allowed from script"));
         }
@@ -222,6 +235,7 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
         })?,
     )?;
     host.raw_set("libraries", libraries::all(lua)?)?;
+    host.raw_set("array_metatable", libraries::array_metatable(lua)?)?;
     host.raw_set("version", COMPATIBLE_VERSION)?;
     host.raw_set("version_number", version_number())?;
     host.raw_set("random", lua.create_function(|_, ()| Ok(fastrand::f64()))?)?;
@@ -479,13 +493,14 @@ fn may_call(_: &Lua, mut arguments: MultiValue) -> mlua::Result<bool> {
         _ => String::new(),
     };
     let refuse = |text: String| Err(Raised { error: Error::text(text), counted: false, fatal: false }.raise());
-    let judged = with_words(arguments, |words| {
-        let command = table::resolve(words).ok()?;
-        Some(!HOST.is_set() || HOST.with(|host| host.may_run(command, words)))
+    let judged = with_words(arguments, |words| match table::resolve(words) {
+        Ok(command) => Ok(!HOST.is_set() || HOST.with(|host| host.may_run(command, words))),
+        Err(refusal) if refusal.command.is_some() => Err("Wrong number of args for"),
+        Err(_) => Err("Invalid command passed to"),
     });
     match judged {
-        Some(Some(may)) => Ok(may),
-        Some(None) => refuse(format!("ERR Invalid command passed to {name}.acl_check_cmd()")),
+        Some(Ok(may)) => Ok(may),
+        Some(Err(why)) => refuse(format!("ERR {why} {name}.acl_check_cmd()")),
         None => refuse(format!("ERR {name}.acl_check_cmd() command arguments must be strings or integers")),
     }
 }

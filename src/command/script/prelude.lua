@@ -79,10 +79,10 @@ function world.setmetatable(t, meta)
     return setmetatable(t, meta)
 end
 
-local metatables = setmetatable({}, { __mode = "k" })
+local metatables = setmetatable({ [host.array_metatable] = veil(host.array_metatable) }, { __mode = "k" })
 function world.getmetatable(t)
     local meta = getmetatable(t)
-    if type(meta) ~= "table" or (type(t) == "table" and not unveiled[t]) then
+    if type(meta) ~= "table" or (type(t) == "table" and not unveiled[t] and meta ~= host.array_metatable) then
         return meta
     end
     -- Those of the veiled tables and of the basic types are everybody's.

@@ -186,6 +186,6 @@ pub static REFUSED: Section = Section {
             "Of syslog, which is not here.",
         )
         .immutable(),
-        inert("unixsocketgroup", Text, "", "The Unix socket belongs to the group of the process.").immutable(),
+        inert("unixsocketgroup", Text, "", "The Unix socket belongs to the group of the process."),
     ],
 };

@@ -152,6 +152,27 @@ fn a_read_only_transaction_is_not_held_back() {
 }
 
 #[test]
+fn a_random_key_may_have_expired_while_nothing_can_expire() {
+    check(
+        r#"
+        > SET k v PX 10
+        OK
+        > CLIENT PAUSE 100000 WRITE
+        OK
+        ~advance 20ms
+        > RANDOMKEY
+        "k"
+        > GET k
+        (nil)
+        > CLIENT UNPAUSE
+        OK
+        > RANDOMKEY
+        (nil)
+        "#,
+    );
+}
+
+#[test]
 fn kill_by_name_and_by_filter() {
     check(
         r#"

@@ -124,6 +124,13 @@ fn restore() {
         (error) ERR DUMP payload version or checksum are wrong
         > EXISTS x
         (integer) 0
+        # Without a checksum; what is in it is looked at all the same.
+        > RESTORE x 0 "\x00\x05hello\x0b\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+        OK
+        > GET x
+        "hello"
+        > RESTORE y 0 "\x00\x81\xff\xff\xff\xff\xff\xff\xff\xf7\x0b\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+        (error) ERR Bad data format
         "#,
     );
 }

@@ -355,7 +355,7 @@ fn what_is_set_to_expire_in_the_past_has_expired() {
         > DBSIZE
         (integer) 0
         > INFO stats
-        (like) "*expired_keys:3\r*"
+        (like) "*expired_keys:4\r*"
         "#,
     );
 }

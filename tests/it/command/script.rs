@@ -154,6 +154,19 @@ fn json() {
         > EVAL "local t = {} t.t = t return cjson.encode(t)" 0
         > EVAL "return pcall(cjson.decode, string.rep('[', 100000))" 0
         (nil)
+        > EVAL "return cjson.encode(cjson.decode('{\"a\":[]}'))" 0
+        "{\"a\":{}}"
+        > EVAL "cjson.decode_array_with_array_mt(true) return cjson.encode(cjson.decode('[[],{},[[1]]]'))" 0
+        "[[],{},[[1]]]"
+        > EVAL "local t = cjson.decode('[1,2]') t[1], t[2] = nil, nil return cjson.encode(t)" 0
+        "[]"
+        > EVAL "return cjson.encode(setmetatable({}, {__is_cjson_array = true}))" 0
+        "[]"
+        > EVAL "local meta = getmetatable(cjson.decode('[]')) return {tostring(meta.__is_cjson_array), select(2, pcall(function() meta.x = 1 end))}" 0
+        1) "true"
+        2) "user_script:1: Attempt to modify a readonly table"
+        > EVAL "return tostring(cjson.decode_array_with_array_mt(false)) .. tostring(getmetatable(cjson.decode('[]')))" 0
+        "falsenil"
         > EVAL "return cjson.encode(1/0)" 0
         > EVAL "return cjson.encode(0.1) .. cjson.encode(1e15) .. cjson.encode(-7)" 0
         "0.11e+15-7"

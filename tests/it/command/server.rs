@@ -25,6 +25,14 @@ fn commands_known() {
         1) 1) "k"
            2) 1~ OW
               2~ update
+        > COMMAND GETKEYSANDFLAGS SET k v IFEQ w
+        1) 1) "k"
+           2) 1~ RW
+              2~ update
+        > COMMAND GETKEYSANDFLAGS ZINTERSTORE d 1443677133621497600 a
+        (error) ERR Invalid arguments specified for command
+        > COMMAND GETKEYS SORT k BY w
+        1) "k"
         > COMMAND GETKEYSANDFLAGS MSETNX a 1 b 2
         1) 1) "a"
            2) 1~ OW

@@ -106,10 +106,8 @@ fn called(request: &Args<'_>) -> Result<&'static Command, Error> {
 fn getkeys(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let request = &args[2..];
     let spec = called(request)?.spec;
+    check_keys(spec, request)?;
     let found: Vec<&[u8]> = keys::keys(spec, request).collect();
-    if found.is_empty() && !spec.flags.contains(Flags::NO_MANDATORY_KEYS) {
-        return Err(Error::new("ERR Invalid arguments specified for command"));
-    }
     cx.reply.array(found.len());
     found.iter().for_each(|key| cx.reply.bulk(key));
     Ok(())
@@ -118,6 +116,7 @@ fn getkeys(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 fn getkeysandflags(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let request = &args[2..];
     let spec = called(request)?.spec;
+    check_keys(spec, request)?;
     let found: Vec<_> = keys::positions(spec, request).filter(|(at, _)| *at < request.len()).collect();
     cx.reply.array(found.len());
     for (at, flags) in found {
@@ -126,6 +125,11 @@ fn getkeysandflags(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         info::key_flags(cx, (spec.vary)(request, flags));
     }
     Ok(())
+}
+
+fn check_keys(spec: &'static Spec, request: &Args<'_>) -> CommandResult {
+    let is_valid = spec.flags.contains(Flags::NO_MANDATORY_KEYS) || keys::are_complete(spec, request);
+    if is_valid { Ok(()) } else { Err(Error::new("ERR Invalid arguments specified for command")) }
 }
 
 fn list(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {

@@ -118,6 +118,7 @@ fn argument(name: &str) -> Argument {
         "seconds" | "milliseconds" | "count" | "offset" | "start" | "end" | "cursor" | "db" | "index" | "decrement"
         | "timeout" | "len" | "min-match-len" | "ttl" | "frequency" | "index1" | "index2" | "destination-db"
         | "bit" => "integer",
+        "longitude" | "latitude" | "radius" | "width" | "height" | "score" => "double",
         "unix-time-seconds" | "unix-time-milliseconds" => "unix-time",
         _ => "string",
     };

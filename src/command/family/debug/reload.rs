@@ -1,7 +1,7 @@
 //! DEBUG RELOAD and LOADAOF: the keyspace as a restart would find it.
 
 use crate::{
-    command::{Args, CommandResult, Context, Error, Shared, replay::replay},
+    command::{Args, CommandResult, Context, Error, Shared, redis_file, replay::replay},
     config::Settings,
     keyspace::Options,
     snapshot::Image,
@@ -77,13 +77,23 @@ fn save(shared: &Shared, settings: &Settings) -> Result<(), Error> {
     })
 }
 
-/// Replaces what is in the keyspace by what the image holds. Answers the number of the append-only file that goes on from it.
+/// Replaces what is in the keyspace by what the image, or the Redis file in its place, holds. Answers the number of the append-only file that goes on from it.
 fn load_image(shared: &Shared, settings: &Settings, flushes: bool) -> Result<u64, Box<dyn std::error::Error>> {
     let now = shared.clock.now();
-    let image = Image::open(&settings.snapshot_path())?;
-    let keyspace = &shared.keyspace;
+    let (keyspace, path) = (&shared.keyspace, settings.snapshot_path());
+    let flush = || keyspace.lock(keyspace.all_shards(), now).flush(None);
+    if redis_file::is_redis_file(&path) {
+        if flushes {
+            flush();
+            shared.functions.flush();
+        }
+        let imported = redis_file::import(keyspace, settings, &path, now, &mut |_| {})?;
+        redis_file::load_libraries(shared, &imported.libraries)?;
+        return Ok(0);
+    }
+    let image = Image::open(&path)?;
     if flushes {
-        keyspace.lock(keyspace.all_shards(), now).flush(None);
+        flush();
     }
     let Some(image) = image else { return Ok(0) };
     let first = image.log();

@@ -101,7 +101,9 @@ pub fn restore(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         ttl => Some(ttl.saturating_add(now)),
     };
     if expiry.is_some_and(|at| at <= now) {
-        db.remove(key);
+        if db.expire(key) {
+            cx.notify_generic("del", key);
+        }
         cx.reply.ok();
         return Ok(());
     }

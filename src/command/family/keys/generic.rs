@@ -169,15 +169,13 @@ pub fn dbsize(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
 }
 
 pub fn flushdb(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    flush_options(args)?;
-    cx.keys.flush(Some(cx.client.db));
+    flush(cx, args, Some(cx.client.db))?;
     cx.reply.ok();
     Ok(())
 }
 
 pub fn flushall(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    flush_options(args)?;
-    cx.keys.flush(None);
+    flush(cx, args, None)?;
     if !cx.client.settings.save.is_empty() {
         save_emptiness(cx, args);
     }
@@ -201,12 +199,20 @@ fn save_emptiness(cx: &mut Context<'_>, args: &Args<'_>) {
     }
 }
 
-fn flush_options(args: &Args<'_>) -> CommandResult {
-    match args {
-        [_] => Ok(()),
-        [_, word] if word.eq_ignore_ascii_case(b"async") || word.eq_ignore_ascii_case(b"sync") => Ok(()),
-        _ => Err(Error::SYNTAX),
+/// What is flushed goes by the page, whatever is asked for; where Redis has another thread free it, it counts as lazy.
+fn flush(cx: &mut Context<'_>, args: &Args<'_>, db: Option<usize>) -> CommandResult {
+    let lazily = match args {
+        [_, word] if word.eq_ignore_ascii_case(b"async") => true,
+        [_, word] if !word.eq_ignore_ascii_case(b"sync") => return Err(Error::SYNTAX),
+        [_] | [_, _] => !cx.client.in_exec && !cx.client.in_script,
+        _ => return Err(Error::SYNTAX),
+    };
+    if lazily {
+        cx.keys.flush_lazily(db);
+    } else {
+        cx.keys.flush(db);
     }
+    Ok(())
 }
 
 pub fn swapdb(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {

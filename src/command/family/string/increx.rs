@@ -231,10 +231,10 @@ fn count<N: Number>(cx: &mut Context<'_>, key: &[u8], options: &Options<'_>, by:
     let (lower, upper) = options.bounds::<N>()?;
     let moment = options.moment(cx.now)?;
     let mut db = cx.keys.db(cx.client.db);
-    let (old, present, had_expiry) = match db.peek(key) {
-        None => (N::ZERO, false, false),
+    let (old, had_expiry) = match db.peek(key) {
+        None => (N::ZERO, false),
         Some(Item { kind, .. }) if kind != Type::String => return Err(Error::WRONG_TYPE),
-        Some(item) => (N::of_string(&item.value)?, true, item.expiry.is_some()),
+        Some(item) => (N::of_string(&item.value)?, item.expiry.is_some()),
     };
     let new = match old.checked_add(by) {
         Some(sum) if sum >= lower && sum <= upper => sum,
@@ -262,8 +262,7 @@ fn count<N: Number>(cx: &mut Context<'_>, key: &[u8], options: &Options<'_>, by:
     let applied = new.checked_sub(old).ok_or(N::BEYOND)?;
     let moment = moment.filter(|_| !options.if_none || !had_expiry);
     if moment.is_some_and(|at| cx.has_passed(at)) {
-        if present {
-            cx.keys.db(cx.client.db).expire(key);
+        if cx.keys.db(cx.client.db).expire(key) {
             cx.notify_generic("del", key);
         }
     } else {

@@ -51,8 +51,14 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Stores a string, on a condition and with a time to live if asked.",
         syntax: "key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
         vary: |request, _| {
-            let gets = request.iter().skip(3).any(|word| word.eq_ignore_ascii_case(b"get"));
-            KeyFlags::UPDATE | if gets { KeyFlags::RW | KeyFlags::ACCESS } else { KeyFlags::OW }
+            let given = |option: &str| request.iter().skip(3).any(|word| word.eq_ignore_ascii_case(option.as_bytes()));
+            let compares = ["IFEQ", "IFNE", "IFDEQ", "IFDNE"].into_iter().any(given);
+            KeyFlags::UPDATE
+                | match (given("GET"), compares) {
+                    (true, _) => KeyFlags::RW | KeyFlags::ACCESS,
+                    (false, true) => KeyFlags::RW,
+                    (false, false) => KeyFlags::OW,
+                }
         },
         handler: set::set,
         ..Spec::DEFAULT

@@ -19,6 +19,7 @@ struct Options {
     precision: usize,
     encode_invalid: Invalid,
     decode_invalid: bool,
+    mark_arrays: bool,
 }
 
 /// What becomes of a number that JSON has no text for.
@@ -38,10 +39,27 @@ const USUAL: Options = Options {
     precision: 14,
     encode_invalid: Invalid::Refused,
     decode_invalid: true,
+    mark_arrays: false,
 };
 
 /// No script may choose more: the stack has an end.
 const DEPTH_MAX: usize = 1000;
+
+/// A table whose metatable has this field is written as an array, even when it is empty.
+const MARK: &str = "__is_cjson_array";
+/// Where an interpreter keeps the metatable that decoded arrays are given.
+const METATABLE: &str = "cjson arrays";
+
+/// The metatable of decoded arrays.
+pub fn array_metatable(lua: &Lua) -> mlua::Result<Table> {
+    if let Ok(metatable) = lua.named_registry_value(METATABLE) {
+        return Ok(metatable);
+    }
+    let metatable = lua.create_table()?;
+    metatable.raw_set(MARK, true)?;
+    lua.set_named_registry_value(METATABLE, &metatable)?;
+    Ok(metatable)
+}
 
 fn null() -> Value {
     Value::LightUserData(LightUserData(std::ptr::null_mut()))
@@ -135,6 +153,15 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
             Ok(own.decode_invalid)
         })?,
     )?;
+    let own = Rc::clone(&options);
+    json.raw_set(
+        "decode_array_with_array_mt",
+        function(lua, move |_, setting: Option<bool>| {
+            let mut own = own.borrow_mut();
+            own.mark_arrays = setting.unwrap_or(own.mark_arrays);
+            Ok(own.mark_arrays)
+        })?,
+    )?;
     json.raw_set("new", function(lua, |lua, ()| table(lua))?)?;
     json.raw_set("null", null())?;
     json.raw_set("_NAME", "cjson")?;
@@ -157,14 +184,23 @@ fn encode(out: &mut Vec<u8>, value: &Value, options: &Options, depth: usize) -> 
             if depth >= options.encode_depth {
                 return refuse(format!("Cannot serialise, excessive depth ({})", depth + 1));
             }
-            nested(|| match array_len(table, options)? {
-                Some(len @ 1..) => encode_array(out, table, len, options, depth),
-                _ => encode_object(out, table, options, depth),
+            nested(|| {
+                if is_marked(table)? {
+                    return encode_array(out, table, table.raw_len() as i64, options, depth);
+                }
+                match array_len(table, options)? {
+                    Some(len @ 1..) => encode_array(out, table, len, options, depth),
+                    _ => encode_object(out, table, options, depth),
+                }
             })?;
         }
         other => return refuse(format!("Cannot serialise {}: type not supported", other.type_name())),
     }
     Ok(())
+}
+
+fn is_marked(table: &Table) -> mlua::Result<bool> {
+    table.metatable().map_or(Ok(false), |metatable| metatable.raw_get(MARK))
 }
 
 /// The length of an array; `None`: it is none.
@@ -359,6 +395,9 @@ impl Parser<'_> {
     }
 
     fn array(&mut self, table: &Table, depth: usize) -> mlua::Result<()> {
+        if self.options.mark_arrays {
+            table.set_metatable(Some(array_metatable(self.lua)?))?;
+        }
         let mut next = self.next();
         if let Token::Punctuation(b']') = next.0 {
             return Ok(());

@@ -5,6 +5,8 @@ mod cjson;
 mod cmsgpack;
 mod structs;
 
+pub use cjson::array_metatable;
+
 use super::host::place_within;
 use mlua::{Error, FromLuaMulti, Function, IntoLuaMulti, Lua, Table};
 
