@@ -46,6 +46,13 @@ pub trait Reply {
     fn ok(&mut self) {
         self.simple("OK");
     }
+    /// A number that may be greater than an integer can: that is a big number.
+    fn unsigned(&mut self, n: u64) {
+        match i64::try_from(n) {
+            Ok(n) => self.integer(n),
+            Err(_) => self.big_number(itoa::Buffer::new().format(n)),
+        }
+    }
     /// An integer's decimal text as a bulk string.
     fn bulk_integer(&mut self, n: i64) {
         self.bulk(itoa::Buffer::new().format(n).as_bytes());

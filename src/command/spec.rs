@@ -78,6 +78,7 @@ bitflags::bitflags! {
         const CONNECTION = 1 << 18;
         const TRANSACTION = 1 << 19;
         const SCRIPTING = 1 << 20;
+        const ARRAY = 1 << 21;
     }
 }
 

@@ -14,6 +14,7 @@ use std::{
 /// The families' rows.
 pub static FAMILIES: &[&[Spec]] = &[
     acl::COMMANDS,
+    array::COMMANDS,
     bitmap::COMMANDS,
     client::COMMANDS,
     cluster::COMMANDS,

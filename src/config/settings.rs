@@ -133,6 +133,9 @@ pub struct Settings {
     pub stream_node_max_entries: u64,
     pub stream_idmp_duration: u64,
     pub stream_idmp_maxsize: u64,
+    pub array_slice_size: u64,
+    pub array_sparse_kmax: u64,
+    pub array_sparse_kmin: u64,
     pub hll_sparse_max_bytes: u64,
 
     /// Directives that are accepted and do nothing.
@@ -296,6 +299,9 @@ fn blank() -> Settings {
         stream_node_max_entries: 0,
         stream_idmp_duration: 0,
         stream_idmp_maxsize: 0,
+        array_slice_size: 0,
+        array_sparse_kmax: 0,
+        array_sparse_kmin: 0,
         hll_sparse_max_bytes: 0,
         kept: Kept::new(),
     }

@@ -467,6 +467,7 @@ bitflags::bitflags! {
         const SUBKEYEVENT = 1 << 17;
         const SUBKEYSPACE_ITEM = 1 << 18;
         const SUBKEYSPACE_EVENT = 1 << 19;
+        const ARRAY = 1 << 20;
         /// The channels of keys, and those of their parts.
         const KEYS = Self::KEYSPACE.bits() | Self::KEYEVENT.bits();
         const SUBKEYS = Self::SUBKEYSPACE.bits() | Self::SUBKEYEVENT.bits() | Self::SUBKEYSPACE_ITEM.bits()
@@ -474,13 +475,13 @@ bitflags::bitflags! {
         /// What `A` stands for: all classes but misses, new keys and what is overwritten.
         const ALL = Self::GENERIC.bits() | Self::STRING.bits() | Self::LIST.bits() | Self::SET.bits()
             | Self::HASH.bits() | Self::ZSET.bits() | Self::EXPIRED.bits() | Self::EVICTED.bits()
-            | Self::STREAM.bits() | Self::MODULE.bits();
+            | Self::STREAM.bits() | Self::MODULE.bits() | Self::ARRAY.bits();
     }
 }
 
 impl KeyspaceEvents {
     /// The letters in the order in which they are shown.
-    const LETTERS: [(char, KeyspaceEvents); 20] = [
+    const LETTERS: [(char, KeyspaceEvents); 21] = [
         ('g', KeyspaceEvents::GENERIC),
         ('$', KeyspaceEvents::STRING),
         ('l', KeyspaceEvents::LIST),
@@ -491,6 +492,7 @@ impl KeyspaceEvents {
         ('e', KeyspaceEvents::EVICTED),
         ('t', KeyspaceEvents::STREAM),
         ('d', KeyspaceEvents::MODULE),
+        ('a', KeyspaceEvents::ARRAY),
         ('n', KeyspaceEvents::NEW),
         ('o', KeyspaceEvents::OVERWRITTEN),
         ('c', KeyspaceEvents::TYPE_CHANGED),
@@ -514,7 +516,7 @@ impl Value for KeyspaceEvents {
                     .iter()
                     .find(|(own, _)| *own == letter)
                     .map(|(_, event)| *event)
-                    .ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdnocSTIV'.")?,
+                    .ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdnocaSTIV'.")?,
             };
         }
         Ok(events)

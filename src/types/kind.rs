@@ -10,10 +10,11 @@ pub enum Type {
     ZSet = 4,
     Hash = 5,
     Stream = 6,
+    Array = 7,
 }
 
 impl Type {
-    pub const ALL: [Type; 6] = [Type::String, Type::List, Type::Set, Type::ZSet, Type::Hash, Type::Stream];
+    pub const ALL: [Type; 7] = [Type::String, Type::List, Type::Set, Type::ZSet, Type::Hash, Type::Stream, Type::Array];
 
     /// As TYPE answers it.
     pub fn name(self) -> &'static str {
@@ -24,6 +25,7 @@ impl Type {
             Type::ZSet => "zset",
             Type::Hash => "hash",
             Type::Stream => "stream",
+            Type::Array => "array",
         }
     }
 
@@ -41,6 +43,7 @@ impl Type {
             Type::ZSet => &[Encoding::Listpack, Encoding::SkipList],
             Type::Hash => &[Encoding::Listpack, Encoding::HashTable, Encoding::ListpackEx],
             Type::Stream => &[Encoding::Stream, Encoding::StreamEx],
+            Type::Array => &[Encoding::ArrayPacked, Encoding::ArrayTree],
         }
     }
 }
@@ -70,6 +73,10 @@ pub enum Encoding {
     Stream,
     /// The same, of a stream that also knows its producers, or in which order its pending entries were delivered.
     StreamEx,
+    /// Packed elements of an array, after its cursor.
+    ArrayPacked,
+    /// A tree by index, and the cursor.
+    ArrayTree,
 }
 
 impl Encoding {
@@ -85,6 +92,7 @@ impl Encoding {
             Encoding::HashTable => "hashtable",
             Encoding::SkipList => "skiplist",
             Encoding::Stream | Encoding::StreamEx => "stream",
+            Encoding::ArrayPacked | Encoding::ArrayTree => "sliced-array",
         }
     }
 
@@ -109,12 +117,18 @@ impl Encoding {
     #[inline]
     pub fn trees(self) -> usize {
         match self {
-            Encoding::Quicklist | Encoding::HashTable => 1,
+            Encoding::Quicklist | Encoding::HashTable | Encoding::ArrayTree => 1,
             Encoding::SkipList => 2,
             Encoding::Stream => super::stream::TREES,
             Encoding::StreamEx => super::stream::TREES_EX,
             _ => 0,
         }
+    }
+
+    /// Bytes of a packed value between the number of its elements and the elements: what else the type keeps.
+    #[inline]
+    pub fn head(self) -> usize {
+        if self == Encoding::ArrayPacked { super::array::HEAD } else { 0 }
     }
 }
 
@@ -132,6 +146,6 @@ mod tests {
             }
         }
         assert_eq!(Type::from_code(0), None);
-        assert_eq!(Type::from_code(7), None);
+        assert_eq!(Type::from_code(8), None);
     }
 }

@@ -1,5 +1,6 @@
 //! What values mean: pure functions over their bytes, and collections of the arena.
 
+pub mod array;
 pub mod bitfield;
 pub mod bits;
 pub mod rdb;

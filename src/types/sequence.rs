@@ -1,8 +1,8 @@
 //! A collection's elements in order, whichever way they are stored: packed in the item, or as the
 //! leaves of a tree. Types are written once, on top of this.
 //!
-//! A packed value is `u16 elements` (0xFFFF: not known, count them) and the elements. A value of
-//! trees begins with their roots.
+//! A packed value is `u16 elements` (0xFFFF: not known, count them), what else the type keeps
+//! ([`Encoding::head`]), and the elements. A value of trees begins with their roots.
 
 use super::{
     home::{Home, View},
@@ -14,7 +14,7 @@ use crate::arena::{ArenaFull, ShardHeap};
 use ahash::RandomState;
 use std::ops::Range;
 
-/// Bytes before the elements of a packed value.
+/// Bytes of the number that a packed value begins with.
 pub const COUNT: usize = 2;
 const UNKNOWN: u16 = u16::MAX;
 
@@ -40,7 +40,10 @@ impl<'a> View<'a> {
             Shape::Tree(Root::read(self.value, tree).unwrap_or(Root::NONE))
         } else {
             match self.value {
-                [a, b, bytes @ ..] => Shape::Packed { count: u16::from_le_bytes([*a, *b]), bytes },
+                [a, b, rest @ ..] => {
+                    let bytes = rest.get(self.encoding.head()..).unwrap_or_default();
+                    Shape::Packed { count: u16::from_le_bytes([*a, *b]), bytes }
+                }
                 _ => Shape::Packed { count: 0, bytes: &[] },
             }
         };
@@ -329,7 +332,8 @@ pub fn splice<O: Order>(
         return result;
     }
     let count = view.sequence(tree, O::WIDTH).len();
-    home.splice(COUNT + range.start..COUNT + range.end, with)?;
+    let start = COUNT + view.encoding.head();
+    home.splice(start + range.start..start + range.end, with)?;
     if more != 0 {
         set_count(home, count.saturating_add_signed(more))?;
     }

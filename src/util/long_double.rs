@@ -2,10 +2,13 @@
 //! clients see, and a sum in 64 bits (10.5 + 0.1 = 10.6 only after rounding) would show.
 
 use super::number::Float as Text;
-use rustc_apfloat::{Float, Round, ieee::X87DoubleExtended};
+use rustc_apfloat::{
+    Float, FloatConvert, Round,
+    ieee::{Double, X87DoubleExtended},
+};
 use std::fmt;
 
-/// A finite or infinite extended number, never NaN.
+/// An extended number; NaN only where infinities were added up ([`LongDouble::plus`]).
 #[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
 pub struct LongDouble(X87DoubleExtended);
 
@@ -30,6 +33,25 @@ impl LongDouble {
 
     pub fn from_i64(n: i64) -> LongDouble {
         LongDouble(X87DoubleExtended::from_i128(n.into()).value)
+    }
+
+    /// A double is kept exactly.
+    pub fn from_f64(value: f64) -> LongDouble {
+        let double = Double::from_bits(value.to_bits().into());
+        LongDouble(double.convert(&mut false).value)
+    }
+
+    /// Without its fraction; `None` of what does not fit.
+    pub fn whole(self) -> Option<i64> {
+        let whole = self.0.round_to_integral(Round::TowardZero).value;
+        let (least, largest) = (LongDouble::from_i64(i64::MIN), LongDouble::from_i64(i64::MAX));
+        let fits = (least..=largest).contains(&LongDouble(whole)) && (least..=largest).contains(&self);
+        fits.then(|| i64::try_from(whole.to_i128(64).value).ok())?
+    }
+
+    /// The sum, whatever it is.
+    pub fn plus(self, other: LongDouble) -> LongDouble {
+        LongDouble((self.0 + other.0).value)
     }
 
     /// Parses what C's `strtold` takes as a whole, within its range.
@@ -84,12 +106,9 @@ impl fmt::Display for LongDouble {
         if self.0.is_infinite() {
             return f.write_str(if self.0.is_negative() { "-inf" } else { "inf" });
         }
-        let bits = self.0.to_bits();
-        let mantissa = bits as u64;
-        // The mantissa is an integer here, so the exponent is 63 less.
-        let exponent = ((bits >> 64) as i32 & 0x7FFF).max(1) - 16383 - 63;
+        let (mantissa, exponent) = self.parts();
         let (whole, fraction) = if exponent >= 0 {
-            (shifted_decimal(mantissa, exponent as u32), 0)
+            (decimal(mantissa, exponent as u32, 0), 0)
         } else {
             let scaled = u128::from(mantissa) * TEN_TO_FRACTION;
             let rounded = shift_right_rounding(scaled, exponent.unsigned_abs());
@@ -108,6 +127,64 @@ impl fmt::Display for LongDouble {
     }
 }
 
+impl LongDouble {
+    /// With so many significant digits, as C's `%.*Lg`.
+    pub fn general(self, digits: usize) -> String {
+        if self.0.is_nan() {
+            return "nan".to_owned();
+        }
+        if self.0.is_infinite() || self.0.is_zero() {
+            let text = if self.0.is_zero() { "0" } else { "inf" };
+            return format!("{}{text}", if self.0.is_negative() { "-" } else { "" });
+        }
+        let (mantissa, exponent) = self.parts();
+        let all = decimal(mantissa, exponent.max(0) as u32, exponent.min(0).unsigned_abs());
+        // All digits, of which the last `below` stand behind the point.
+        let below = exponent.min(0).unsigned_abs() as i32;
+        let mut power = all.len() as i32 - 1 - below;
+        let mut rounded = rounded(&all, digits);
+        if rounded.len() > digits {
+            rounded.pop();
+            power += 1;
+        }
+        let rounded = rounded.trim_end_matches('0');
+        let sign = if self.0.is_negative() { "-" } else { "" };
+        if power < -4 || power >= digits as i32 {
+            let (first, rest) = rounded.split_at(1);
+            let point = if rest.is_empty() { "" } else { "." };
+            return format!("{sign}{first}{point}{rest}e{}{:02}", if power < 0 { '-' } else { '+' }, power.abs());
+        }
+        let Ok(power) = usize::try_from(power) else {
+            return format!("{sign}0.{}{rounded}", "0".repeat(power.unsigned_abs() as usize - 1));
+        };
+        match rounded.split_at_checked(power + 1) {
+            Some((whole, rest)) if !rest.is_empty() => format!("{sign}{whole}.{rest}"),
+            _ => format!("{sign}{rounded:0<width$}", width = power + 1),
+        }
+    }
+
+    /// A finite number's mantissa as an integer, and the power of two that it is multiplied by.
+    fn parts(self) -> (u64, i32) {
+        let bits = self.0.to_bits();
+        // The mantissa is an integer here, so the exponent is 63 less.
+        (bits as u64, ((bits >> 64) as i32 & 0x7FFF).max(1) - 16383 - 63)
+    }
+}
+
+/// The first `digits` of a decimal number, the rest rounded to the nearest, ties to even; one more digit where that
+/// carries over.
+fn rounded(all: &str, digits: usize) -> String {
+    let Some((kept, rest)) = all.split_at_checked(digits) else { return all.to_owned() };
+    let is_odd = kept.bytes().last().is_some_and(|digit| digit % 2 == 1);
+    let up = match rest.as_bytes() {
+        [b'5', behind @ ..] => is_odd || behind.iter().any(|digit| *digit != b'0'),
+        [first, ..] => *first > b'5',
+        [] => false,
+    };
+    let number: u128 = kept.parse().unwrap_or(0);
+    (number + u128::from(up)).to_string()
+}
+
 /// `value >> by`, to the nearest, ties to even.
 fn shift_right_rounding(value: u128, by: u32) -> u128 {
     if by >= 128 {
@@ -117,22 +194,28 @@ fn shift_right_rounding(value: u128, by: u32) -> u128 {
     quotient + u128::from(rest > half || (rest == half && quotient & 1 == 1))
 }
 
-/// The decimal text of `value << by`: limbs of nine digits, doubled 32 times a step.
-fn shifted_decimal(value: u64, mut by: u32) -> String {
+/// The decimal text of `value` times so many twos and so many fives: in limbs of nine digits.
+fn decimal(value: u64, twos: u32, fives: u32) -> String {
     const BASE: u64 = 1_000_000_000;
     let mut limbs = vec![value % BASE, value / BASE % BASE, value / BASE / BASE];
-    while by > 0 {
-        let step = by.min(32);
-        by -= step;
+    let mut multiply = |factor: u64| {
         let mut carry = 0;
         for limb in &mut limbs {
-            let sum = (*limb << step) + carry;
-            *limb = sum % BASE;
-            carry = sum / BASE;
+            let product = *limb * factor + carry;
+            *limb = product % BASE;
+            carry = product / BASE;
         }
         while carry > 0 {
             limbs.push(carry % BASE);
             carry /= BASE;
+        }
+    };
+    // As many at a time as a limb has room for.
+    for (base, mut left, most) in [(2u64, twos, 32), (5, fives, 13)] {
+        while left > 0 {
+            let step = left.min(most);
+            left -= step;
+            multiply(base.pow(step));
         }
     }
     let digits: String = limbs.iter().rev().map(|limb| format!("{limb:09}")).collect();
@@ -176,6 +259,43 @@ mod tests {
         assert_eq!(text.len(), 4933);
         // Exact to 64 bits.
         assert!(text.starts_with("1000000000000000000") || text.starts_with("9999999999999999999"));
+    }
+
+    #[test]
+    fn general_numbers_are_written_as_c_writes_them() {
+        for (text, general) in [
+            ("0", "0"),
+            ("1", "1"),
+            ("-2.5", "-2.5"),
+            ("100", "100"),
+            ("0.1", "0.1"),
+            ("0.0001", "0.0001"),
+            ("0.00001", "1e-05"),
+            ("123456789.5", "123456789.5"),
+            ("9223372036854775807", "9.2233720368547758e+18"),
+            ("99999999999999999", "99999999999999999"),
+            ("100000000000000000", "1e+17"),
+            ("100000000000000005", "1e+17"),
+            ("100000000000000015", "1.0000000000000002e+17"),
+            ("999999999999999999", "1e+18"),
+            ("1e4932", "1e+4932"),
+            ("1.5e-4900", "1.5e-4900"),
+            ("inf", "inf"),
+            ("-inf", "-inf"),
+        ] {
+            assert_eq!(LongDouble::parse(text.as_bytes()).expect(text).general(17), general, "{text}");
+        }
+        let [up, down] = ["inf", "-inf"].map(|text| LongDouble::parse(text.as_bytes()).expect(text));
+        assert_eq!(up.plus(down).general(17), "nan");
+    }
+
+    #[test]
+    fn fractions_are_cut_off() {
+        for (text, whole) in [("2.9", Some(2)), ("-2.9", Some(-2)), ("1e18", Some(10i64.pow(18))), ("1e19", None)] {
+            assert_eq!(LongDouble::parse(text.as_bytes()).expect(text).whole(), whole);
+        }
+        assert_eq!(LongDouble::parse(b"-inf").and_then(LongDouble::whole), None);
+        assert_eq!(LongDouble::from_f64(0.5).to_string(), "0.5");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod disk;
 pub mod double;
+pub mod ere;
 pub mod glob;
 pub mod graph;
 pub mod long_double;

@@ -23,6 +23,24 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
     if negative { 0i64.checked_sub_unsigned(value) } else { i64::try_from(value).ok() }
 }
 
+/// Parses an unsigned integer as Redis does: a strict one that is not negative, or what C's `strtoull` takes as a whole,
+/// which may begin with space and a sign; after `-` it counts down from 2^64.
+pub fn parse_u64(text: &[u8]) -> Option<u64> {
+    if let Some(n) = parse_i64(text) {
+        return u64::try_from(n).ok();
+    }
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let text = &text[text.iter().take_while(|byte| blank(byte)).count()..];
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let first = digits.first().filter(|first| first.is_ascii_digit());
+    let n: u64 = first.and_then(|_| std::str::from_utf8(digits).ok()?.parse().ok())?;
+    Some(if negative { n.wrapping_neg() } else { n })
+}
+
 /// A floating-point number as C's `strtod` reads it, split so that no parser can be surprised.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Float<'a> {
@@ -108,6 +126,25 @@ mod tests {
         for text in ["", "-", "+1", " 1", "1 ", "01", "-0", "00", "9223372036854775808", "-9223372036854775809", "1e3"]
         {
             assert_eq!(parse_i64(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn unsigned_integers_are_what_c_takes() {
+        for (text, n) in [
+            ("0", 0),
+            ("18446744073709551615", u64::MAX),
+            ("9223372036854775808", 1 << 63),
+            ("007", 7),
+            ("+5", 5),
+            (" \t\n5", 5),
+            ("-00", 0),
+            ("-01", u64::MAX),
+        ] {
+            assert_eq!(parse_u64(text.as_bytes()), Some(n), "{text}");
+        }
+        for text in ["", "-1", "18446744073709551616", "5 ", "+", "-", "++5", "+-5", "x", "5x", " ", "1_0"] {
+            assert_eq!(parse_u64(text.as_bytes()), None, "{text}");
         }
     }
 

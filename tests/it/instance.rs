@@ -159,6 +159,8 @@ impl Instance {
                         shown.push(fields);
                     }
                     "stream" => shown.push(call(&[b"XINFO", b"STREAM", &key, b"FULL", b"COUNT", b"0"])),
+                    // With where the next value is inserted.
+                    "array" => shown.push(call(&[b"DUMP", &key])),
                     "none" => {}
                     other => panic!("a type that is not compared: {other}"),
                 }

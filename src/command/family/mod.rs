@@ -1,6 +1,7 @@
 //! One file per family: rows and handlers.
 
 pub mod acl;
+pub mod array;
 pub mod bitmap;
 mod collection;
 pub mod cluster;

@@ -1,4 +1,5 @@
-//! Writing a file that Redis 7 and later and Valkey read. Only a hash whose fields expire needs Redis 7.4 or Valkey 9.
+//! Writing a file that Redis 7 and later and Valkey read. Only a hash whose fields expire needs Redis 7.4 or Valkey 9, and
+//! an array Redis 8.8.
 
 use super::{STEP, beside};
 use crate::{
@@ -76,15 +77,15 @@ fn write(keyspace: &Keyspace, path: &Path, wanted: &Wanted<'_>) -> io::Result<Ex
     export.finish()
 }
 
-/// One of the two ways the file may begin: whether it needs the newer version is known only at its end.
+/// One of the ways the file may begin: which version it needs is known only at its end.
 struct Beginning {
     header: [u8; file::HEADER],
     sum: rdb::Checksum,
 }
 
 impl Beginning {
-    fn new(field_expiry: bool) -> Beginning {
-        let header = file::header(field_expiry);
+    fn new(version: u16) -> Beginning {
+        let header = file::header(version);
         let mut sum = rdb::checksum();
         sum.update(&header);
         Beginning { header, sum }
@@ -95,10 +96,10 @@ struct Export {
     file: File,
     /// Not written yet.
     out: Vec<u8>,
-    plain: Beginning,
-    newer: Beginning,
-    /// Something needs the newer version.
-    is_newer: bool,
+    /// Of each version that is written.
+    beginnings: [Beginning; file::WRITTEN.len()],
+    /// The first of them that has all that is written.
+    needed: usize,
     compress: bool,
     now: UnixMillis,
     exported: Exported,
@@ -107,12 +108,12 @@ struct Export {
 impl Export {
     fn begin(path: &Path, wanted: &Wanted<'_>) -> io::Result<Export> {
         let mut file = File::create(path)?;
-        let (plain, newer) = (Beginning::new(false), Beginning::new(true));
-        file.write_all(&plain.header)?;
+        let beginnings = file::WRITTEN.map(Beginning::new);
+        file.write_all(&beginnings[0].header)?;
         let mut out = Vec::new();
         file::put_notes(&mut out, wanted.now);
         let exported = Exported { keys: 0, bytes: file::HEADER as u64 };
-        Ok(Export { file, out, plain, newer, is_newer: false, compress: wanted.compress, now: wanted.now, exported })
+        Ok(Export { file, out, beginnings, needed: 0, compress: wanted.compress, now: wanted.now, exported })
     }
 
     fn write_shard(&mut self, keys: &mut Locked<'_>, shard: usize, db: usize) -> io::Result<()> {
@@ -139,7 +140,7 @@ impl Export {
             return Ok(());
         }
         let Some((code, value)) = value.split_first() else { return Ok(()) };
-        self.is_newer |= file::needs_field_expiry(*code);
+        self.needed = self.needed.max(file::written_for(*code));
         if let Some(at) = expiry {
             file::put_expiry(&mut self.out, at);
         }
@@ -151,8 +152,7 @@ impl Export {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.plain.sum.update(&self.out);
-        self.newer.sum.update(&self.out);
+        self.beginnings.iter_mut().for_each(|beginning| beginning.sum.update(&self.out));
         self.file.write_all(&self.out)?;
         self.exported.bytes += self.out.len() as u64;
         self.out.clear();
@@ -162,10 +162,10 @@ impl Export {
     fn finish(mut self) -> io::Result<Exported> {
         file::put_end(&mut self.out);
         self.flush()?;
-        let Beginning { header, sum } = if self.is_newer { self.newer } else { self.plain };
-        let sum = sum.finalize().to_le_bytes();
+        let Beginning { header, sum } = &self.beginnings[self.needed];
+        let sum = sum.clone().finalize().to_le_bytes();
         self.file.write_all(&sum)?;
-        self.file.write_all_at(&header, 0)?;
+        self.file.write_all_at(header, 0)?;
         self.file.sync_all()?;
         self.exported.bytes += sum.len() as u64;
         Ok(self.exported)

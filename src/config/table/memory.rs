@@ -5,7 +5,7 @@ use crate::config::{
     directive::{Directive, Flags, Kind, Lines, directive},
     reason::{Reason, system_error},
     settings::Settings,
-    value::{OnCorrupt, Policy, ShutdownOn, VersionCheck},
+    value::{OnCorrupt, Policy, ShutdownOn, Value, VersionCheck},
 };
 use Kind::*;
 use std::path::Path;
@@ -341,6 +341,27 @@ pub static ENCODINGS: Section = Section {
             field!(stream_idmp_maxsize),
         ),
         directive(
+            "array-slice-size",
+            Integer(256, 65_536),
+            "4096",
+            "Indexes of a slice of an array, as ARINFO counts them: a power of two.",
+            (|settings, _| settings.array_slice_size.to_string(), set_array_slice_size),
+        ),
+        directive(
+            "array-sparse-kmax",
+            Integer(0, 256),
+            "10",
+            "Values that ARINFO calls sparse in a slice, at most; 0: none.",
+            (|settings, _| settings.array_sparse_kmax.to_string(), set_array_sparse_kmax),
+        ),
+        directive(
+            "array-sparse-kmin",
+            Integer(0, 256),
+            "5",
+            "So many values of a slice are sparse even side by side.",
+            (|settings, _| settings.array_sparse_kmin.to_string(), set_array_sparse_kmin),
+        ),
+        directive(
             "hll-sparse-max-bytes",
             ANY_BYTES,
             "3000",
@@ -349,3 +370,30 @@ pub static ENCODINGS: Section = Section {
         ),
     ],
 };
+
+fn set_array_slice_size(settings: &mut Settings, directive: &Directive, words: &[String]) -> Result<(), Reason> {
+    let size = u64::read(directive.kind, words)?;
+    if !size.is_power_of_two() {
+        return Err("array-slice-size must be a power of two".into());
+    }
+    settings.array_slice_size = size;
+    Ok(())
+}
+
+fn set_array_sparse_kmax(settings: &mut Settings, directive: &Directive, words: &[String]) -> Result<(), Reason> {
+    let most = u64::read(directive.kind, words)?;
+    if most > 0 && most <= settings.array_sparse_kmin {
+        return Err("array-sparse-kmax must be greater than array-sparse-kmin when non-zero".into());
+    }
+    settings.array_sparse_kmax = most;
+    Ok(())
+}
+
+fn set_array_sparse_kmin(settings: &mut Settings, directive: &Directive, words: &[String]) -> Result<(), Reason> {
+    let least = u64::read(directive.kind, words)?;
+    if settings.array_sparse_kmax > 0 && least >= settings.array_sparse_kmax {
+        return Err("array-sparse-kmin must be less than array-sparse-kmax".into());
+    }
+    settings.array_sparse_kmin = least;
+    Ok(())
+}

@@ -8,7 +8,7 @@
 
 use super::{
     Input, Malformed, Restored, VERSION, VERSION_MAX, VERSION_WITH_FIELD_EXPIRY, WRITTEN_AS, code_in, put_length,
-    put_string, read_value, type_of, value::VALKEY_VERSION,
+    put_string, read_value, type_of, value::VALKEY_VERSION, version_for,
 };
 use crate::util::clock::UnixMillis;
 
@@ -154,9 +154,16 @@ fn pass_over_module(input: &mut Input<'_>) -> Result<(), Malformed> {
     }
 }
 
-/// How a file begins; with fields that expire only newer servers read it.
-pub fn header(field_expiry: bool) -> [u8; HEADER] {
-    let version = if field_expiry { VERSION_WITH_FIELD_EXPIRY } else { VERSION };
+/// The versions that are written, each for those values that the ones before lack.
+pub const WRITTEN: [u16; 3] = [VERSION, VERSION_WITH_FIELD_EXPIRY, VERSION_MAX];
+
+/// Which of them a value of this code needs.
+pub fn written_for(code: u8) -> usize {
+    WRITTEN.iter().position(|version| *version >= version_for(code)).unwrap_or(WRITTEN.len() - 1)
+}
+
+/// How a file of a version begins.
+pub fn header(version: u16) -> [u8; HEADER] {
     let digit = |worth: u16| b'0' + (version / worth % 10) as u8;
     let [r, e, d, i, s] = *b"REDIS";
     [r, e, d, i, s, digit(1000), digit(100), digit(10), digit(1)]
@@ -195,11 +202,6 @@ pub fn put_expiry(out: &mut Vec<u8>, at: UnixMillis) {
     out.extend(at.to_le_bytes());
 }
 
-/// Whether a value of this code needs a header that allows fields to expire.
-pub fn needs_field_expiry(code: u8) -> bool {
-    code == super::value::HASH_METADATA
-}
-
 /// Ends the parts; the checksum of everything follows.
 pub fn put_end(out: &mut Vec<u8>) {
     out.push(END);
@@ -235,8 +237,8 @@ mod tests {
 
     #[test]
     fn what_is_known_of_a_key_stands_before_it() {
-        assert_eq!(version(&header(false)), Some(VERSION.into()));
-        assert_eq!(version(&header(true)), Some(VERSION_WITH_FIELD_EXPIRY.into()));
+        assert!(WRITTEN.iter().all(|one| version(&header(*one)) == Some((*one).into())));
+        assert_eq!([0, 24, 28].map(written_for), [0, 1, 2]);
         let mut bytes = Vec::new();
         put_notes(&mut bytes, 5000);
         put_select(&mut bytes, 3);

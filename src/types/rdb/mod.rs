@@ -5,14 +5,16 @@
 //! ```
 //!
 //! Every encoding since version 6 of the format is read. What is written is the plainest of each type, which every server since
-//! version 4 reads; only streams, and a hash whose fields expire, need a newer one.
+//! version 4 reads; only streams, arrays, and a hash whose fields expire need a newer one.
 
+mod array;
 pub mod file;
 mod input;
 mod packs;
 mod stream;
 mod value;
 
+pub use array::RestoredArray;
 pub use input::{Input, put_length, put_string};
 pub use stream::{RestoredConsumer, RestoredGroup, RestoredMemory, RestoredStream};
 pub use value::{Form, Restored, code_in, put_value, read_value, type_of};
@@ -60,15 +62,20 @@ pub fn checksum() -> Checksum {
 
 /// Ends a payload that holds a type and its value.
 pub fn seal(mut body: Vec<u8>) -> Vec<u8> {
-    let version = match body.first() {
-        Some(&value::HASH_METADATA) => VERSION_WITH_FIELD_EXPIRY,
-        Some(&(stream::STREAM_4 | stream::STREAM_5)) => VERSION_MAX,
-        _ => VERSION_OF_PAYLOADS,
-    };
+    let version = body.first().map_or(0, |code| version_for(*code)).max(VERSION_OF_PAYLOADS);
     body.extend(version.to_le_bytes());
     let crc = CRC64.checksum(&body);
     body.extend(crc.to_le_bytes());
     body
+}
+
+/// The version that a value of this code needs.
+fn version_for(code: u8) -> u16 {
+    match code {
+        value::HASH_METADATA => VERSION_WITH_FIELD_EXPIRY,
+        stream::STREAM_4 | stream::STREAM_5 | array::ARRAY => VERSION_MAX,
+        _ => VERSION,
+    }
 }
 
 /// The value in a payload; no string of it is longer than `max`. `any_version` reads payloads of versions unknown yet

@@ -2,11 +2,13 @@
 
 use super::{
     Input, Malformed,
+    array::{self, ARRAY, RestoredArray},
     input::{put_length, put_string},
     packs::{self, PackEntry},
     stream::{self, RestoredStream, STREAM, STREAM_2, STREAM_3, STREAM_4, STREAM_5},
 };
 use crate::types::{
+    array::Array,
     hash::Hash,
     home::View,
     kind::Type,
@@ -65,6 +67,7 @@ pub enum Restored {
     /// Fields, all different, and values; a field's expiry is its note.
     Hash(Vec<u8>),
     Stream(RestoredStream),
+    Array(RestoredArray),
 }
 
 /// The type of the value that this code announces; `None` when there is no such, or none that is read.
@@ -77,6 +80,7 @@ pub fn type_of(code: u8) -> Option<Type> {
         HASH | HASH_ZIPMAP | HASH_ZIPLIST | HASH_LISTPACK => Type::Hash,
         HASH_METADATA | HASH_METADATA_EARLY | HASH_LISTPACK_EX | HASH_LISTPACK_EX_EARLY | HASH_VALKEY => Type::Hash,
         STREAM | STREAM_2 | STREAM_3 | STREAM_4 | STREAM_5 => Type::Stream,
+        ARRAY => Type::Array,
         _ => return None,
     })
 }
@@ -103,6 +107,7 @@ pub fn read_value(code: u8, input: &mut Input<'_>) -> Result<Restored, Malformed
         Type::ZSet => zset(code, input).map(Restored::ZSet),
         Type::Hash => hash(code, input).map(Restored::Hash),
         Type::Stream => stream::read(code, input).map(Restored::Stream),
+        Type::Array => array::read(input).map(Restored::Array),
     }
 }
 
@@ -284,6 +289,7 @@ impl Restored {
             | Restored::ZSet(bytes)
             | Restored::Hash(bytes) => bytes.len(),
             Restored::Stream(stream) => stream.len(),
+            Restored::Array(array) => array.elements.len(),
         }
     }
 }
@@ -352,6 +358,10 @@ pub fn put_value(out: &mut Vec<u8>, view: &View<'_>, text: &[u8], form: Form, no
             let code = if wide { STREAM_2 } else { stream::code_for(&stream) };
             out.push(code);
             stream::put(out, code, &stream, compress, now);
+        }
+        Type::Array => {
+            out.push(ARRAY);
+            array::put(out, &Array::new(*view), compress);
         }
     }
     true

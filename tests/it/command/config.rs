@@ -67,7 +67,7 @@ fn values_are_checked() {
         > CONFIG SET client-output-buffer-limit "nobody 1 2 3"
         (error) ERR CONFIG SET failed (possibly related to argument 'client-output-buffer-limit') - Invalid client class specified in buffer limit configuration.
         > CONFIG SET notify-keyspace-events KEQ
-        (error) ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid event class character. Use 'Ag$lshzxeKEtmdnocSTIV'.
+        (error) ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid event class character. Use 'Ag$lshzxeKEtmdnocaSTIV'.
         > CONFIG SET latency-tracking-info-percentiles "101"
         (error) ERR CONFIG SET failed (possibly related to argument 'latency-tracking-info-percentiles') - latency-tracking-info-percentiles parameters should sit between [0.0,100.0]
         > CONFIG SET appendonly maybe
@@ -86,7 +86,7 @@ fn values_are_shown_as_they_are_meant() {
         OK
         > CONFIG GET client-output-buffer-limit
         1# "client-output-buffer-limit" => "normal 0 0 0 slave 1048576 0 0 pubsub 1024 1000 5"
-        > CONFIG SET notify-keyspace-events xKElg$shzetd
+        > CONFIG SET notify-keyspace-events xKElg$shzetda
         OK
         > CONFIG GET notify-keyspace-events
         1# "notify-keyspace-events" => "AKE"

@@ -1,6 +1,7 @@
 //! Transcripts, one file per family of commands.
 
 mod acl;
+mod array;
 mod bitmap;
 mod blocking;
 mod config;

@@ -6,6 +6,7 @@ use crate::{
     command::{Args, CommandResult, Context, family::string::text},
     keyspace::{Db, Type},
     types::{
+        array::Array,
         hash::Hash,
         home::View,
         list::List,
@@ -145,6 +146,12 @@ fn add_collection(sum: &mut Digest, view: &View<'_>, now: i64) {
                     sum.append(name);
                     stream.owned(&consumer, Id::MIN).for_each(|id| sum.append(&id.to_bytes()));
                 }
+            }
+        }
+        Type::Array => {
+            for element in Array::new(*view).iter(0) {
+                sum.append_entry(&element.first());
+                sum.append_entry(&element.second());
             }
         }
         Type::String => {}

@@ -7,6 +7,7 @@ use crate::{
     config::{Settings, VersionCheck},
     keyspace::Db,
     types::{
+        array,
         hash::{self, FieldTtl, Hash},
         home::Home,
         list::{self, End, Limit},
@@ -189,6 +190,9 @@ fn fill(db: &mut Db<'_, '_>, key: &[u8], value: &Restored, settings: &Settings, 
             }
         }
         Restored::Stream(restored) => fill_stream(&mut db.cell_or(key, stream::EMPTY)?, restored, now)?,
+        Restored::Array(restored) => {
+            array::fill(&mut db.cell_or(key, array::EMPTY)?, &restored.elements, restored.cursor)?;
+        }
     }
     Ok(())
 }

@@ -1,0 +1,187 @@
+//! Arrays: values by their index, any number below 2^64-1. Most indexes may have no value.
+//!
+//! ```text
+//! packed       u16 elements · cursor u64 · (index, value) in order of the index
+//! tree         root · cursor u64             the same elements, by index
+//! ```
+//!
+//! An index is stored as the integer of the same bits: one byte for the first 128 of them. The cursor is where a
+//! value was inserted last, or [`Cursor::NONE`]; it does not follow what is set and removed.
+
+mod edit;
+pub mod number;
+pub mod slices;
+#[cfg(test)]
+mod tests;
+
+pub use edit::{fill, remove, remove_range, ring, seek, set};
+
+use super::{
+    home::View,
+    kind::{Encoding, Type},
+    packed::{self, Element, Entry},
+    sequence::{COUNT, Sequence},
+    tree::{Order, Root, Spot},
+};
+use ahash::RandomState;
+use std::ops::RangeInclusive;
+
+/// Entries of an element: its index and its value.
+pub const WIDTH: usize = 2;
+/// The greatest index that a value may have.
+pub const INDEX_MAX: u64 = u64::MAX - 1;
+/// Bytes of the cursor in a value.
+pub const HEAD: usize = 8;
+
+/// A new array without elements.
+pub const EMPTY: (Type, Encoding, &[u8]) =
+    (Type::Array, Encoding::ArrayPacked, &[0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]);
+
+/// The tree of elements by index.
+pub struct ByIndex;
+
+impl Order for ByIndex {
+    const LEAF: usize = 1000;
+    const WIDTH: usize = WIDTH;
+
+    fn key(_: &RandomState, element: &Element<'_>) -> u64 {
+        index_of(element)
+    }
+}
+
+/// The index of an element.
+#[inline]
+pub fn index_of(element: &Element<'_>) -> u64 {
+    match element.first() {
+        Entry::Int(index) => index as u64,
+        Entry::Text(_) => 0,
+    }
+}
+
+/// Where a value was inserted last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cursor(pub u64);
+
+impl Cursor {
+    /// Nothing has been inserted yet.
+    pub const NONE: Cursor = Cursor(u64::MAX);
+
+    /// The cursor after which a value is inserted at `index`.
+    pub fn before(index: u64) -> Cursor {
+        Cursor(index.wrapping_sub(1))
+    }
+
+    /// Where the next value is inserted; `None` when there is no index left.
+    pub fn next(self) -> Option<u64> {
+        Some(self.0.wrapping_add(1)).filter(|next| *next <= INDEX_MAX)
+    }
+}
+
+/// An array to be read.
+#[derive(Clone, Copy)]
+pub struct Array<'a> {
+    view: View<'a>,
+    elements: Sequence<'a>,
+}
+
+impl<'a> Array<'a> {
+    pub fn new(view: View<'a>) -> Array<'a> {
+        Array { view, elements: view.sequence(0, WIDTH) }
+    }
+
+    /// How many indexes have a value.
+    pub fn count(&self) -> u64 {
+        self.elements.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.elements.is_empty()
+    }
+
+    /// The index after the last that has a value.
+    pub fn len(&self) -> u64 {
+        let last = self.count().checked_sub(1).and_then(|rank| self.elements.get(rank));
+        last.map_or(0, |(_, element)| index_of(&element).saturating_add(1))
+    }
+
+    pub fn cursor(&self) -> Cursor {
+        let at = cursor_at(self.view.encoding);
+        let word = self.view.value.get(at..).and_then(|rest| rest.first_chunk());
+        word.map_or(Cursor::NONE, |word| Cursor(u64::from_le_bytes(*word)))
+    }
+
+    /// The value of an index.
+    pub fn get(&self, index: u64) -> Option<Entry<'a>> {
+        self.find(index).ok().map(|(_, element)| element.second())
+    }
+
+    /// The elements from an index on.
+    pub fn iter(&self, from: u64) -> impl Iterator<Item = Element<'a>> + use<'a> {
+        let (spot, at) = self.place(from);
+        self.elements.iter_at(spot, at)
+    }
+
+    /// The elements from an index back to the first.
+    pub fn iter_back(&self, from: u64) -> impl Iterator<Item = Element<'a>> + use<'a> {
+        let until = from.checked_add(1).map_or(self.count(), |next| self.rank(next));
+        let begin = || self.elements.iter_back(until - 1);
+        (until > 0).then(begin).into_iter().flatten()
+    }
+
+    /// The elements between two indexes, both included, in the order in which these are given.
+    pub fn between(&self, from: u64, to: u64) -> impl Iterator<Item = Element<'a>> + use<'a> {
+        let forward = (from <= to).then(|| self.iter(from)).into_iter().flatten();
+        let back = (from > to).then(|| self.iter_back(from)).into_iter().flatten();
+        let within = from.min(to)..=from.max(to);
+        forward.chain(back).take_while(move |element| within.contains(&index_of(element)))
+    }
+
+    /// The values of all indexes from one to another, both included, in that order; `None` for those that have none.
+    pub fn span(&self, from: u64, to: u64) -> impl Iterator<Item = Option<Entry<'a>>> + use<'a> {
+        let mut elements = self.between(from, to).peekable();
+        indexes(from, to)
+            .map(move |index| elements.next_if(|element| index_of(element) == index).map(|element| element.second()))
+    }
+
+    /// How many elements come before an index.
+    pub fn rank(&self, index: u64) -> u64 {
+        let (spot, at) = self.place(index);
+        self.elements.rank(&spot) + packed::count(&self.elements.leaf(&spot)[..at], WIDTH) as u64
+    }
+
+    /// Where the first element lies whose index is not less.
+    fn place(&self, index: u64) -> (Spot, usize) {
+        let spot = self.elements.by_order(index, |_| true);
+        let leaf = self.elements.leaf(&spot);
+        let at = packed::elements(leaf, 0, WIDTH).find(|element| index_of(element) >= index).map(|element| element.at);
+        (spot, at.unwrap_or(leaf.len()))
+    }
+
+    /// An index's element, or where it belongs.
+    fn find(&self, index: u64) -> Result<(Spot, Element<'a>), (Spot, usize)> {
+        let (spot, at) = self.place(index);
+        match packed::elements(self.elements.leaf(&spot), at, WIDTH).next() {
+            Some(element) if index_of(&element) == index => Ok((spot, element)),
+            _ => Err((spot, at)),
+        }
+    }
+
+    fn root(&self) -> Option<Root> {
+        self.elements.root()
+    }
+}
+
+/// The indexes from one to another, both included, in that order.
+fn indexes(from: u64, to: u64) -> impl Iterator<Item = u64> {
+    let up = (from <= to).then_some(from..=to);
+    let down: Option<RangeInclusive<u64>> = (from > to).then_some(to..=from);
+    up.into_iter().flatten().chain(down.into_iter().flat_map(Iterator::rev))
+}
+
+/// Where the cursor stands in a value.
+fn cursor_at(encoding: Encoding) -> usize {
+    match encoding.trees() {
+        0 => COUNT,
+        trees => trees * Root::BYTES,
+    }
+}
