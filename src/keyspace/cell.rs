@@ -4,6 +4,7 @@ use super::{
     Db, EffectKind, Encoding, OutOfMemory, Type,
     item::Header,
     shard::{Found, Shard},
+    sizes::Size,
 };
 use crate::{
     arena::{ArenaFull, Offset, ShardHeap},
@@ -165,6 +166,34 @@ impl Cell<'_> {
         }
     }
 
+    /// Makes a change after which the key may count as something else.
+    #[cold]
+    fn recounted<R>(&mut self, change: impl FnOnce(&mut Self) -> R) -> R {
+        let before = self.shard.size_at(self.found.at());
+        let result = change(self);
+        let after = self.shard.size_at(self.found.at());
+        self.shard.resized(self.db, self.hash, before, after);
+        if Size::fields_expire(before) != Size::fields_expire(after) {
+            self.wake();
+        }
+        result
+    }
+
+    /// Replaces a range of the value that is within it; `before` is shown what is there.
+    #[inline(always)]
+    fn write(&mut self, range: Range<usize>, with: &[u8], before: impl FnOnce(&[u8])) -> Result<(), ArenaFull> {
+        let old = self.header.end - self.header.value_at;
+        if range.len() != with.len() {
+            let len = old - range.len() + with.len();
+            self.resize(self.header.encoding, len, range.start, old - range.end)?;
+        }
+        let start = self.header.value_at + range.start;
+        let bytes = self.shard.heap.range_mut(self.found.at(), start..start + with.len());
+        before(bytes);
+        bytes.copy_from_slice(with);
+        Ok(())
+    }
+
     /// Writes the header for another length or encoding, moving the item if it no longer fits.
     /// `keep` bytes at the value's start and `tail` at its end stay as they are.
     fn resize(&mut self, encoding: Encoding, len: usize, keep: usize, tail: usize) -> Result<(), ArenaFull> {
@@ -232,21 +261,27 @@ impl Home for Cell<'_> {
         self.mark();
         let old = self.header.end - self.header.value_at;
         let range = range.start.min(old)..range.end.clamp(range.start.min(old), old);
-        if range.len() != with.len() {
-            let len = old - range.len() + with.len();
-            self.resize(self.header.encoding, len, range.start, old - range.end)?;
+        let Header { kind, encoding, .. } = self.header;
+        if Size::needs_a_look(encoding, old, &range, with.len()) {
+            return self.recounted(|cell| cell.write(range, with, |_| ()));
         }
-        let start = self.header.value_at + range.start;
-        self.shard.heap.range_mut(self.found.at(), start..start + with.len()).copy_from_slice(with);
+        if range.start > 0 {
+            return self.write(range, with, |_| ());
+        }
+        let (mut before, after) = (None, Size::of_start(kind, encoding, with));
+        self.write(range, with, |bytes| before = Size::of_start(kind, encoding, bytes))?;
+        self.shard.resized(self.db, self.hash, before, after);
         Ok(())
     }
 
     fn replace(&mut self, encoding: Encoding, value: &[u8]) -> Result<(), ArenaFull> {
         self.mark();
-        self.resize(encoding, value.len(), 0, 0)?;
-        let (start, end) = (self.header.value_at, self.header.end);
-        self.shard.heap.range_mut(self.found.at(), start..end).copy_from_slice(value);
-        Ok(())
+        self.recounted(|cell| {
+            cell.resize(encoding, value.len(), 0, 0)?;
+            let (start, end) = (cell.header.value_at, cell.header.end);
+            cell.shard.heap.range_mut(cell.found.at(), start..end).copy_from_slice(value);
+            Ok(())
+        })
     }
 
     fn wake(&mut self) {
@@ -262,9 +297,11 @@ impl Home for Cell<'_> {
         self.mark();
         self.header.encoding = encoding;
         let code = (self.header.kind as u8) << 4 | encoding.code(self.header.kind) << 2;
-        if let [first] = self.shard.heap.range_mut(self.found.at(), 0..1) {
-            *first = code | *first & 3;
-        }
+        self.recounted(|cell| {
+            if let [first] = cell.shard.heap.range_mut(cell.found.at(), 0..1) {
+                *first = code | *first & 3;
+            }
+        });
     }
 }
 

@@ -204,7 +204,7 @@ impl<'k> Db<'_, 'k> {
     pub fn set_expiry(&mut self, key: &[u8], at: Option<UnixMillis>) -> Result<bool, OutOfMemory> {
         let (db, now) = (self.db, self.now());
         match self.find(key) {
-            Some((shard, _, found)) => shard.set_expiry(db, key, found, at, now).map(|()| true),
+            Some((shard, hash, found)) => shard.set_expiry(db, (key, hash), found, at, now).map(|()| true),
             None => Ok(false),
         }
     }

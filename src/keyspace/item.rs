@@ -73,9 +73,7 @@ impl Header {
     /// Writes what is before the key.
     pub fn write_fields(&self, chunk: &mut [u8]) {
         let key_len = self.value_at - self.key_at;
-        let wide = self.expiry_len() == 8;
-        let has_expiry = self.expiry.is_some();
-        chunk[0] = (self.kind as u8) << 4 | self.encoding.code(self.kind) << 2 | (wide as u8) << 1 | has_expiry as u8;
+        chunk[0] = self.tag();
         let mut at = 4;
         if key_len >= LONG_KEY as usize {
             chunk[1] = LONG_KEY;
@@ -132,6 +130,26 @@ impl Header {
         (value_at <= end && end <= chunk.len()).then_some(Header { kind, encoding, expiry, key_at: at, value_at, end })
     }
 
+    /// Whether a chunk holds an item with the same fields before its key, which is the same and of this length: then the value
+    /// is of the same type and length.
+    #[inline]
+    pub fn is_alike(&self, chunk: &[u8], key_len: usize) -> bool {
+        let mut fields = [0; 4];
+        key_len < LONG_KEY as usize && self.end < LONG as usize && {
+            fields[0] = self.tag();
+            fields[1] = key_len as u8;
+            fields[2..].copy_from_slice(&(self.end as u16).to_le_bytes());
+            chunk.first_chunk() == Some(&fields)
+        }
+    }
+
+    /// The first byte.
+    #[inline]
+    fn tag(&self) -> u8 {
+        let wide = self.expiry_len() == 8;
+        (self.kind as u8) << 4 | self.encoding.code(self.kind) << 2 | (wide as u8) << 1 | self.expiry.is_some() as u8
+    }
+
     /// Bytes that change when only the expiry does: whether `other` fits the same places.
     pub fn same_shape(&self, other: &Header) -> bool {
         self.key_at == other.key_at && self.value_at == other.value_at && self.end == other.end
@@ -156,11 +174,17 @@ pub(super) fn key_of(chunk: &[u8]) -> Option<&[u8]> {
 pub(super) fn read(chunk: &[u8]) -> Option<Item<'_>> {
     let header = Header::read(chunk)?;
     let bytes = chunk.get(header.value_at..header.end)?;
-    let value = match header.encoding {
+    let value = value_of(header.encoding, bytes)?;
+    Some(Item { kind: header.kind, encoding: header.encoding, expiry: header.expiry, value })
+}
+
+/// What the bytes of a value mean.
+#[inline]
+pub(super) fn value_of(encoding: Encoding, bytes: &[u8]) -> Option<Value<'_>> {
+    Some(match encoding {
         Encoding::Int => Value::Int(int_of(bytes)?),
         _ => Value::Bytes(bytes),
-    };
-    Some(Item { kind: header.kind, encoding: header.encoding, expiry: header.expiry, value })
+    })
 }
 
 fn int_of(bytes: &[u8]) -> Option<i64> {

@@ -43,8 +43,8 @@ impl Keyspace {
         }
     }
 
-    /// Brings every page of the image into memory: the indexes, what was used last, the rest; then lets go of the file.
-    /// Run by a thread of its own; `go_on` is asked between pages.
+    /// Brings every page of the image into memory: the indexes, what was used last, the rest; then lets go of the file
+    /// and counts the keys that its tables do not. Run by a thread of its own; `go_on` is asked between pages.
     pub fn load_all(&self, go_on: &mut dyn FnMut() -> bool) {
         // Segments are the chunks of 2 to 5 KiB.
         let is_index = |meta: PageMeta| meta.kind() == Kind::Slab && (2048..8192).contains(&class_size(meta.class()));
@@ -54,6 +54,7 @@ impl Keyspace {
             && self.load_pages(pages().inspect(|page| self.expect_from(*page)), go_on);
         if is_done {
             self.arena.loaded();
+            self.count_sizes(go_on);
         }
     }
 

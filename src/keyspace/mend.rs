@@ -124,6 +124,7 @@ impl Shard {
             self.heap.free(*at);
         }
         self.heap.forget_damage();
+        self.recount();
         let lost = before.saturating_sub(count(self));
         self.counters.lost += lost;
         self.counters.dirty += lost;

@@ -19,6 +19,7 @@ mod recency;
 mod room;
 mod scan;
 mod shard;
+mod sizes;
 mod survey;
 mod waiters;
 mod watch;
@@ -30,6 +31,8 @@ pub use cron::CronReport;
 pub use db::Db;
 pub use effects::{Effect, EffectKind, Effects};
 pub use loading::Lookup;
+pub use shard::AtCut;
+pub use sizes::{BINS, KeySizes, SizeRow};
 pub use waiters::{Ready, Want};
 
 use crate::{
@@ -500,17 +503,17 @@ impl Keyspace {
     }
 
     /// For the snapshot, after all pages: some of what the shard gave back since the cut; when that was the last, its
-    /// indexes' roots as they were.
-    pub fn take_rest(&self, shard: usize, pages: &mut Vec<SavedPage>, each: Take) -> Option<Vec<[u64; 4]>> {
+    /// indexes' roots and counters as they were.
+    pub fn take_rest(&self, shard: usize, pages: &mut Vec<SavedPage>, each: Take) -> Option<AtCut> {
         let mut shard = self.shards[shard].0.lock();
         let epoch = self.arena.epoch();
         shard.enter(epoch);
         if shard.heap.take_gone(pages, each) {
             return None;
         }
-        let roots = shard.cut_roots.take().unwrap_or_default();
+        let at_cut = shard.at_cut.take().unwrap_or_default();
         shard.heap.leave_cut();
-        Some(roots)
+        Some(at_cut)
     }
 
     /// After a restart: the indexes' roots of each shard, as an image kept them.
@@ -658,10 +661,11 @@ impl<'k> Locked<'k> {
             shard.touch_watched(high, &[low, high]);
             shard.waiters.changed_all(low);
             shard.waiters.changed_all(high);
-            let Shard { indexes, heap, wheels, counters, .. } = &mut **shard;
+            let Shard { indexes, heap, wheels, sizes, counters, .. } = &mut **shard;
             let (first, second) = indexes.split_at_mut(high);
             first[low].swap(&mut second[0], heap);
             wheels.swap(low, high);
+            sizes.swap(low, high);
             counters.dirty += 1;
         }
     }

@@ -6,6 +6,7 @@ use super::{
     changes::Changes,
     item::{self, Header},
     recency::Recency,
+    sizes::{ShardSizes, Size, SizeRow},
     waiters::{Notes, Waiters},
     watch::Watchers,
 };
@@ -52,6 +53,13 @@ pub(super) struct Counters {
     pub lost: u64,
 }
 
+/// What an image keeps of a shard beside its pages, as it was at the running cut.
+#[derive(Default)]
+pub struct AtCut {
+    pub roots: Vec<[u64; 4]>,
+    pub sizes: Vec<SizeRow>,
+}
+
 pub(super) struct Shard {
     pub heap: ShardHeap,
     pub indexes: Vec<Index>,
@@ -68,8 +76,8 @@ pub(super) struct Shard {
     pub waiters: Waiters,
     pub recency: Recency,
     pub evictor: super::evict::Evictor,
-    /// The indexes' roots as they were at the running cut.
-    pub cut_roots: Option<Vec<[u64; 4]>>,
+    pub sizes: ShardSizes,
+    pub at_cut: Option<AtCut>,
     hash: ahash::RandomState,
     pub shard_bits: u8,
     /// See [`super::Keyspace::hold_removals`].
@@ -113,7 +121,8 @@ impl Shard {
             waiters: Waiters::default(),
             recency: Recency::default(),
             evictor: super::evict::Evictor::new(databases),
-            cut_roots: None,
+            sizes: ShardSizes::new(databases),
+            at_cut: None,
             hash,
             shard_bits,
             held_until: Arc::default(),
@@ -152,7 +161,8 @@ impl Shard {
     pub fn enter(&mut self, epoch: u32) {
         if self.heap.enter(epoch) {
             let doomed = [self.heap.doomed().bytes(), 0, 0, 0];
-            self.cut_roots = Some(self.indexes.iter().map(Index::to_root).chain([doomed]).collect());
+            let roots = self.indexes.iter().map(Index::to_root).chain([doomed]).collect();
+            self.at_cut = Some(AtCut { roots, sizes: self.sizes.rows(self.heap.shard()) });
         }
         if self.heap.is_damaged() {
             self.mend();
@@ -277,7 +287,16 @@ impl Shard {
         now: UnixMillis,
     ) -> Result<(), OutOfMemory> {
         let header = Header::plan(kind, encoding, expiry, key.len(), value.len());
+        let is_as_long = kind == Type::String
+            && encoding != Encoding::Int
+            && found.is_some_and(|found| header.is_alike(self.heap.chunk(found.at()), key.len()));
+        let other = found.filter(|_| !is_as_long);
+        let (old, trees) = other.map_or_else(Default::default, |old| (self.size_at(old.at()), self.trees_of(old.at())));
         let at = self.place_for(db, hash, key, &header, found, now)?;
+        if !is_as_long {
+            self.doom(trees);
+            self.resized(db, hash, old, Size::of(kind, encoding, value, expiry.is_some()));
+        }
         let chunk = self.heap.range_mut(at, 0..header.end);
         header.write(chunk, key);
         chunk[header.value_at..].copy_from_slice(value);
@@ -340,7 +359,8 @@ impl Shard {
     }
 
     /// Makes room for an item of this header where the index refers to it, and updates the
-    /// slot. The item's bytes are then to be written at the place answered.
+    /// slot. The item's bytes are then to be written at the place answered. The trees that the item there before referred to
+    /// are the caller's to give up.
     pub fn place_for(
         &mut self,
         db: usize,
@@ -360,7 +380,6 @@ impl Shard {
                 let fits = span >= header.end
                     && (span == self.best_span(header.end) || self.heap.resize_large(old, header.end));
                 let at = if fits { old } else { self.alloc_item(header.end)? };
-                let trees = self.trees_of(old);
                 let slot = found.slot.used(self.evictor.age()).with_location(at).with_expiry(code);
                 if slot != found.slot {
                     self.indexes[db].replace(&mut self.heap, found.place, slot);
@@ -368,7 +387,6 @@ impl Shard {
                 if at != old {
                     self.heap.free(old);
                 }
-                self.doom(trees);
                 Ok(at)
             }
             None => {
@@ -420,6 +438,7 @@ impl Shard {
         let Some(found) = found else {
             let header = Header::plan(Type::String, Encoding::Raw, None, key.len(), len);
             let at = self.place_for(db, hash, key, &header, None, now)?;
+            self.resized(db, hash, None, Size::of_string(len));
             let chunk = self.heap.range_mut(at, 0..header.end);
             header.write(chunk, key);
             chunk[header.value_at..].fill(0);
@@ -471,6 +490,7 @@ impl Shard {
         if to != from {
             self.heap.free(from);
         }
+        self.resized(db, hash, Size::of_string(old.end - old.value_at), Size::of_string(len));
         Ok((to, header.value_at))
     }
 
@@ -478,7 +498,7 @@ impl Shard {
     pub fn set_expiry(
         &mut self,
         db: usize,
-        key: &[u8],
+        (key, hash): (&[u8], u64),
         found: Found,
         expiry: Option<UnixMillis>,
         now: UnixMillis,
@@ -488,6 +508,8 @@ impl Shard {
         let code = self.view(&found).map_or(0, |view| self.code_of(&header, &view, now));
         self.changed(db, key);
         let from = found.at();
+        // Of hashes it counts whether only their fields expire.
+        let before = (old.kind == Type::Hash).then(|| self.size_at(from)).flatten();
         let to = if header.same_shape(&old) { from } else { self.alloc_item(header.end)? };
         if to != from {
             self.heap.copy(from, old.value_at, to, header.value_at, old.end - old.value_at);
@@ -497,6 +519,8 @@ impl Shard {
         if to != from {
             self.heap.free(from);
         }
+        let after = before.and_then(|_| self.size_at(to));
+        self.resized(db, hash, before, after);
         Ok(())
     }
 
@@ -509,6 +533,7 @@ impl Shard {
     /// Removes a key; answers the trees that its value referred to.
     fn remove_item(&mut self, db: usize, hash: u64, found: Found) -> Trees {
         self.tell_of(db, &found, true);
+        self.resized(db, hash, self.size_at(found.at()), None);
         self.indexes[db].remove(&mut self.heap, found.place);
         let trees = self.trees_of(found.at());
         self.heap.free(found.at());
@@ -519,6 +544,7 @@ impl Shard {
     /// Removes a key but not what its value refers to, which is to be stored elsewhere.
     pub fn detach(&mut self, db: usize, hash: u64, key: &[u8], found: Found) {
         self.changed(db, key);
+        self.resized(db, hash, self.size_at(found.at()), None);
         self.indexes[db].remove(&mut self.heap, found.place);
         self.heap.free(found.at());
         self.indexes[db].settle(&mut self.heap, hash);
@@ -637,6 +663,7 @@ impl Shard {
         }
         self.changes.flushed |= self.effects.tracks();
         self.counters.dirty += keys;
+        databases.clone().for_each(|db| self.sizes.clear(db));
         let mut others = self.indexes.iter().enumerate().filter(|(db, _)| !databases.contains(db));
         if others.all(|(_, index)| index.has_no_chunks()) {
             // Nothing in the heap outlives them: it goes as a whole, without a look at any key.

@@ -97,6 +97,7 @@ fn agrees_with_a_plain_map() {
     }
     model.retain(|_, (_, expiry)| expiry.is_none_or(|at| at > now));
     let mut locked = keyspace.lock(ShardSet::NONE, now);
+    assert_eq!(locked.key_sizes(0), locked.key_sizes_counted_anew(0));
     let (mut cursor, mut found) = (0, BTreeMap::new());
     loop {
         cursor = locked.scan(0, cursor, 10, &mut |key, item| {
@@ -110,6 +111,40 @@ fn agrees_with_a_plain_map() {
     drop(locked);
     assert_eq!(keyspace.lock(keyspace.all_shards(), now).flush(Some(0)), keyspace_len(&found, &keyspace));
     assert!(keyspace.memory_stats() == MemoryStats::default());
+}
+
+/// After a start from an image that says nothing of lengths: keys come, go, grow and change databases meanwhile.
+#[test]
+fn lengths_are_counted_while_keys_change() {
+    let keyspace = keyspace(0, Policy::NoEviction, 2);
+    let mut random = fastrand::Rng::with_seed(11);
+    let (keys, changes) = if cfg!(miri) { (60, 10) } else { (30_000, 3000) };
+    let mut change = |keys: u32| {
+        let mut locked = keyspace.lock(keyspace.all_shards(), 1);
+        let (key, value) = (format!("key:{}", random.u32(0..keys)), vec![7; random.usize(0..40)]);
+        match random.u8(0..8) {
+            0 => drop(locked.db(0).remove(key.as_bytes())),
+            1 => drop(locked.db(1).transfer(key.as_bytes(), 0, key.as_bytes(), false)),
+            n => locked.db(usize::from(n & 1)).set(key.as_bytes(), &value, Ttl::Clear).unwrap(),
+        }
+    };
+    (0..keys).for_each(|_| change(keys));
+    keyspace.forget_sizes();
+    let mut steps = 0;
+    for shard in [0, 1, 0, 1].repeat(50) {
+        steps += u32::from(keyspace.shards[shard].0.lock().count_some());
+        // More keys, and then fewer of them: segments split and merge.
+        (0..changes).for_each(|_| change(if steps % 3 == 0 { keys / 50 } else { keys * 2 }));
+        if steps % 5 == 0 {
+            keyspace.lock(keyspace.all_shards(), 1).swap_databases(0, 1);
+        }
+    }
+    assert!(cfg!(miri) || steps > 20, "{steps}");
+    let mut locked = keyspace.lock(keyspace.all_shards(), 1);
+    for db in [0, 1] {
+        assert!(locked.db_stats(db).keys > 0);
+        assert_eq!(locked.key_sizes(db), locked.key_sizes_counted_anew(db));
+    }
 }
 
 /// Keys that expired but were not met are still counted by a flush.

@@ -2,11 +2,11 @@
 
 use crate::{
     arena::{BLOCK, CLASSES, PAGE, class_size},
-    keyspace::Keyspace,
+    keyspace::{Keyspace, SizeRow},
 };
 
 pub(super) const MAGIC: [u8; 8] = *b"FLAGSTON";
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 const ENDIAN_MARK: u32 = 0x0102_0304;
 /// What is hashed to tell whether the hash function is still the one that placed the keys.
 const HASH_VECTOR: &[u8] = b"flagstone hash test vector";
@@ -17,6 +17,7 @@ pub(super) const PAGE_ENTRY: usize = 16;
 const BLOCK_ENTRY: usize = 12;
 const BLOCK_ENTRY_1: usize = 8;
 pub(super) const ROOT: usize = 32;
+pub(super) const SIZE: usize = 16;
 
 /// Where a table lies in the file, how many rows it has, and its checksum.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -47,6 +48,18 @@ impl BlockRow {
     }
 }
 
+/// A row of the size table.
+pub(super) fn encode_size(row: &SizeRow) -> [u8; SIZE] {
+    let fields = u64::from_le_bytes([row.shard, row.database, row.kind, row.bin, 0, 0, 0, 0]);
+    (u128::from(fields) | u128::from(row.keys) << 64).to_le_bytes()
+}
+
+pub(super) fn decode_size(row: &[u8]) -> SizeRow {
+    let mut input = Reader(row);
+    let [shard, database, kind, bin, ..] = input.bytes::<8>();
+    SizeRow { shard, database, kind, bin, keys: input.u64() }
+}
+
 /// What the first block says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Superblock {
@@ -59,6 +72,8 @@ pub(super) struct Superblock {
     pub pages: TableAt,
     pub blocks: TableAt,
     pub roots: TableAt,
+    /// Which versions before 5 lack.
+    pub sizes: Option<TableAt>,
     pub file_len: u64,
     /// The append-only file that goes on from here; 0 when nothing was said of one.
     pub log: u64,
@@ -92,6 +107,9 @@ impl Writer {
         self.0.extend(value.to_le_bytes());
         self
     }
+    fn table(&mut self, table: TableAt) -> &mut Self {
+        self.u64(table.offset).u64(table.rows).u32(table.crc).u32(0)
+    }
 }
 
 /// Reads fields one after the other; what is missing reads as zero (the checksum has been checked).
@@ -113,6 +131,11 @@ impl Reader<'_> {
     fn u64(&mut self) -> u64 {
         u64::from_le_bytes(self.bytes())
     }
+    fn table(&mut self) -> TableAt {
+        let table = TableAt { offset: self.u64(), rows: self.u64(), crc: self.u32() };
+        self.u32();
+        table
+    }
 }
 
 impl Superblock {
@@ -125,9 +148,10 @@ impl Superblock {
         });
         out.u64(self.hash_vector).u64(self.saved_at_ms as u64).u64(self.frontier).u64(self.file_len);
         for table in [self.pages, self.blocks, self.roots] {
-            out.u64(table.offset).u64(table.rows).u32(table.crc).u32(0);
+            out.table(table);
         }
         out.u64(self.log).u32(self.epoch).u32(0).u64(self.id).u64(self.parent);
+        out.table(self.sizes.unwrap_or_default());
         debug_assert!(out.0.len() <= SUPERBLOCK - 4);
         out.0.resize(SUPERBLOCK - 4, 0);
         let crc = crc32c::crc32c(&out.0);
@@ -174,17 +198,13 @@ impl Superblock {
         let hash_keys = std::array::from_fn(|_| input.u64());
         let (hash_vector, saved_at_ms, frontier, file_len) =
             (input.u64(), input.u64() as i64, input.u64(), input.u64());
-        let mut table = || {
-            let table = TableAt { offset: input.u64(), rows: input.u64(), crc: input.u32() };
-            input.u32();
-            table
-        };
-        let (pages, blocks, roots) = (table(), table(), table());
+        let (pages, blocks, roots) = (input.table(), input.table(), input.table());
         let log = input.u64();
         let (epoch, _, id, parent) = match version {
             1 => (1, 0, 0, 0),
             _ => (input.u32(), input.u32(), input.u64(), input.u64()),
         };
+        let sizes = (version >= 5).then(|| input.table());
         Ok(Superblock {
             shards,
             databases,
@@ -195,6 +215,7 @@ impl Superblock {
             pages,
             blocks,
             roots,
+            sizes,
             file_len,
             log,
             epoch,

@@ -1,10 +1,10 @@
 //! Reading an image: everything but the data is checked before the server serves; the data, when
 //! it is first touched.
 
-use super::format::{self, BlockRow, PAGE_ENTRY, ROOT, SUPERBLOCK, Superblock, TableAt};
+use super::format::{self, BlockRow, PAGE_ENTRY, ROOT, SIZE, SUPERBLOCK, Superblock, TableAt};
 use crate::{
     arena::{BLOCK, BLOCKS_PER_PAGE, Damage, Kind, PAGE, PageId, PageMeta, PageSource, class_size},
-    keyspace::{Keyspace, Options},
+    keyspace::{Keyspace, Options, SizeRow},
     util::{
         clock::UnixMillis,
         disk::{Disk, DiskFile, System},
@@ -46,6 +46,8 @@ pub struct Image {
     superblock: Superblock,
     pages: Vec<(PageId, PageMeta, u32)>,
     roots: Vec<[u64; 4]>,
+    /// How many keys there are of each length, if it is said.
+    sizes: Option<Vec<SizeRow>>,
     data: Data,
 }
 
@@ -106,8 +108,10 @@ impl Image {
         let roots: Vec<[u64; 4]> = read_table(&*file, len, "root table", superblock.roots, ROOT, |row| {
             std::array::from_fn(|i| word(&row[i * 8..]))
         })?;
+        let read_sizes = |table| read_table(&*file, len, "size table", table, SIZE, format::decode_size);
+        let sizes = superblock.sizes.map(read_sizes).transpose()?;
         check_tables(&superblock, &pages, &blocks, &roots).map_err(Problem::Invalid)?;
-        Ok(Image { superblock, pages, roots, data: Data { file, blocks } })
+        Ok(Image { superblock, pages, roots, sizes, data: Data { file, blocks } })
     }
 
     /// When the snapshot was taken.
@@ -152,6 +156,16 @@ impl Image {
                     reason: format!("root of shard {shard}: impossible values"),
                 });
             }
+        }
+        match self.sizes {
+            Some(sizes) if keyspace.adopt_sizes(&sizes) => {}
+            Some(_) => {
+                return Err(LoadError::Invalid {
+                    path: PathBuf::new(),
+                    reason: "size table: impossible values".into(),
+                });
+            }
+            None => keyspace.forget_sizes(),
         }
         if same_hash {
             return Ok(keyspace);

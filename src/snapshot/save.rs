@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     arena::{BLOCK, PAGE, PageId, SavedPage, Taken},
-    keyspace::Keyspace,
+    keyspace::{Keyspace, SizeRow},
     util::{
         clock::UnixMillis,
         disk::{Disk, DiskFile, System, directory_of},
@@ -231,6 +231,7 @@ fn worked(turn: &mut usize, pace: &dyn Pace, bytes: usize) {
 struct Swept {
     pages: Vec<SavedPage>,
     roots: Vec<[u64; 4]>,
+    sizes: Vec<SizeRow>,
 }
 
 /// Takes every page as it was at the cut. Of what changes meanwhile, what may not wait comes first.
@@ -259,7 +260,8 @@ fn sweep(keyspace: &Keyspace, pool: &Pool, writer: &mut Writer<'_>) -> Swept {
                 break of_shard;
             }
         };
-        swept.roots.extend(of_shard);
+        swept.roots.extend(of_shard.roots);
+        swept.sizes.extend(of_shard.sizes);
     }
     swept
 }
@@ -321,7 +323,7 @@ fn write_image(
     let dirty = keyspace.stats().dirty;
     let log = keyspace.log().rotate(arena.epoch() + 1)?;
     let epoch = arena.begin_cut(pool.clone());
-    let Swept { mut pages, roots } = sweep(keyspace, &pool, &mut writer);
+    let mut swept = sweep(keyspace, &pool, &mut writer);
     arena.end_cut();
     let spilled = pool.take_spilled();
     if let Some(error) = writer.error.or(spilled.error) {
@@ -333,15 +335,17 @@ fn write_image(
     let held = writer.held.len();
     blocks.extend(base.rows_of(writer.held));
     blocks.sort_unstable();
-    pages.sort_unstable_by_key(|saved| saved.page);
+    swept.pages.sort_unstable_by_key(|saved| saved.page);
+    let pages = &swept.pages;
     let frontier = pages.last().map_or(1, |saved| saved.page.0 as u64 + 1);
     if incremental {
         let kept = |page: u32| pages.binary_search_by_key(&page, |saved| saved.page.0).is_ok();
         base.pages().filter(|page| !kept(*page)).for_each(|page| file.punch(page as u64 * PAGE as u64, PAGE as u64));
         file.set_len(frontier * PAGE as u64)?;
     }
-    let [page_table, block_table, root_table] = write_tables(&*file, frontier * PAGE as u64, &pages, &blocks, &roots)?;
-    let file_len = root_table.offset + root_table.rows * format::ROOT as u64;
+    let [page_table, block_table, root_table, size_table] =
+        write_tables(&*file, frontier * PAGE as u64, &swept, &blocks)?;
+    let file_len = size_table.offset + size_table.rows * format::SIZE as u64;
     file.sync()?;
     pace.linger();
     in_time(pace)?;
@@ -356,6 +360,7 @@ fn write_image(
         pages: page_table,
         blocks: block_table,
         roots: root_table,
+        sizes: Some(size_table),
         file_len,
         log,
         epoch,
@@ -383,10 +388,9 @@ fn in_time(pace: &dyn Pace) -> io::Result<()> {
 fn write_tables(
     file: &dyn DiskFile,
     mut offset: u64,
-    pages: &[SavedPage],
+    Swept { pages, roots, sizes }: &Swept,
     blocks: &[BlockRow],
-    roots: &[[u64; 4]],
-) -> io::Result<[TableAt; 3]> {
+) -> io::Result<[TableAt; 4]> {
     let mut table = |rows: usize, bytes: Vec<u8>| -> io::Result<TableAt> {
         file.write_at(&bytes, offset)?;
         let at = TableAt { offset, rows: rows as u64, crc: crc32c::crc32c(&bytes) };
@@ -401,5 +405,6 @@ fn write_tables(
         table(pages.len(), page_rows.collect())?,
         table(blocks.len(), blocks.iter().flat_map(|row| row.encode()).collect())?,
         table(roots.len(), roots.iter().flatten().flat_map(|word| word.to_le_bytes()).collect())?,
+        table(sizes.len(), sizes.iter().flat_map(format::encode_size).collect())?,
     ])
 }

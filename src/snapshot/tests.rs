@@ -113,6 +113,28 @@ fn nothing_is_read_to_expire_keys() {
 }
 
 #[test]
+fn a_start_knows_the_lengths_of_all_keys_and_reads_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dump.flag");
+    let keyspace = Keyspace::new(&options()).unwrap();
+    fill(&keyspace, 3000);
+    save(&keyspace, &path, NOW).unwrap();
+    let again = load(&path);
+    let sizes = |keyspace: &Keyspace, db| keyspace.lock(ShardSet::NONE, NOW).key_sizes(db);
+    let left = again.arena().progress();
+    for db in 0..keyspace.databases() {
+        assert_eq!(sizes(&again, db), sizes(&keyspace, db), "database {db}");
+    }
+    assert_eq!(again.arena().progress(), left, "no page was read");
+    // What counts from here on is counted from there.
+    again.lock(again.all_shards(), NOW).db(1).remove(b"key:7");
+    for db in 0..keyspace.databases() {
+        let mut locked = again.lock(again.all_shards(), NOW);
+        assert_eq!(locked.key_sizes(db), locked.key_sizes_counted_anew(db), "database {db}");
+    }
+}
+
+#[test]
 fn an_empty_keyspace_and_a_missing_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("dump.flag");

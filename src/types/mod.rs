@@ -52,6 +52,16 @@ pub fn rehash(view: &View<'_>, mut heaps: Heaps<'_>, hasher: &RandomState, owner
     })
 }
 
+/// How many elements a collection has, which its value's own bytes tell.
+#[inline]
+pub fn length(kind: Type, encoding: Encoding, value: &[u8]) -> u64 {
+    let width = match kind {
+        Type::Hash | Type::ZSet => 2,
+        _ => 1,
+    };
+    sequence::len(encoding, value, width)
+}
+
 /// A lookup of an element, if it lies in a tree by hash.
 pub fn probe(view: &View<'_>, element: &[u8]) -> Option<Probe> {
     let tree = match view.encoding {

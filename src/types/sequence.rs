@@ -36,29 +36,45 @@ impl<'a> View<'a> {
     /// The elements of a packed value, or of its tree number `tree`, of `width` entries each.
     #[inline]
     pub fn sequence(&self, tree: usize, width: usize) -> Sequence<'a> {
-        let shape = if self.encoding.trees() > 0 {
-            Shape::Tree(Root::read(self.value, tree).unwrap_or(Root::NONE))
-        } else {
-            match self.value {
-                [a, b, rest @ ..] => {
-                    let bytes = rest.get(self.encoding.head()..).unwrap_or_default();
-                    Shape::Packed { count: u16::from_le_bytes([*a, *b]), bytes }
-                }
-                _ => Shape::Packed { count: 0, bytes: &[] },
+        Sequence { heap: self.heap, shape: Shape::of(self.encoding, self.value, tree), width }
+    }
+}
+
+/// How many elements of `width` entries a value has; of trees, the first.
+#[inline]
+pub fn len(encoding: Encoding, value: &[u8], width: usize) -> u64 {
+    Shape::of(encoding, value, 0).len(width)
+}
+
+impl<'a> Shape<'a> {
+    #[inline]
+    fn of(encoding: Encoding, value: &'a [u8], tree: usize) -> Shape<'a> {
+        if encoding.trees() > 0 {
+            return Shape::Tree(Root::read(value, tree).unwrap_or(Root::NONE));
+        }
+        match value {
+            [a, b, rest @ ..] => {
+                let bytes = rest.get(encoding.head()..).unwrap_or_default();
+                Shape::Packed { count: u16::from_le_bytes([*a, *b]), bytes }
             }
-        };
-        Sequence { heap: self.heap, shape, width }
+            _ => Shape::Packed { count: 0, bytes: &[] },
+        }
+    }
+
+    #[inline]
+    fn len(&self, width: usize) -> u64 {
+        match *self {
+            Shape::Packed { count: UNKNOWN, bytes } => packed::count(bytes, width) as u64,
+            Shape::Packed { count, .. } => count.into(),
+            Shape::Tree(root) => root.len,
+        }
     }
 }
 
 impl<'a> Sequence<'a> {
     #[inline]
     pub fn len(&self) -> u64 {
-        match self.shape {
-            Shape::Packed { count: UNKNOWN, bytes } => packed::count(bytes, self.width) as u64,
-            Shape::Packed { count, .. } => count.into(),
-            Shape::Tree(root) => root.len,
-        }
+        self.shape.len(self.width)
     }
 
     pub fn is_empty(&self) -> bool {

@@ -120,12 +120,25 @@ impl Instance {
             contents
         };
         assert_eq!(values(&replayed), values(self), "from the log");
+        replayed.check_sizes();
     }
 
     /// Saves, loads in a new instance, and compares the two key by key, through the commands that show all of a key.
     pub fn check_restart(&self) {
         let before = self.contents();
-        assert_eq!(self.restarted().contents(), before, "after a restart");
+        self.check_sizes();
+        let restarted = self.restarted();
+        restarted.check_sizes();
+        assert_eq!(restarted.contents(), before, "after a restart");
+    }
+
+    /// How many keys there are of each length has been counted well.
+    fn check_sizes(&self) {
+        let keyspace = &self.shared.keyspace;
+        let mut locked = keyspace.lock(keyspace.all_shards(), self.now());
+        for db in 0..keyspace.databases() {
+            assert_eq!(locked.key_sizes(db), locked.key_sizes_counted_anew(db), "lengths in database {db}");
+        }
     }
 
     /// Of every key of every database: its whole value, its encoding, and when it expires.

@@ -130,6 +130,7 @@ impl Model {
     fn compare(&mut self, keyspace: &Keyspace) -> Result<(), TestCaseError> {
         let mut locked = keyspace.lock(keyspace.all_shards(), self.now);
         for db in 0..DATABASES {
+            prop_assert_eq!(locked.key_sizes(db), locked.key_sizes_counted_anew(db), "lengths in database {}", db);
             let want = self.db(db).clone();
             for (key, entry) in &want {
                 let mut database = locked.db(db);

@@ -9,7 +9,7 @@ use crate::{
         table,
     },
     config::Settings,
-    keyspace::{DbStats, KeyspaceStats, MemoryStats},
+    keyspace::{DbStats, KeySizes, KeyspaceStats, MemoryStats, Type},
     stats::{Worker, rates::Rate},
 };
 use std::{fmt::Write, sync::atomic::Ordering::Relaxed};
@@ -32,12 +32,18 @@ struct View<'a> {
     shared: &'a Shared,
     settings: &'a Settings,
     now: i64,
-    /// Each with the mean time to live of its keys that have one.
-    databases: Vec<(DbStats, i64)>,
+    databases: Vec<Database>,
     memory: MemoryStats,
     keyspace: KeyspaceStats,
     watched_keys: usize,
     awaited_keys: (usize, usize),
+}
+
+struct Database {
+    stats: DbStats,
+    /// Of the keys that have a time to live.
+    mean_ttl_ms: i64,
+    sizes: KeySizes,
 }
 
 type Section = fn(&View<'_>, &mut String);
@@ -68,6 +74,7 @@ const SECTIONS: &[(&str, &str, Shown, Section)] = &[
     ("latencystats", "Latencystats", Shown::All, latencystats),
     ("cluster", "Cluster", Shown::Default, |_, out| line(out, "cluster_enabled", 0)),
     ("keyspace", "Keyspace", Shown::Default, keyspace),
+    ("keysizes", "Keysizes", Shown::Default, keysizes),
     ("debug", "Debug", Shown::Named, debug),
 ];
 
@@ -76,7 +83,11 @@ fn info(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let has = |word: &str| asked.iter().any(|asked| asked == word);
     let everything = has("all") || has("everything");
     let default = asked.is_empty() || has("default");
-    let databases = (0..cx.shared.keyspace.databases()).map(|db| (cx.keys.db_stats(db), cx.keys.mean_ttl_ms(db)));
+    let databases = (0..cx.shared.keyspace.databases()).map(|db| Database {
+        stats: cx.keys.db_stats(db),
+        mean_ttl_ms: cx.keys.mean_ttl_ms(db),
+        sizes: cx.keys.key_sizes(db),
+    });
     let (databases, memory) = (databases.collect(), cx.keys.memory_stats());
     let (keyspace, watched_keys, awaited_keys) = (cx.keys.stats(), cx.keys.watched_keys(), cx.keys.awaited_keys());
     let settings = cx.client.settings.clone();
@@ -446,11 +457,44 @@ fn latencystats(view: &View<'_>, out: &mut String) {
 }
 
 fn keyspace(view: &View<'_>, out: &mut String) {
-    for (db, (stats, mean_ttl_ms)) in view.databases.iter().enumerate().filter(|(_, (stats, _))| stats.keys > 0) {
+    for (db, Database { stats, mean_ttl_ms, sizes }) in occupied(view) {
         line(
             out,
             &format!("db{db}"),
-            format_args!("keys={},expires={},avg_ttl={mean_ttl_ms},subexpiry=0", stats.keys, stats.expires),
+            format_args!(
+                "keys={},expires={},avg_ttl={mean_ttl_ms},subexpiry={}",
+                stats.keys, stats.expires, sizes.fields_expire
+            ),
         );
     }
+}
+
+/// Databases that hold keys, by number.
+fn occupied<'v>(view: &'v View<'_>) -> impl Iterator<Item = (usize, &'v Database)> {
+    view.databases.iter().enumerate().filter(|(_, database)| database.stats.keys > 0)
+}
+
+fn keysizes(view: &View<'_>, out: &mut String) {
+    for (db, database) in occupied(view) {
+        for (kind, counts) in database.sizes.by_type() {
+            let (plural, unit) = match kind {
+                Type::String => ("strings", "sizes"),
+                Type::List => ("lists", "items"),
+                Type::Set => ("sets", "items"),
+                Type::ZSet => ("zsets", "items"),
+                _ => ("hashes", "items"),
+            };
+            let filled = (0..).zip(counts).filter(|(_, keys)| **keys > 0);
+            let shown: Vec<String> = filled.map(|(bin, keys)| format!("{}={keys}", least_of_bin(bin))).collect();
+            if !shown.is_empty() {
+                line(out, &format!("db{db}_distrib_{plural}_{unit}"), shown.join(","));
+            }
+        }
+    }
+}
+
+/// The least length that a bin counts, as Redis writes it: 0, 1, 2 ... 512, 1K, 2K ...
+fn least_of_bin(bin: u32) -> String {
+    let Some(power) = bin.checked_sub(1) else { return "0".into() };
+    format!("{}{}", 1 << (power % 10), ["", "K", "M", "G"][power as usize / 10])
 }

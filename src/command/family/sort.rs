@@ -113,8 +113,12 @@ impl<'a> Pattern<'a> {
                 Some(text(&item.value, &mut itoa::Buffer::new()).to_vec())
             }
             Some(field) => {
-                let view = db.view(&key, Type::Hash).ok()??;
-                Some(Hash::at(view, now).get(field)?.to_vec())
+                let hash = Hash::at(db.view(&key, Type::Hash).ok()??, now);
+                let value = hash.get(field).map(|value| value.to_vec());
+                if value.is_none() && hash.has_expired(field) && !db.holds_removals() {
+                    db.expire_fields(&key);
+                }
+                value
             }
         }
     }

@@ -72,6 +72,20 @@ pub fn next(view: &View<'_>) -> Option<UnixMillis> {
     }
 }
 
+/// Whether fields expire, as far as the value's own bytes tell: those of a tree may have gone since, until the round that
+/// is under way has seen all leaves.
+#[inline]
+pub fn any(encoding: Encoding, value: &[u8]) -> bool {
+    match encoding {
+        Encoding::HashTable => Timer::read(value).is_some(),
+        Encoding::ListpackEx => {
+            let elements = value.get(COUNT..).unwrap_or_default();
+            packed::elements(elements, 0, ByField::WIDTH).any(|element| element.note.is_some())
+        }
+        _ => false,
+    }
+}
+
 /// When the hash is to be looked at by [`remove_expired`]; `None` for other types too.
 #[inline]
 pub fn due(kind: Type, view: &View<'_>) -> Option<UnixMillis> {

@@ -15,6 +15,7 @@ mod hash;
 mod hash_expire;
 mod hyperloglog;
 mod keys;
+mod keysizes;
 mod list;
 mod pubsub;
 mod script;

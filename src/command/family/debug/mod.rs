@@ -84,6 +84,15 @@ pub static COMMANDS: &[Spec] = &[Spec {
             handler: index_stats,
             ..ROW
         },
+        Spec {
+            name: "keysizes-hist-assert",
+            arity: 3,
+            flags: ROW.flags.union(Flags::ALL_SHARDS),
+            summary: "Compares how many keys of each length were counted with what is found.",
+            syntax: "<0 | 1>",
+            handler: check_sizes,
+            ..ROW
+        },
         Spec { name: "jmap", arity: 2, summary: "Does nothing.", handler: ok, ..ROW },
         Spec {
             name: "loadaof",
@@ -215,6 +224,8 @@ const HELP: &[&str] = &[
     "    How a database's index is filled.",
     "JMAP",
     "    Do nothing.",
+    "KEYSIZES-HIST-ASSERT <0|1>",
+    "    Compare the counts of INFO keysizes with a look at every key.",
     "LOADAOF",
     "    Load the snapshot and the append-only file anew.",
     "LOG <message>",
@@ -255,6 +266,16 @@ fn sleep(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 
 fn set_active_expire(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     cx.shared.keyspace.set_active_expire(parse_i64(args[2]).unwrap_or(0) != 0);
+    ok(cx, args)
+}
+
+/// Redis compares after each command from 1 to 0; here both compare, once.
+fn check_sizes(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    for db in 0..cx.shared.keyspace.databases() {
+        if cx.keys.key_sizes(db) != cx.keys.key_sizes_counted_anew(db) {
+            return Err(Error::text(format!("ERR the counts of database {db} are wrong")));
+        }
+    }
     ok(cx, args)
 }
 
