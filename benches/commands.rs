@@ -139,6 +139,13 @@ const CASES: &[Case] = &[
         command: |n| format!("ZRANK myzset element:{:012}", spread(n)),
     },
     Case { name: "xadd", fill: None, command: |_| "XADD mystream * field value".into() },
+    Case { name: "arinsert", fill: None, command: |_| "ARINSERT myarray xxx".into() },
+    Case { name: "arset", fill: None, command: |n| format!("ARSET myarray {} element:{n:07}", spread(n)) },
+    Case {
+        name: "arget",
+        fill: Some((LARGE, |n| format!("ARINSERT myarray element:{n:07}"))),
+        command: |n| format!("ARGET myarray {}", spread(n)),
+    },
 ];
 
 /// Elements of the collections that go.
@@ -151,6 +158,7 @@ const HUGE_CASES: &[(&str, Make)] = &[
     ("set", |n| format!("SADD k member:{n:07}")),
     ("sorted set", |n| format!("ZADD k {n} member:{n:07}")),
     ("stream", |_| "XADD k * field value".into()),
+    ("array", |n| format!("ARSET k {n} element:{n:07}")),
 ];
 
 /// How long a shard is held while a collection of [`HUGE`] elements goes, one way or the other.

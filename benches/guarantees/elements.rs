@@ -26,7 +26,7 @@ struct Case {
     per: u64,
 }
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 8] = [
     Case { name: "hashes of 10", load: small_hashes, count: &[b"DBSIZE"], per: 10 },
     Case { name: "hash", load: hash, count: &[b"HLEN", b"h"], per: 1 },
     Case { name: "set", load: set, count: &[b"SCARD", b"s"], per: 1 },
@@ -34,6 +34,7 @@ const CASES: [Case; 7] = [
     Case { name: "sorted set", load: sorted_set, count: &[b"ZCARD", b"z"], per: 1 },
     Case { name: "list", load: list, count: &[b"LLEN", b"l"], per: 1 },
     Case { name: "stream", load: stream, count: &[b"XLEN", b"x"], per: 1 },
+    Case { name: "array", load: array, count: &[b"ARCOUNT", b"a"], per: 1 },
 ];
 
 pub fn elements() {
@@ -141,6 +142,11 @@ fn sorted_set(client: &mut Client) -> u64 {
 
 fn list(client: &mut Client) -> u64 {
     in_tens(client, [b"RPUSH", b"l"], |n, words| words.push(format!("element:{n:07}").into()));
+    1 + MILLION * 15
+}
+
+fn array(client: &mut Client) -> u64 {
+    in_tens(client, [b"ARINSERT", b"a"], |n, words| words.push(format!("element:{n:07}").into()));
     1 + MILLION * 15
 }
 

@@ -101,6 +101,15 @@ const OPTIONS: &[&str] = &[
     "BYRADIUS",
     "km",
     "WITHVALUES",
+    "EXACT",
+    "GLOB",
+    "RE",
+    "NOCASE",
+    "AND",
+    "OR",
+    "XOR",
+    "USED",
+    "FULL",
     "REPLACE",
     "IDX",
     "LEN",
@@ -139,6 +148,7 @@ static COMMANDS: LazyLock<Vec<&'static Spec>> = LazyLock::new(|| {
         "generic",
         "stream",
         "sorted_set",
+        "array",
     ];
     let wanted = |spec: &&Spec| groups.contains(&spec.group) && !spec.flags.contains(Flags::ADMIN);
     FAMILIES.iter().flat_map(|rows| rows.iter()).filter(wanted).collect()

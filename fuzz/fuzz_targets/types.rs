@@ -1,10 +1,12 @@
-//! Collections against plain ones of the standard library: whatever is done to a list, hash, set, sorted set, stream or
-//! positions, both answer the same, in the packed form and as trees, and every tree is sound after each step.
+//! Collections against plain ones of the standard library: whatever is done to a list, hash, set, sorted set, stream,
+//! array or positions, both answer the same, in the packed form and as trees, and every tree is sound after each step.
 //!
 //! The first byte says which type. `FUZZ_TYPE=zset` (a name of [`TYPES`]) tries one alone.
 
 #![no_main]
 
+#[path = "types/array.rs"]
+mod array;
 #[path = "types/geo.rs"]
 mod geo;
 #[path = "types/hash.rs"]
@@ -29,13 +31,14 @@ use std::sync::LazyLock;
 
 type Run = fn(&mut Unstructured<'_>) -> arbitrary::Result<()>;
 
-const TYPES: [(&str, Run); 6] = [
+const TYPES: [(&str, Run); 7] = [
     ("list", list::run),
     ("hash", hash::run),
     ("set", set::run),
     ("zset", zset::run),
     ("stream", stream::run),
     ("geo", geo::run),
+    ("array", array::run),
 ];
 
 static ONLY: LazyLock<Option<Run>> = LazyLock::new(|| {

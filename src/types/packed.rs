@@ -200,9 +200,8 @@ pub fn element_at(bytes: &[u8], index: usize, width: usize) -> usize {
     const STEP: usize = 8;
     let (mut at, mut left) = (0, index);
     while left > 0 {
-        if width == 1
-            && left >= STEP
-            && let Some(len) = alike(bytes, at, STEP)
+        if left >= STEP
+            && let Some(len) = if width == 1 { alike(bytes, at, STEP) } else { alike_pairs(bytes, at, STEP) }
         {
             (at, left) = (at + STEP * len, left - STEP);
             continue;
@@ -226,6 +225,20 @@ fn alike(bytes: &[u8], at: usize, count: usize) -> Option<usize> {
     let len = 1 + (tag - TEXT) as usize;
     let entries = bytes.get(at..at + count * len)?;
     entries.iter().step_by(len).all(|first| *first == tag).then_some(len)
+}
+
+/// The same of elements of two entries, such as neighbouring indexes with values of one kind.
+#[inline]
+fn alike_pairs(bytes: &[u8], at: usize, count: usize) -> Option<usize> {
+    // Entries that begin so are of one length.
+    let shape = |tag: u8| if tag < TEXT { 0 } else { tag };
+    let has_shape = |at: usize| bytes.get(at).is_some_and(|tag| matches!(tag, 0..LONG_TEXT | 0xD1..=0xD8));
+    let second = entry_end(bytes, at).filter(|_| has_shape(at))?;
+    let len = entry_end(bytes, second).filter(|_| has_shape(second))? - at;
+    let shapes = (shape(bytes[at]), shape(bytes[second]));
+    let elements = bytes.get(at..at + count * len)?;
+    let mut pairs = elements.chunks_exact(len);
+    pairs.all(|element| (shape(element[0]), shape(element[second - at])) == shapes).then_some(len)
 }
 
 /// An element where it lies.

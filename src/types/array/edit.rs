@@ -1,6 +1,6 @@
 //! Changing arrays.
 
-use super::{Array, ByIndex, Cursor, WIDTH, cursor_at, index_of};
+use super::{Array, ByIndex, Cursor, WIDTH, head_at, index_of};
 use crate::{
     arena::ArenaFull,
     types::{
@@ -37,7 +37,11 @@ pub fn set(home: &mut dyn Home, start: u64, values: &[&[u8]]) -> Result<u64, Are
             plant(home)?;
             continue;
         }
+        let last = array.last();
         splice::<ByIndex>(home, 0, &spot, at..to, &bytes, count as i64 - covered)?;
+        if last.is_none_or(|last| last < end - 1) {
+            set_last(home, end - 1)?;
+        }
         new += count as u64 - covered as u64;
         (start, left) = (end, rest);
     }
@@ -68,16 +72,17 @@ fn plant(home: &mut dyn Home) -> Result<(), ArenaFull> {
 /// Stores elements that are in order, and the cursor, over what there was; packed if `packs`.
 fn store(home: &mut dyn Home, elements: &[u8], cursor: Cursor, packs: bool) -> Result<(), ArenaFull> {
     let before = Array::new(home.view()).root();
-    let cursor = cursor.0.to_le_bytes();
+    let last = packed::elements(elements, 0, WIDTH).last().map_or(0, |element| index_of(&element));
+    let head = [cursor.0.to_le_bytes(), last.to_le_bytes()].concat();
     if packs {
         let mut value = sequence::pack(elements, WIDTH);
-        value.splice(sequence::COUNT..sequence::COUNT, cursor);
+        value.splice(sequence::COUNT..sequence::COUNT, head);
         home.replace(Encoding::ArrayPacked, &value)?;
     } else {
         let owner = home.owner();
         let (heap, hasher) = home.heap_and_hasher();
         let root = tree::build::<ByIndex>(heap, hasher, owner, elements)?;
-        let value = [&root.to_bytes()[..], &cursor].concat();
+        let value = [&root.to_bytes()[..], &head].concat();
         home.replace(Encoding::ArrayTree, &value).inspect_err(|_| tree::doom(home.heap_mut(), root.node))?;
     }
     if let Some(Root { node, .. }) = before {
@@ -117,7 +122,7 @@ pub fn remove(home: &mut dyn Home, index: u64) -> Result<bool, ArenaFull> {
     let found = Array::new(home.view()).find(index).ok().map(|(spot, element)| (spot, element.range()));
     let Some((spot, range)) = found else { return Ok(false) };
     splice::<ByIndex>(home, 0, &spot, range, &[], -1)?;
-    shrink(home)?;
+    settle(home, index)?;
     Ok(true)
 }
 
@@ -128,15 +133,35 @@ pub fn remove_range(home: &mut dyn Home, first: u64, last: u64) -> Result<u64, A
     let count = ranks.end.saturating_sub(ranks.start);
     if count > 0 {
         sequence::remove_ranks::<ByIndex>(home, 0, ranks)?;
-        shrink(home)?;
+        settle(home, last)?;
     }
     Ok(count)
 }
 
+/// What is to be done when values up to `removed` have been removed.
+fn settle(home: &mut dyn Home, removed: u64) -> Result<(), ArenaFull> {
+    let array = Array::new(home.view());
+    if array.last().is_some_and(|last| last <= removed) {
+        let (_, element) = array.elements.get(array.count() - 1).ok_or(ArenaFull)?;
+        let last = index_of(&element);
+        set_last(home, last)?;
+    }
+    shrink(home)
+}
+
 /// Sets the cursor.
 pub fn seek(home: &mut dyn Home, cursor: Cursor) -> Result<(), ArenaFull> {
-    let at = cursor_at(home.view().encoding);
-    home.splice(at..at + super::HEAD, &cursor.0.to_le_bytes())
+    set_word(home, 0, cursor.0)
+}
+
+fn set_last(home: &mut dyn Home, last: u64) -> Result<(), ArenaFull> {
+    set_word(home, 8, last)
+}
+
+/// Changes the word at a place of the head.
+fn set_word(home: &mut dyn Home, at: usize, word: u64) -> Result<(), ArenaFull> {
+    let at = head_at(home.view().encoding) + at;
+    home.splice(at..at + 8, &word.to_le_bytes())
 }
 
 /// Inserts values one after the other at the cursor, as if the indexes below `size` were a ring; answers where the

@@ -1,12 +1,13 @@
 //! Arrays: values by their index, any number below 2^64-1. Most indexes may have no value.
 //!
 //! ```text
-//! packed       u16 elements · cursor u64 · (index, value) in order of the index
-//! tree         root · cursor u64             the same elements, by index
+//! packed       u16 elements · cursor u64 · last u64 · (index, value) in order of the index
+//! tree         root · cursor u64 · last u64             the same elements, by index
 //! ```
 //!
 //! An index is stored as the integer of the same bits: one byte for the first 128 of them. The cursor is where a
-//! value was inserted last, or [`Cursor::NONE`]; it does not follow what is set and removed.
+//! value was inserted last, or [`Cursor::NONE`]; it does not follow what is set and removed. `last` is the greatest
+//! index that has a value, if any has: what comes after it is appended without a search.
 
 mod edit;
 pub mod number;
@@ -30,12 +31,15 @@ use std::ops::RangeInclusive;
 pub const WIDTH: usize = 2;
 /// The greatest index that a value may have.
 pub const INDEX_MAX: u64 = u64::MAX - 1;
-/// Bytes of the cursor in a value.
-pub const HEAD: usize = 8;
+/// Bytes of the cursor and the last index in a value.
+pub const HEAD: usize = 16;
 
 /// A new array without elements.
-pub const EMPTY: (Type, Encoding, &[u8]) =
-    (Type::Array, Encoding::ArrayPacked, &[0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]);
+pub const EMPTY: (Type, Encoding, &[u8]) = (
+    Type::Array,
+    Encoding::ArrayPacked,
+    &[0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0],
+);
 
 /// The tree of elements by index.
 pub struct ByIndex;
@@ -100,14 +104,22 @@ impl<'a> Array<'a> {
 
     /// The index after the last that has a value.
     pub fn len(&self) -> u64 {
-        let last = self.count().checked_sub(1).and_then(|rank| self.elements.get(rank));
-        last.map_or(0, |(_, element)| index_of(&element).saturating_add(1))
+        self.last().map_or(0, |last| last.saturating_add(1))
+    }
+
+    /// The last index that has a value.
+    fn last(&self) -> Option<u64> {
+        (!self.is_empty()).then(|| self.word(8).unwrap_or(0))
     }
 
     pub fn cursor(&self) -> Cursor {
-        let at = cursor_at(self.view.encoding);
-        let word = self.view.value.get(at..).and_then(|rest| rest.first_chunk());
-        word.map_or(Cursor::NONE, |word| Cursor(u64::from_le_bytes(*word)))
+        self.word(0).map_or(Cursor::NONE, Cursor)
+    }
+
+    /// The word at a place of the head.
+    fn word(&self, at: usize) -> Option<u64> {
+        let word = self.view.value.get(head_at(self.view.encoding) + at..)?.first_chunk()?;
+        Some(u64::from_le_bytes(*word))
     }
 
     /// The value of an index.
@@ -151,10 +163,25 @@ impl<'a> Array<'a> {
 
     /// Where the first element lies whose index is not less.
     fn place(&self, index: u64) -> (Spot, usize) {
+        if self.last().is_none_or(|last| last < index) {
+            let spot = self.elements.last();
+            let end = self.elements.leaf(&spot).len();
+            return (spot, end);
+        }
         let spot = self.elements.by_order(index, |_| true);
         let leaf = self.elements.leaf(&spot);
-        let at = packed::elements(leaf, 0, WIDTH).find(|element| index_of(element) >= index).map(|element| element.at);
+        let begin = self.guess(&spot, leaf, index).unwrap_or(0);
+        let mut elements = packed::elements(leaf, begin, WIDTH);
+        let at = elements.find(|element| index_of(element) >= index).map(|element| element.at);
         (spot, at.unwrap_or(leaf.len()))
+    }
+
+    /// Where an index lies in a leaf whose elements have no gaps before it.
+    fn guess(&self, spot: &Spot, leaf: &[u8], index: u64) -> Option<usize> {
+        let first = index_of(&packed::elements(leaf, 0, WIDTH).next()?);
+        let number = usize::try_from(index.checked_sub(first)?).ok()?;
+        let at = (number < self.elements.leaf_len(spot)).then(|| packed::element_at(leaf, number, WIDTH))?;
+        packed::elements(leaf, at, WIDTH).next().filter(|element| index_of(element) == index).map(|_| at)
     }
 
     /// An index's element, or where it belongs.
@@ -178,8 +205,8 @@ fn indexes(from: u64, to: u64) -> impl Iterator<Item = u64> {
     up.into_iter().flatten().chain(down.into_iter().flat_map(Iterator::rev))
 }
 
-/// Where the cursor stands in a value.
-fn cursor_at(encoding: Encoding) -> usize {
+/// Where the head begins in a value.
+fn head_at(encoding: Encoding) -> usize {
     match encoding.trees() {
         0 => COUNT,
         trees => trees * Root::BYTES,

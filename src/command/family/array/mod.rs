@@ -67,7 +67,7 @@ pub static COMMANDS: &[Spec] = &[
         complexity: "O(N) for N values in the range, times what it costs to look at one",
         syntax: "key start end <EXACT string | MATCH string | GLOB pattern | RE pattern> \
                  [<EXACT string | MATCH string | GLOB pattern | RE pattern> ...] \
-                 [AND | OR | LIMIT limit | WITHVALUES | NOCASE ...]",
+                 [<AND | OR | LIMIT limit | WITHVALUES | NOCASE> ...]",
         handler: grep::argrep,
         ..row("argrep", -6, READ, ACCESS, "Looks for values by their text.")
     },

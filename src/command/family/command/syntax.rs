@@ -117,7 +117,7 @@ fn argument(name: &str) -> Argument {
         "pattern" => "pattern",
         "seconds" | "milliseconds" | "count" | "offset" | "start" | "end" | "cursor" | "db" | "index" | "decrement"
         | "timeout" | "len" | "min-match-len" | "ttl" | "frequency" | "index1" | "index2" | "destination-db"
-        | "bit" => "integer",
+        | "bit" | "limit" | "size" => "integer",
         "longitude" | "latitude" | "radius" | "width" | "height" | "score" => "double",
         "unix-time-seconds" | "unix-time-milliseconds" => "unix-time",
         _ => "string",
