@@ -219,10 +219,15 @@ impl ShardHeap {
         if bytes.is_empty() {
             return;
         }
-        for block in bytes.start / BLOCK..=(bytes.end - 1) / BLOCK {
+        let (mut block, last) = (bytes.start / BLOCK, (bytes.end - 1) / BLOCK);
+        loop {
             if self.arena.stamps[block].load(Relaxed) != self.epoch {
                 self.stamp_slow(block);
             }
+            if block == last {
+                return;
+            }
+            block += 1;
         }
     }
 

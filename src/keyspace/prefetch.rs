@@ -13,6 +13,9 @@ use crate::{
 };
 use smallvec::SmallVec;
 
+/// Elements of a collection that is hardly in the processor's caches; to look for those of a smaller one twice costs more
+/// than it saves.
+const LARGE: u64 = 1 << 18;
 /// Keys whose memory is fetched together: more than the processor can wait for at a time.
 const TOGETHER: usize = 32;
 
@@ -50,7 +53,7 @@ impl Keyspace {
                 && let Some(index) = shard.indexes.get(db)
             {
                 let probe = |(hash, element): &(u64, &[u8])| {
-                    types::probe(&shard.view_at(index.candidate(&shard.heap, *hash)?)?, element)
+                    types::probe(&shard.view_at(index.candidate(&shard.heap, *hash)?)?, element, LARGE)
                 };
                 let ends = [own.clone().next(), own.clone().next_back()];
                 if ends.into_iter().flatten().all(|one| probe(one).is_none()) {

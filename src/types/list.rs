@@ -148,7 +148,11 @@ pub fn set(home: &mut dyn Home, rank: u64, value: &[u8], limit: Limit) -> Result
     grow(home, &[value], limit)?;
     let found = List::new(home.view()).elements.get(rank).map(|(spot, element)| (spot, element.range()));
     let Some((spot, range)) = found else { return Ok(false) };
-    sequence::splice::<ByPosition>(home, 0, &spot, range, &packed::encoded(value), 0)?;
+    let value = packed::encoded(value);
+    match range.len() == value.len() {
+        true => sequence::overwrite(home, &spot, range, &value)?,
+        false => sequence::splice::<ByPosition>(home, 0, &spot, range, &value, 0)?,
+    }
     Ok(true)
 }
 

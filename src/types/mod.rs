@@ -62,19 +62,20 @@ pub fn length(kind: Type, encoding: Encoding, value: &[u8]) -> u64 {
     sequence::len(encoding, value, width)
 }
 
-/// A lookup of an element, if it lies in a tree by hash.
-pub fn probe(view: &View<'_>, element: &[u8]) -> Option<Probe> {
+/// A lookup of an element, if it lies in a tree by hash of no fewer elements than `least`.
+pub fn probe(view: &View<'_>, element: &[u8], least: u64) -> Option<Probe> {
     let tree = match view.encoding {
         Encoding::HashTable => 0,
         Encoding::SkipList => 1,
         _ => return None,
     };
-    Some(Probe::new(Root::read(view.value, tree)?, view.hasher.hash_one(element)))
+    let root = Root::read(view.value, tree).filter(|root| root.len >= least)?;
+    Some(Probe::new(root, view.hasher.hash_one(element)))
 }
 
 /// Goes the way to each of these elements, if they lie in a tree by hash, and to both ends of every tree.
 pub fn go_ahead(view: &View<'_>, elements: &[Box<[u8]>]) {
-    for mut probe in elements.iter().filter_map(|element| probe(view, element)) {
+    for mut probe in elements.iter().filter_map(|element| probe(view, element, 0)) {
         while probe.step(view.heap) {}
     }
     roots(view.encoding, view.value).for_each(|root| tree::visit_ends(view.heap, root));

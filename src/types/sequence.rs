@@ -100,7 +100,7 @@ impl<'a> Sequence<'a> {
     pub fn leaf(&self, spot: &Spot) -> &'a [u8] {
         match self.shape {
             Shape::Packed { bytes, .. } => bytes,
-            Shape::Tree(_) => tree::payload(self.heap, spot.leaf),
+            Shape::Tree(_) => spot.elements(self.heap),
         }
     }
 
@@ -108,7 +108,7 @@ impl<'a> Sequence<'a> {
     pub fn leaf_len(&self, spot: &Spot) -> usize {
         match self.shape {
             Shape::Packed { .. } => self.len() as usize,
-            Shape::Tree(_) => tree::leaf_len(self.heap, spot.leaf),
+            Shape::Tree(_) => spot.len(),
         }
     }
 
@@ -152,7 +152,7 @@ impl<'a> Sequence<'a> {
 
     /// The elements of the leaf at a spot that may have this key: all that have it, and maybe others.
     pub fn alike(&self, spot: &Spot, key: u64) -> impl Iterator<Item = Element<'a>> + use<'a> {
-        let tree = matches!(self.shape, Shape::Tree(_)).then(|| tree::alike(self.heap, spot.leaf, key, self.width));
+        let tree = matches!(self.shape, Shape::Tree(_)).then(|| tree::alike(self.heap, spot, key, self.width));
         let packed = self.packed().map(|bytes| packed::elements(bytes, 0, self.width));
         tree.into_iter().flatten().chain(packed.into_iter().flatten())
     }
@@ -161,9 +161,7 @@ impl<'a> Sequence<'a> {
     pub fn find(&self, spot: &Spot, key: u64, encoded: &[u8]) -> Option<Element<'a>> {
         match self.shape {
             Shape::Packed { bytes, .. } => packed::find(bytes, encoded, self.width),
-            Shape::Tree(_) => {
-                tree::alike(self.heap, spot.leaf, key, self.width).find(|element| element.first_encoded() == encoded)
-            }
+            Shape::Tree(_) => tree::find(self.heap, spot, key, encoded, self.width),
         }
     }
 
@@ -171,7 +169,7 @@ impl<'a> Sequence<'a> {
     pub fn element_at(&self, spot: &Spot, index: usize) -> usize {
         match self.shape {
             Shape::Packed { bytes, .. } => packed::element_at(bytes, index, self.width),
-            Shape::Tree(_) => tree::element_at(self.heap, spot.leaf, index, self.width),
+            Shape::Tree(_) => tree::element_at(self.heap, spot, index, self.width),
         }
     }
 
@@ -183,7 +181,7 @@ impl<'a> Sequence<'a> {
             Shape::Tree(root) => tree::leaf_by(self.heap, root, |bound, child| {
                 bound < key
                     || bound == key
-                        && packed::elements(tree::payload(self.heap, tree::leftmost(self.heap, child)), 0, self.width)
+                        && packed::elements(tree::leftmost(self.heap, child), 0, self.width)
                             .next()
                             .is_some_and(&mut follows)
             }),
@@ -196,9 +194,7 @@ impl<'a> Sequence<'a> {
         match self.shape {
             Shape::Packed { .. } => Spot::packed(),
             Shape::Tree(root) => tree::leaf_by(self.heap, root, |_, child| {
-                packed::elements(tree::payload(self.heap, tree::leftmost(self.heap, child)), 0, self.width)
-                    .next()
-                    .is_some_and(&mut precedes)
+                packed::elements(tree::leftmost(self.heap, child), 0, self.width).next().is_some_and(&mut precedes)
             }),
         }
     }
@@ -354,6 +350,15 @@ pub fn splice<O: Order>(
         set_count(home, count.saturating_add_signed(more))?;
     }
     Ok(())
+}
+
+/// Replaces a part of a leaf by as many bytes, which changes no element's key.
+pub fn overwrite(home: &mut dyn Home, spot: &Spot, range: Range<usize>, with: &[u8]) -> Result<(), ArenaFull> {
+    if home.view().encoding.trees() > 0 {
+        tree::overwrite(home.heap_mut(), spot, range, with);
+        return Ok(());
+    }
+    home.splice(COUNT + range.start..COUNT + range.end, with)
 }
 
 /// Divides a leaf of a tree where its element number `count` begins.

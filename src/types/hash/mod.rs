@@ -171,8 +171,11 @@ pub fn set(home: &mut dyn Home, field: &[u8], value: &[u8], ttl: FieldTtl, limit
     if let Some(element) = found
         && element.note == note
     {
-        let range = element.nth_range(1);
-        sequence::splice::<ByField>(home, 0, &spot, range, &packed::encoded(value), 0)?;
+        let (range, value) = (element.nth_range(1), packed::encoded(value));
+        match range.len() == value.len() {
+            true => sequence::overwrite(home, &spot, range, &value)?,
+            false => sequence::splice::<ByField>(home, 0, &spot, range, &value, 0)?,
+        }
         return Ok(false);
     }
     if is_new && hash.fields.packed().is_some() && hash.len() >= limits.entries {

@@ -1,9 +1,9 @@
 //! Changing elements of a leaf: in place, by splitting it, or by merging it with a neighbour.
 
 use super::{
-    Order, Root, Spot,
+    Order, Root, Spot, Step,
     label::{self, Own},
-    node::{self, Change, Child, ENTRY, FANOUT, Header},
+    node::{self, Change, Child, ENTRY, FANOUT, Header, Leaf},
 };
 use crate::{
     arena::{ArenaFull, Offset, PAGE, ShardHeap},
@@ -26,17 +26,18 @@ pub fn splice<O: Order>(
     with: &[u8],
     more: i64,
 ) -> Result<(), ArenaFull> {
-    let header = Header::read(heap, spot.leaf).filter(|header| header.is_leaf).ok_or(ArenaFull)?;
+    let header = Some(spot.leaf.header).filter(|header| header.is_leaf).ok_or(ArenaFull)?;
     let count = header.count.saturating_add_signed(more as isize);
     let used = (header.used + with.len()).saturating_sub(range.len());
     if used > O::LEAF && count > 1 {
         let mut bytes = Vec::with_capacity(used);
-        bytes.extend_from_slice(&node::payload(heap, spot.leaf)[..range.start]);
+        let old = spot.elements(heap);
+        bytes.extend_from_slice(&old[..range.start]);
         bytes.extend_from_slice(with);
-        bytes.extend_from_slice(&node::payload(heap, spot.leaf)[range.end..]);
+        bytes.extend_from_slice(&old[range.end..]);
         let prefer = if O::LOOSE || header.used > O::LEAF {
             None
-        } else if range.start == header.used && spot.is_last(heap) {
+        } else if range.start == header.used && spot.is_last() {
             Some(used)
         } else if range == (0..0) && spot.is_first() {
             // As many of the new elements as fit beside the old ones.
@@ -52,16 +53,33 @@ pub fn splice<O: Order>(
         let first = Change { range: 0..header.used, with, count: *count, labels, room: 0 };
         return split(heap, root, spot, first, &bytes, others);
     }
-    let labels = relabel::<O>(heap, hasher, (spot.leaf, header), &range, with, used);
+    if more == 1 && range == (header.used..header.used) && (!O::LOOSE || header.is_labelled && used <= label::REACH) {
+        let label = match O::LOOSE {
+            true => packed::elements(with, 0, O::WIDTH)
+                .next()
+                .map_or(0, |one| label::label(O::key(hasher, &one), range.start)),
+            false => 0,
+        };
+        if node::append(heap, &spot.leaf, with, label) {
+            recount(heap, root, &spot.path, count as u64, header.count as u64);
+            return Ok(());
+        }
+    }
+    let labels = relabel::<O>(heap, hasher, &spot.leaf, &range, with, used);
     // More is likely to come where the last came: room for it at once, instead of a larger chunk each time.
     let grows = more > 0 && !O::LOOSE && !spot.path.is_empty();
-    let at_end = grows && (range.start == header.used && spot.is_last(heap) || range == (0..0) && spot.is_first());
+    let at_end = grows && (range.start == header.used && spot.is_last() || range == (0..0) && spot.is_first());
     let room = if at_end { O::LEAF } else { 0 };
     rewrite(heap, root, spot, header, Change { range, with, count, labels: &labels, room })?;
-    if more < 0 && used < O::LEAF / 4 && (used == 0 || !spot.is_at_end::<O>(heap)) {
+    if more < 0 && used < O::LEAF / 4 && (used == 0 || !spot.is_at_end::<O>()) {
         shrink(heap, root, spot, O::LEAF * 3 / 4);
     }
     Ok(())
+}
+
+/// Replaces a part of a leaf's elements by as many bytes, which changes no element's key.
+pub fn overwrite(heap: &mut ShardHeap, spot: &Spot, range: Range<usize>, with: &[u8]) {
+    node::overwrite(heap, &spot.leaf, range, with);
 }
 
 /// Divides a leaf where its element number `count` begins, at byte `at`, so that less is to be walked over to
@@ -73,11 +91,11 @@ pub fn part<O: Order>(
     spot: &Spot,
     (at, count): (usize, usize),
 ) -> Result<(), ArenaFull> {
-    let header = Header::read(heap, spot.leaf).filter(|header| header.is_leaf).ok_or(ArenaFull)?;
+    let header = Some(spot.leaf.header).filter(|header| header.is_leaf).ok_or(ArenaFull)?;
     if O::LOOSE || at == 0 || at >= header.used || count >= header.count {
         return Ok(());
     }
-    let rest = node::payload(heap, spot.leaf)[at..].to_vec();
+    let rest = spot.elements(heap)[at..].to_vec();
     let key = packed::elements(&rest, 0, O::WIDTH).next().map_or(0, |element| O::key(hasher, &element));
     let part = Part { range: 0..rest.len(), count: header.count - count, key, labels: Own::new() };
     let keep = Change { range: at..header.used, with: &[], count, labels: &[], room: 0 };
@@ -110,7 +128,7 @@ struct Part {
 fn relabel<O: Order>(
     heap: &ShardHeap,
     hasher: &RandomState,
-    (leaf, header): (Offset, Header),
+    leaf: &Leaf,
     range: &Range<usize>,
     with: &[u8],
     used: usize,
@@ -119,9 +137,9 @@ fn relabel<O: Order>(
         return Own::new();
     }
     let new = || packed::elements(with, 0, O::WIDTH).map(|one| label::label(O::key(hasher, &one), one.at)).collect();
-    match node::labelled(heap, leaf).1 {
-        Some(old) => old.spliced(range.clone(), with.len(), header.used, new),
-        None if header.count == 0 => new(),
+    match leaf.labelled(heap).1 {
+        Some(old) => old.spliced(range.clone(), with.len(), leaf.header.used, new),
+        None if leaf.header.count == 0 => new(),
         None => Own::new(),
     }
 }
@@ -176,8 +194,8 @@ fn rewrite(
     change: Change<'_>,
 ) -> Result<(), ArenaFull> {
     let count = change.count;
-    let at = node::change(heap, spot.leaf, header, change)?;
-    if at != spot.leaf {
+    let at = node::change(heap, spot.leaf.at, header, change)?;
+    if at != spot.leaf.at {
         refer(heap, root, &spot.path, at);
     }
     recount(heap, root, &spot.path, count as u64, header.count as u64);
@@ -185,11 +203,11 @@ fn rewrite(
 }
 
 /// Makes the lowest node of a path refer to `at`.
-fn refer(heap: &mut ShardHeap, root: &mut Root, path: &[(Offset, usize)], at: Offset) {
+fn refer(heap: &mut ShardHeap, root: &mut Root, path: &[Step], at: Offset) {
     match path.last() {
-        Some((parent, index)) => {
-            if let Some(child) = node::child(heap, *parent, *index).filter(|child| child.at != at) {
-                node::set_child(heap, *parent, *index, Child { at, ..child });
+        Some(step) => {
+            if let Some(child) = node::child(heap, step.at, step.child()).filter(|child| child.at != at) {
+                node::set_child(heap, step.at, step.child(), Child { at, ..child });
             }
         }
         None => root.node = at,
@@ -197,12 +215,12 @@ fn refer(heap: &mut ShardHeap, root: &mut Root, path: &[(Offset, usize)], at: Of
 }
 
 /// Adds to the counts along a path.
-fn recount(heap: &mut ShardHeap, root: &mut Root, path: &[(Offset, usize)], now: u64, before: u64) {
+fn recount(heap: &mut ShardHeap, root: &mut Root, path: &[Step], now: u64, before: u64) {
     if now == before {
         return;
     }
-    for (at, index) in path {
-        node::add_count(heap, *at, *index, now.wrapping_sub(before));
+    for step in path {
+        node::add_count(heap, step.at, step.child(), now.wrapping_sub(before));
     }
     root.len = root.len.wrapping_add(now).wrapping_sub(before);
 }
@@ -227,14 +245,9 @@ fn split(
         let at = node::create(heap, header, &part.labels, &bytes[part.range.clone()])?;
         children.push(Child { key: part.key, at, count: part.count as u64 });
     }
-    let header = Header::read(heap, spot.leaf).ok_or(ArenaFull)?;
-    rewrite(heap, root, spot, header, first)?;
+    rewrite(heap, root, spot, spot.leaf.header, first)?;
     if children.is_empty() {
         return Ok(());
-    }
-    let mut spot = spot.clone();
-    if spot.path.is_empty() {
-        spot.leaf = root.node;
     }
     insert_children(heap, root, &spot.path, children, owner)
 }
@@ -243,16 +256,15 @@ fn split(
 fn insert_children(
     heap: &mut ShardHeap,
     root: &mut Root,
-    path: &[(Offset, usize)],
+    path: &[Step],
     new: Vec<Child>,
     owner: u64,
 ) -> Result<(), ArenaFull> {
     let more: u64 = new.iter().map(|child| child.count).sum();
-    let Some(((at, index), above)) = path.split_last() else {
+    let Some((step, above)) = path.split_last() else {
         return raise(heap, root, new, owner);
     };
-    let (at, index) = (*at, *index);
-    let fan = node::fan(heap, at);
+    let (at, index, fan) = (step.at, step.child(), step.fan as usize);
     // Above here the counts grow now; this node's own entries are new.
     recount(heap, root, above, more, 0);
     let bytes: Vec<u8> = new.iter().flat_map(Child::bytes).collect();
@@ -316,7 +328,8 @@ fn create_inner(heap: &mut ShardHeap, children: &[Child]) -> Result<Offset, Aren
 fn shrink(heap: &mut ShardHeap, root: &mut Root, spot: &Spot, most: usize) {
     let mut path = spot.path.clone();
     let mut most = most;
-    while let Some((parent, index)) = path.pop() {
+    while let Some(Step { at: parent, child, .. }) = path.pop() {
+        let index = child as usize;
         let Some(child) = node::child(heap, parent, index) else { break };
         let used = node::payload(heap, child.at).len();
         if used == 0 {
@@ -330,8 +343,8 @@ fn shrink(heap: &mut ShardHeap, root: &mut Root, spot: &Spot, most: usize) {
         } else {
             break;
         }
-        let fan = path.last().map_or(node::fan(heap, root.node), |(above, index)| {
-            node::child(heap, *above, *index).map_or(0, |child| node::fan(heap, child.at))
+        let fan = path.last().map_or(node::fan(heap, root.node), |above| {
+            node::child(heap, above.at, above.child()).map_or(0, |child| node::fan(heap, child.at))
         });
         if fan >= FANOUT / 4 {
             break;
@@ -342,7 +355,7 @@ fn shrink(heap: &mut ShardHeap, root: &mut Root, spot: &Spot, most: usize) {
 }
 
 /// Appends the child after `left` to it.
-fn merge(heap: &mut ShardHeap, root: &mut Root, above: &[(Offset, usize)], parent: Offset, left: usize) {
+fn merge(heap: &mut ShardHeap, root: &mut Root, above: &[Step], parent: Offset, left: usize) {
     let (Some(first), Some(second)) = (node::child(heap, parent, left), node::child(heap, parent, left + 1)) else {
         return;
     };
@@ -371,7 +384,7 @@ fn merge(heap: &mut ShardHeap, root: &mut Root, above: &[(Offset, usize)], paren
 }
 
 /// Removes a child's entry; the counts above stay as they are.
-fn drop_child(heap: &mut ShardHeap, root: &mut Root, above: &[(Offset, usize)], parent: Offset, index: usize) {
+fn drop_child(heap: &mut ShardHeap, root: &mut Root, above: &[Step], parent: Offset, index: usize) {
     let fan = node::fan(heap, parent);
     // Shrinking in place needs no memory; a move that finds none leaves the node where it is.
     if let Ok(to) = node::splice(heap, parent, index * ENTRY..(index + 1) * ENTRY, &[], fan.saturating_sub(1)) {

@@ -32,6 +32,11 @@ pub fn label(key: u64, at: usize) -> u16 {
     (key << POSITION_BITS) as u16 | at as u16
 }
 
+/// Writes label number `index` in the room for labels.
+pub fn put(room: &mut [u8], index: usize, label: u16) {
+    room[index * LABEL..(index + 1) * LABEL].copy_from_slice(&label.to_le_bytes());
+}
+
 #[inline]
 fn position(label: u16) -> usize {
     label as usize % REACH
@@ -79,16 +84,18 @@ impl<'a> Labels<'a> {
     /// Where the elements begin that may have this key.
     #[inline]
     pub fn alike(self, key: u64) -> impl Iterator<Item = usize> + use<'a> {
-        let steps = self.room.as_chunks::<STEP>().0.iter().enumerate();
-        steps.flat_map(move |(step, labels)| {
-            let labels = labels.map(u16::from_le_bytes);
-            let there = self.count.saturating_sub(step * STEP).min(STEP);
-            let mut found = equal(&labels, key) & ((1 << there) - 1);
-            std::iter::from_fn(move || {
-                let index = (found != 0).then(|| found.trailing_zeros() as usize)?;
-                found &= found - 1;
-                labels.get(index).copied().map(position)
-            })
+        let (steps, count) = (self.room.as_chunks::<STEP>().0, self.count);
+        let (mut next, mut found) = (0, 0);
+        std::iter::from_fn(move || {
+            while found == 0 {
+                let labels = steps.get(next)?.map(u16::from_le_bytes);
+                let there = count.saturating_sub(next * STEP).min(STEP);
+                found = equal(&labels, key) & ((1 << there) - 1);
+                next += 1;
+            }
+            let index = found.trailing_zeros() as usize;
+            found &= found - 1;
+            steps.get(next - 1)?.get(index).map(|label| position(u16::from_le_bytes(*label)))
         })
     }
 

@@ -23,7 +23,7 @@ mod remove;
 #[cfg(test)]
 mod tests;
 
-pub use edit::{build, part, splice};
+pub use edit::{build, overwrite, part, splice};
 pub use free::{doom, free_some};
 pub use node::{TAG_INNER, TAG_LEAF, payload};
 pub use probe::{Probe, visit_ends};
@@ -33,7 +33,7 @@ pub use remove::remove_ranks;
 use super::packed::{self, Element};
 use crate::arena::{ArenaFull, Offset, ShardHeap};
 use ahash::RandomState;
-use node::{Entries, Header};
+use node::{Entries, Header, Leaf, Read};
 use probe::Bounds;
 use smallvec::SmallVec;
 
@@ -87,44 +87,73 @@ impl Root {
 /// The way to a leaf. True until the tree changes.
 #[derive(Clone, Debug)]
 pub struct Spot {
-    /// From the root down: a node, and the number of the child that was taken.
-    path: SmallVec<[(Offset, usize); 4]>,
-    pub leaf: Offset,
+    /// From the root down.
+    path: SmallVec<[Step; 3]>,
+    leaf: Leaf,
     /// The rank of the leaf's first element, where it came up on the way.
     rank: Option<u64>,
+}
+
+/// A node on the way to a leaf.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    at: Offset,
+    /// The number of the child that was taken, and how many there are.
+    child: u32,
+    fan: u32,
+}
+
+impl Step {
+    fn child(self) -> usize {
+        self.child as usize
+    }
+
+    fn is_last(self) -> bool {
+        self.child + 1 >= self.fan
+    }
 }
 
 impl Spot {
     /// The only place of a collection that is no tree.
     pub(super) fn packed() -> Spot {
-        Spot { path: SmallVec::new(), leaf: Offset::NULL, rank: Some(0) }
+        Spot { path: SmallVec::new(), leaf: Leaf::NONE, rank: Some(0) }
     }
 
-    /// The way to a node that has nothing above it.
-    fn at(node: Offset) -> Spot {
-        Spot { path: SmallVec::new(), leaf: node, rank: None }
+    /// The elements of the leaf.
+    pub(super) fn elements<'a>(&self, heap: &'a ShardHeap) -> &'a [u8] {
+        self.leaf.elements(heap)
+    }
+
+    /// Whether both lead to the same leaf.
+    pub(super) fn is_at(&self, other: &Spot) -> bool {
+        self.leaf.at == other.leaf.at
+    }
+
+    /// How many elements the leaf holds.
+    pub(super) fn len(&self) -> usize {
+        self.leaf.len()
     }
 
     /// The rank of the leaf's first element.
     pub(super) fn rank(&self, heap: &ShardHeap) -> u64 {
-        let counted = || self.path.iter().map(|(at, child)| node::entries(heap, *at).count_before(*child)).sum();
+        let counted = || self.path.iter().map(|step| node::entries(heap, step.at).count_before(step.child())).sum();
         self.rank.unwrap_or_else(counted)
     }
 
     /// Whether no leaf comes before this one.
     fn is_first(&self) -> bool {
-        self.path.iter().all(|(_, child)| *child == 0)
+        self.path.iter().all(|step| step.child == 0)
     }
 
     /// Whether this is the first or the last leaf of elements in order. Those may be small: what is pushed or
     /// popped there fills or empties them.
-    fn is_at_end<O: Order>(&self, heap: &ShardHeap) -> bool {
-        !O::LOOSE && (self.is_first() || self.is_last(heap))
+    fn is_at_end<O: Order>(&self) -> bool {
+        !O::LOOSE && (self.is_first() || self.is_last())
     }
 
     /// Whether no leaf comes after this one.
-    fn is_last(&self, heap: &ShardHeap) -> bool {
-        self.path.iter().all(|(at, child)| child + 1 >= node::fan(heap, *at))
+    fn is_last(&self) -> bool {
+        self.path.iter().all(|step| step.is_last())
     }
 }
 
@@ -134,21 +163,25 @@ const DEPTH_MAX: usize = 16;
 
 /// Follows the children that `choose` names, from the root to a leaf.
 fn descend(heap: &ShardHeap, root: Root, mut choose: impl FnMut(Entries<'_>) -> usize) -> Spot {
-    let mut spot = Spot::at(root.node);
-    go_down(heap, &mut spot, &mut choose);
+    let mut spot = Spot { path: SmallVec::new(), leaf: Leaf::NONE, rank: None };
+    go_down(heap, &mut spot, root.node, &mut choose);
     spot
 }
 
+/// Goes on from a node to a leaf.
 #[inline]
-fn go_down(heap: &ShardHeap, spot: &mut Spot, choose: &mut impl FnMut(Entries<'_>) -> usize) {
+fn go_down(heap: &ShardHeap, spot: &mut Spot, from: Offset, choose: &mut impl FnMut(Entries<'_>) -> usize) {
+    let mut at = from;
+    spot.leaf = Leaf::NONE;
     while spot.path.len() < DEPTH_MAX {
-        let (at, entries) = (spot.leaf, node::entries(heap, spot.leaf));
-        if entries.fan() == 0 {
-            return;
-        }
-        let index = choose(entries).min(entries.fan() - 1);
-        spot.path.push((at, index));
-        spot.leaf = entries.child(index).map_or(Offset::NULL, |child| child.at);
+        let entries = match node::read(heap, at) {
+            Read::Inner(entries) => entries,
+            Read::Leaf(leaf) => return spot.leaf = leaf,
+        };
+        let Some(last) = entries.fan().checked_sub(1) else { return };
+        let child = choose(entries).min(last);
+        spot.path.push(Step { at, child: child as u32, fan: entries.fan() as u32 });
+        at = entries.child(child).map_or(Offset::NULL, |child| child.at);
     }
 }
 
@@ -176,7 +209,7 @@ pub fn first_leaf(heap: &ShardHeap, root: Root) -> Spot {
 /// The last leaf.
 pub fn last_leaf(heap: &ShardHeap, root: Root) -> Spot {
     let mut spot = descend(heap, root, |entries| entries.fan() - 1);
-    spot.rank = Some(root.len.saturating_sub(leaf_len(heap, spot.leaf) as u64));
+    spot.rank = Some(root.len.saturating_sub(spot.len() as u64));
     spot
 }
 
@@ -201,63 +234,73 @@ pub fn leaf_by_hash(heap: &ShardHeap, root: Root, key: u64) -> Spot {
 }
 
 /// The elements of a leaf that may have this key: all that have it, and some others.
-pub fn alike<'a>(heap: &'a ShardHeap, leaf: Offset, key: u64, width: usize) -> impl Iterator<Item = Element<'a>> {
-    let (bytes, labels) = node::labelled(heap, leaf);
+pub fn alike<'a>(
+    heap: &'a ShardHeap,
+    spot: &Spot,
+    key: u64,
+    width: usize,
+) -> impl Iterator<Item = Element<'a>> + use<'a> {
+    let (bytes, labels) = spot.leaf.labelled(heap);
     let unlabelled = labels.is_none().then(|| packed::elements(bytes, 0, width));
     let labelled = labels.into_iter().flat_map(move |labels| labels.alike(key));
     labelled.filter_map(move |at| packed::elements(bytes, at, width).next()).chain(unlabelled.into_iter().flatten())
 }
 
+/// The element of a leaf whose first entry has the bytes `encoded`, and this key.
+#[inline]
+pub fn find<'a>(heap: &'a ShardHeap, spot: &Spot, key: u64, encoded: &[u8], width: usize) -> Option<Element<'a>> {
+    let (bytes, Some(labels)) = spot.leaf.labelled(heap) else {
+        return packed::find(spot.elements(heap), encoded, width);
+    };
+    let element = |at| packed::elements(bytes, at, width).next();
+    labels.alike(key).filter_map(element).find(|element| element.first_encoded() == encoded)
+}
+
 /// Where element number `index` of a leaf begins; the end of the bytes when there are fewer.
-pub fn element_at(heap: &ShardHeap, leaf: Offset, index: usize, width: usize) -> usize {
-    let (bytes, labels) = node::labelled(heap, leaf);
+pub fn element_at(heap: &ShardHeap, spot: &Spot, index: usize, width: usize) -> usize {
+    let (bytes, labels) = spot.leaf.labelled(heap);
     match labels {
         Some(labels) => labels.position(index).unwrap_or(bytes.len()),
         None => packed::element_at(bytes, index, width),
     }
 }
 
-/// The first leaf below a node.
-pub fn leftmost(heap: &ShardHeap, node: Offset) -> Offset {
-    descend(heap, Root { node, len: 0 }, |_| 0).leaf
+/// The elements of the first leaf below a node.
+pub fn leftmost(heap: &ShardHeap, node: Offset) -> &[u8] {
+    descend(heap, Root { node, len: 0 }, |_| 0).elements(heap)
 }
 
 /// The least key that belongs into the leaf after this one; `None` at the last.
 pub fn next_bound(heap: &ShardHeap, spot: &Spot) -> Option<u64> {
-    let (at, index) = spot.path.iter().rev().find(|(at, index)| index + 1 < node::fan(heap, *at))?;
-    node::child(heap, *at, index + 1).map(|child| child.key)
-}
-
-/// How many elements a leaf holds.
-pub fn leaf_len(heap: &ShardHeap, leaf: Offset) -> usize {
-    Header::read(heap, leaf).map_or(0, |header| if header.is_leaf { header.count } else { 0 })
+    let step = spot.path.iter().rev().find(|step| !step.is_last())?;
+    node::child(heap, step.at, step.child() + 1).map(|child| child.key)
 }
 
 /// Moves on to the next leaf; false at the last.
 pub fn next_leaf(heap: &ShardHeap, spot: &mut Spot) -> bool {
-    let Some(level) = spot.path.iter().rposition(|(at, index)| index + 1 < node::fan(heap, *at)) else { return false };
-    let len = leaf_len(heap, spot.leaf) as u64;
-    turn(heap, spot, level, spot.path[level].1 + 1, &mut |_| 0);
+    let Some(level) = spot.path.iter().rposition(|step| !step.is_last()) else { return false };
+    let len = spot.len() as u64;
+    turn(heap, spot, level, spot.path[level].child + 1, &mut |_| 0);
     spot.rank = spot.rank.map(|rank| rank + len);
     true
 }
 
 /// Moves back to the leaf before; false at the first.
 pub fn previous_leaf(heap: &ShardHeap, spot: &mut Spot) -> bool {
-    let Some(level) = spot.path.iter().rposition(|(_, index)| *index > 0) else { return false };
-    turn(heap, spot, level, spot.path[level].1 - 1, &mut |entries| entries.fan() - 1);
-    let len = leaf_len(heap, spot.leaf) as u64;
+    let Some(level) = spot.path.iter().rposition(|step| step.child > 0) else { return false };
+    turn(heap, spot, level, spot.path[level].child - 1, &mut |entries| entries.fan() - 1);
+    let len = spot.len() as u64;
     spot.rank = spot.rank.map(|rank| rank.saturating_sub(len));
     true
 }
 
 /// Takes another child at one level of the path, and goes down from there.
-fn turn(heap: &ShardHeap, spot: &mut Spot, level: usize, index: usize, choose: &mut impl FnMut(Entries<'_>) -> usize) {
-    let at = spot.path[level].0;
-    spot.path.truncate(level);
-    spot.path.push((at, index));
-    spot.leaf = node::child(heap, at, index).map_or(Offset::NULL, |child| child.at);
-    go_down(heap, spot, choose);
+fn turn(heap: &ShardHeap, spot: &mut Spot, level: usize, child: u32, choose: &mut impl FnMut(Entries<'_>) -> usize) {
+    spot.path.truncate(level + 1);
+    let step = &mut spot.path[level];
+    step.child = child;
+    let from = node::child(heap, step.at, step.child()).map_or(Offset::NULL, |child| child.at);
+    go_down(heap, spot, from, choose);
 }
 
 /// Bytes of memory that the nodes take; after `most` leaves, the rest is taken to be like those.
@@ -268,8 +311,8 @@ pub fn memory(heap: &ShardHeap, root: Root, most: usize) -> u64 {
     let mut spot = first_leaf(heap, root);
     let (mut bytes, mut elements, mut leaves) = (0u64, 0u64, 0);
     loop {
-        bytes += heap.span(spot.leaf) as u64;
-        elements += leaf_len(heap, spot.leaf) as u64;
+        bytes += heap.span(spot.leaf.at) as u64;
+        elements += spot.len() as u64;
         leaves += 1;
         if leaves >= most.max(1) || !next_leaf(heap, &mut spot) {
             break;
@@ -298,10 +341,10 @@ pub fn check(heap: &ShardHeap, root: Root, leaf: &mut dyn FnMut(&[u8]) -> Result
 pub fn check_labels<O: Order>(heap: &ShardHeap, hasher: &RandomState, root: Root) -> Result<(), String> {
     let mut spot = first_leaf(heap, root);
     loop {
-        let (bytes, labels) = node::labelled(heap, spot.leaf);
+        let (bytes, labels) = spot.leaf.labelled(heap);
         let wanted = packed::elements(bytes, 0, O::WIDTH).map(|one| label::label(O::key(hasher, &one), one.at));
         if labels.is_some_and(|labels| !labels.iter().eq(wanted)) {
-            return Err(format!("{:?}: the labels are not those of the elements", spot.leaf));
+            return Err(format!("{:?}: the labels are not those of the elements", spot.leaf.at));
         }
         if !next_leaf(heap, &mut spot) {
             return Ok(());

@@ -45,6 +45,9 @@ impl Header {
         Header::of(heap.chunk(at)).map(|(header, _)| header)
     }
 
+    /// What is read of something that is no node.
+    const NONE: Header = Header { is_leaf: false, is_root: false, is_labelled: false, count: 0, used: 0, parent: 0 };
+
     /// A node without labels that nothing refers to yet.
     pub fn new(is_leaf: bool, count: usize, used: usize) -> Header {
         Header { is_leaf, is_root: false, is_labelled: false, count, used, parent: 0 }
@@ -65,19 +68,26 @@ impl Header {
     /// The header in a chunk, and the payload that follows it.
     #[inline]
     fn of(chunk: &[u8]) -> Option<(Header, &[u8])> {
-        let head = chunk.first_chunk::<HEADER>()?;
-        let is_leaf = match head[0] {
+        let head = u128::from_le_bytes(*chunk.first_chunk::<HEADER>()?);
+        let is_leaf = match head as u8 {
             TAG_LEAF => true,
             TAG_INNER => false,
             _ => return None,
         };
-        let used = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
-        let parent = u64::from_le_bytes(*head[8..].first_chunk()?);
-        let count = u16::from_le_bytes([head[2], head[3]]) as usize;
-        let (is_root, is_labelled) = (head[1] & ROOT != 0, head[1] & LABELLED != 0 && is_leaf);
+        let (flags, count, used) = ((head >> 8) as u8, (head >> 16) as u16, (head >> 32) as u32);
+        let (is_root, is_labelled) = (flags & ROOT != 0, flags & LABELLED != 0 && is_leaf);
+        let (count, used, parent) = (count.into(), used as usize, (head >> 64) as u64);
         let header = Header { is_leaf, is_root, is_labelled, count, used, parent };
         let payload = chunk.get(header.start()..header.end()).filter(|_| is_leaf || count * ENTRY == used)?;
         Some((header, payload))
+    }
+
+    /// The payload in the chunk, and a leaf's labels.
+    #[inline]
+    fn labelled<'a>(&self, chunk: &'a [u8]) -> (&'a [u8], Option<Labels<'a>>) {
+        let payload = chunk.get(self.start()..self.end()).unwrap_or_default();
+        let room = chunk.get(HEADER..self.start()).filter(|_| self.is_labelled);
+        (payload, room.map(|room| Labels::new(room, self.count)))
     }
 
     fn bytes(&self) -> [u8; HEADER] {
@@ -137,6 +147,53 @@ impl Child {
     }
 }
 
+/// A leaf whose header has been read. True until it changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaf {
+    pub at: Offset,
+    pub header: Header,
+}
+
+impl Leaf {
+    /// One that is not there.
+    pub const NONE: Leaf = Leaf { at: Offset::NULL, header: Header::NONE };
+
+    #[inline]
+    pub fn len(&self) -> usize {
+        if self.header.is_leaf { self.header.count } else { 0 }
+    }
+
+    #[inline]
+    pub fn elements<'a>(&self, heap: &'a ShardHeap) -> &'a [u8] {
+        self.labelled(heap).0
+    }
+
+    /// The elements, and their labels; `None` of those when it has none.
+    #[inline]
+    pub fn labelled<'a>(&self, heap: &'a ShardHeap) -> (&'a [u8], Option<Labels<'a>>) {
+        if !self.header.is_leaf {
+            return (&[], None);
+        }
+        self.header.labelled(heap.chunk(self.at))
+    }
+}
+
+/// A node that was read: a leaf, or the children of an inner one.
+pub enum Read<'a> {
+    Leaf(Leaf),
+    Inner(Entries<'a>),
+}
+
+#[inline]
+pub fn read(heap: &ShardHeap, at: Offset) -> Read<'_> {
+    let chunk = heap.chunk(at);
+    if let [TAG_INNER, _, a, b, ..] = chunk {
+        let end = HEADER + usize::from(u16::from_le_bytes([*a, *b])) * ENTRY;
+        return Read::Inner(Entries(chunk.get(HEADER..end).unwrap_or_default()));
+    }
+    Read::Leaf(Leaf { at, header: Header::of(chunk).map_or(Header::NONE, |(header, _)| header) })
+}
+
 /// What follows the header: packed elements, or children.
 #[inline]
 pub fn payload(heap: &ShardHeap, at: Offset) -> &[u8] {
@@ -147,9 +204,7 @@ pub fn payload(heap: &ShardHeap, at: Offset) -> &[u8] {
 #[inline]
 pub fn labelled(heap: &ShardHeap, at: Offset) -> (&[u8], Option<Labels<'_>>) {
     let chunk = heap.chunk(at);
-    let Some((header, payload)) = Header::of(chunk) else { return (&[], None) };
-    let room = chunk.get(HEADER..header.start()).filter(|_| header.is_labelled);
-    (payload, room.map(|room| Labels::new(room, header.count)))
+    Header::of(chunk).map_or((&[], None), |(header, _)| header.labelled(chunk))
 }
 
 /// The labels of a leaf; none if it has none.
@@ -254,6 +309,32 @@ fn room_for(header: &Header) -> usize {
         true => bytes,
         false => HEADER + ENTRY * header.count.next_power_of_two(),
     }
+}
+
+/// Writes over a part of a leaf's elements, which stay where they are.
+pub fn overwrite(heap: &mut ShardHeap, leaf: &Leaf, range: Range<usize>, with: &[u8]) {
+    let start = leaf.header.start();
+    let bytes = heap.range_mut(leaf.at, start + range.start..start + range.end);
+    if bytes.len() == with.len() {
+        bytes.copy_from_slice(with);
+    }
+}
+
+/// Adds an element, and its label if there are labels, behind the others of a leaf; false if there is no room in its
+/// chunk.
+pub fn append(heap: &mut ShardHeap, leaf: &Leaf, with: &[u8], label: u16) -> bool {
+    let old = &leaf.header;
+    let header = Header { count: old.count + 1, used: old.used + with.len(), ..*old };
+    if header.start() != old.start() || header.end() > heap.span(leaf.at) {
+        return false;
+    }
+    let bytes = heap.range_mut(leaf.at, 0..header.end());
+    bytes[..HEADER].copy_from_slice(&header.bytes());
+    bytes[old.end()..].copy_from_slice(with);
+    if header.is_labelled {
+        label::put(&mut bytes[HEADER..], old.count, label);
+    }
+    true
 }
 
 /// A change of a node's payload: `range` is replaced by `with`.

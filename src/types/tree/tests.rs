@@ -47,7 +47,7 @@ fn checked(heap: &ShardHeap, root: Root) -> Vec<Vec<u8>> {
 
 fn insert_at(heap: &mut ShardHeap, root: &mut Root, rank: u64, value: &[u8]) {
     let spot = leaf_by_rank(heap, *root, rank);
-    let at = packed::element_at(payload(heap, spot.leaf), (rank - spot.rank(heap)) as usize, 1);
+    let at = packed::element_at(payload(heap, spot.leaf.at), (rank - spot.rank(heap)) as usize, 1);
     splice::<Positions>(heap, &hasher(), root, &spot, at..at, &packed::encoded(value), 1).unwrap();
 }
 
@@ -72,7 +72,7 @@ proptest! {
                 }
                 5 if rank < model.len() => {
                     let spot = leaf_by_rank(&heap, root, rank as u64);
-                    let leaf = payload(&heap, spot.leaf);
+                    let leaf = payload(&heap, spot.leaf.at);
                     let at = packed::element_at(leaf, rank - spot.rank(&heap) as usize, 1);
                     let end = packed::entry_end(leaf, at).unwrap();
                     splice::<Positions>(&mut heap, &hasher(), &mut root, &spot, at..end, &[], -1).unwrap();
@@ -104,12 +104,12 @@ proptest! {
             let value = format!("member:{n}{}", "x".repeat(if n % 50 == 0 { 1200 } else { n as usize % 7 })).into_bytes();
             let key = hasher.hash_one(&value);
             let spot = leaf_by_hash(&heap, root, key);
-            let leaf = payload(&heap, spot.leaf);
+            let leaf = payload(&heap, spot.leaf.at);
             let found = packed::find(leaf, &packed::encoded(&value), 1).map(|element| element.range());
             let mut probe = Probe::new(root, key);
             while probe.step(&heap) {}
-            prop_assert_eq!(probe.at, spot.leaf);
-            let by_label = alike(&heap, spot.leaf, key, 1).find(|element| element.encoded() == &packed::encoded(&value)[..]);
+            prop_assert_eq!(probe.at, spot.leaf.at);
+            let by_label = alike(&heap, &spot, key, 1).find(|element| element.encoded() == &packed::encoded(&value)[..]);
             prop_assert_eq!(by_label.map(|element| element.range()), found.clone());
             prop_assert_eq!(found.is_some(), model.contains(&value));
             match (found, what) {
@@ -155,18 +155,18 @@ fn damaged_labels_are_given_up() {
     let values: Vec<_> = (0..5).map(|n| packed::encoded(format!("member:{n}").as_bytes())).collect();
     for value in &values {
         let spot = first_leaf(&heap, root);
-        let end = payload(&heap, spot.leaf).len();
+        let end = payload(&heap, spot.leaf.at).len();
         splice::<Hashed>(&mut heap, &hasher, &mut root, &spot, end..end, value, 1).unwrap();
     }
     let spot = first_leaf(&heap, root);
-    heap.range_mut(spot.leaf, node::HEADER..node::HEADER + 10).fill(0xFF);
+    heap.range_mut(spot.leaf.at, node::HEADER..node::HEADER + 10).fill(0xFF);
     assert!(check_labels::<Hashed>(&heap, &hasher, root).is_err());
-    assert_eq!(alike(&heap, spot.leaf, u64::MAX, 1).count(), 0);
+    assert_eq!(alike(&heap, &spot, u64::MAX, 1).count(), 0);
     splice::<Hashed>(&mut heap, &hasher, &mut root, &spot, 0..values[0].len(), &[], -1).unwrap();
     assert_eq!(check_labels::<Hashed>(&heap, &hasher, root), Ok(()));
     assert_eq!(checked(&heap, root).len(), 4);
     let last = hasher.hash_one(b"member:4".to_vec());
-    let mut found = alike(&heap, first_leaf(&heap, root).leaf, last, 1);
+    let mut found = alike(&heap, &first_leaf(&heap, root), last, 1);
     assert!(found.any(|element| element.encoded() == &values[4][..]));
 }
 
@@ -233,7 +233,7 @@ fn a_step_of_freeing_gives_back_no_more_than_its_share() {
     for n in 0..if cfg!(miri) { 20 } else { 600 } {
         let value = format!("{n:08000}").into_bytes();
         let spot = leaf_by_hash(&heap, root, hasher().hash_one(&value));
-        let end = payload(&heap, spot.leaf).len();
+        let end = payload(&heap, spot.leaf.at).len();
         splice::<Wide>(&mut heap, &hasher(), &mut root, &spot, end..end, &packed::encoded(&value), 1).unwrap();
     }
     let blocks = |heap: &ShardHeap| heap.stats().resident_bytes() as usize / BLOCK;

@@ -152,7 +152,7 @@ fn update(home: &mut dyn Home, member: &[u8], found: &Found, score: f64) -> Resu
     }
     let spot = zset.leaf_for(member, score);
     let at = zset.place_in(&spot, member, score);
-    let moves = spot.leaf != found.spot.leaf;
+    let moves = !spot.is_at(&found.spot);
     if moves {
         splice::<ByScore>(home, 0, &spot, at..at, &entry, 1)?;
     } else {
