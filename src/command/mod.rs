@@ -69,10 +69,15 @@ impl Context<'_> {
         self.client.redacted.push(argument);
     }
 
+    /// Whether what changes is kept, so that it is worth while to say how.
+    pub fn keeps(&self) -> bool {
+        self.shared.keyspace.log().is_on()
+    }
+
     /// What the command has changed is to be kept as another command that does just that: by itself it might do
     /// something else the next time.
     pub fn keep(&mut self, words: &Args<'_>) {
-        if self.shared.keyspace.log().is_on() {
+        if self.keeps() {
             self.client.kept.push(self.client.db, words);
         }
     }

@@ -367,7 +367,7 @@ pub fn find<'a>(bytes: &'a [u8], encoded: &[u8], width: usize) -> Option<Element
 
 /// How many whole elements there are.
 pub fn count(bytes: &[u8], width: usize) -> usize {
-    elements(bytes, 0, width).count()
+    std::iter::successors(Some(0), |at| element_end(bytes, *at, width)).count() - 1
 }
 
 #[cfg(test)]

@@ -104,6 +104,11 @@ impl<'a> Sequence<'a> {
         }
     }
 
+    /// Whether the leaf at a spot is as it was when the spot was found, wherever else there was a change.
+    pub fn is_true(&self, spot: &Spot) -> bool {
+        matches!(self.shape, Shape::Tree(root) if spot.is_true(self.heap, root))
+    }
+
     /// How many elements the leaf at a spot holds.
     pub fn leaf_len(&self, spot: &Spot) -> usize {
         match self.shape {
@@ -116,7 +121,11 @@ impl<'a> Sequence<'a> {
     pub fn by_rank(&self, rank: u64) -> Spot {
         match self.shape {
             Shape::Packed { .. } => Spot::packed(),
-            Shape::Tree(root) => tree::leaf_by_rank(self.heap, root, rank),
+            Shape::Tree(root) => match rank {
+                0 => tree::first_leaf(self.heap, root),
+                _ if rank + 1 == root.len => tree::last_leaf(self.heap, root),
+                _ => tree::leaf_by_rank(self.heap, root, rank),
+            },
         }
     }
 
@@ -222,11 +231,7 @@ impl<'a> Sequence<'a> {
         if rank >= self.len() {
             return None;
         }
-        let spot = match rank {
-            0 => self.first(),
-            _ if rank + 1 == self.len() => self.last(),
-            _ => self.by_rank(rank),
-        };
+        let spot = self.by_rank(rank);
         let at = self.element_at(&spot, (rank - self.rank(&spot)) as usize);
         let element = packed::elements(self.leaf(&spot), at, self.width).next()?;
         Some((spot, element))

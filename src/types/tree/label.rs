@@ -102,14 +102,19 @@ impl<'a> Labels<'a> {
     /// The labels once the bytes `range` have been replaced by `len` others. If those are whole elements, `new` answers
     /// their labels, as if they began at byte 0; they are a part of an element when they do not begin where one begins.
     pub fn spliced(&self, range: Range<usize>, len: usize, used: usize, new: impl FnOnce() -> Own) -> Own {
-        let before = self.iter().filter(|label| position(*label) < range.start).count();
+        let old = self.room.get(..self.count).unwrap_or_default();
+        // Elements have labels in the order in which they lie.
+        let from = |at: usize| old.partition_point(|label| position(u16::from_le_bytes(*label)) < at);
+        let (before, after) = (from(range.start), from(range.end).max(from(range.start)));
         let whole = range.start == used || self.position(before) == Some(range.start);
-        let mut labels: Own = self.iter().take(before).collect();
-        if whole && len > 0 {
-            labels.extend(new().into_iter().map(|label| label + range.start as u16));
-        }
-        let after = self.iter().skip(before).filter(|label| position(*label) >= range.end);
-        labels.extend(after.map(|label| label.wrapping_add(len as u16).wrapping_sub(range.len() as u16)));
+        let new = if whole && len > 0 { new() } else { Own::new() };
+        let mut labels = Own::from_elem(0, before + new.len() + old.len() - after);
+        let (first, rest) = labels.split_at_mut(before);
+        let (middle, last) = rest.split_at_mut(new.len());
+        let moved = (len as u16).wrapping_sub(range.len() as u16);
+        first.iter_mut().zip(old).for_each(|(to, label)| *to = u16::from_le_bytes(*label));
+        middle.iter_mut().zip(new).for_each(|(to, label)| *to = label.wrapping_add(range.start as u16));
+        last.iter_mut().zip(&old[after..]).for_each(|(to, label)| *to = u16::from_le_bytes(*label).wrapping_add(moved));
         labels
     }
 }

@@ -124,6 +124,17 @@ impl Spot {
         self.leaf.elements(heap)
     }
 
+    /// Whether the way still leads to the leaf as it was.
+    pub(super) fn is_true(&self, heap: &ShardHeap, root: Root) -> bool {
+        let mut at = root.node;
+        self.path.iter().all(|step| {
+            let is_on_the_way = step.at == at && node::fan(heap, at) == step.fan as usize;
+            at = node::child(heap, at, step.child()).map_or(Offset::NULL, |child| child.at);
+            is_on_the_way
+        }) && at == self.leaf.at
+            && Header::read(heap, at) == Some(self.leaf.header)
+    }
+
     /// Whether both lead to the same leaf.
     pub(super) fn is_at(&self, other: &Spot) -> bool {
         self.leaf.at == other.leaf.at
@@ -189,13 +200,9 @@ fn go_down(heap: &ShardHeap, spot: &mut Spot, from: Offset, choose: &mut impl Fn
 pub fn leaf_by_rank(heap: &ShardHeap, root: Root, rank: u64) -> Spot {
     let mut left = rank;
     let mut spot = descend(heap, root, |entries| {
-        for (index, child) in entries.iter().enumerate() {
-            if left < child.count || index + 1 == entries.fan() {
-                return index;
-            }
-            left -= child.count;
-        }
-        0
+        let (child, before) = entries.by_rank(left);
+        left -= before;
+        child
     });
     spot.rank = Some(rank - left);
     spot

@@ -250,6 +250,31 @@ impl<'a> Entries<'a> {
         counts.map(|count| u64::from_le_bytes(*count)).fold(0, u64::wrapping_add)
     }
 
+    /// The child below which the element of this rank is, the last if there are not so many, and how many elements are
+    /// below those before it.
+    #[inline]
+    pub fn by_rank(&self, rank: u64) -> (usize, u64) {
+        /// Children whose counts are added up before a look at the sum.
+        const STEP: usize = 8;
+        let count = |entry: &[u8]| entry.last_chunk().map_or(0, |count| u64::from_le_bytes(*count));
+        let (mut index, mut before) = (0, 0);
+        for step in self.0.chunks_exact(STEP * ENTRY) {
+            let sum = step.chunks_exact(ENTRY).map(count).fold(0, u64::wrapping_add);
+            if rank - before < sum || index + STEP >= self.fan() {
+                break;
+            }
+            (index, before) = (index + STEP, before + sum);
+        }
+        for entry in self.0.chunks_exact(ENTRY).skip(index) {
+            let below = count(entry);
+            if rank - before < below || index + 1 >= self.fan() {
+                break;
+            }
+            (index, before) = (index + 1, before + below);
+        }
+        (index, before)
+    }
+
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Child> + ExactSizeIterator + use<'a> {
         let none = Child { key: 0, at: Offset::NULL, count: 0 };
         self.0.chunks_exact(ENTRY).map(move |entry| Child::from_bytes(entry).unwrap_or(none))

@@ -53,6 +53,13 @@ pub fn remove_ranks(home: &mut dyn Home, ranks: Range<u64>) -> Result<(), ArenaF
         return sequence::remove_ranks::<ByScore>(home, 0, ranks);
     }
     let mut left = ranks.end.min(zset.len()).saturating_sub(ranks.start);
+    if left == 1
+        && let Some((spot, element)) = zset.entries.get(ranks.start)
+    {
+        let (range, entry) = (element.range(), hashed(zset.view.hasher, &element));
+        forget(home, &entry)?;
+        return splice::<ByScore>(home, 0, &spot, range, &[], -1);
+    }
     while left > 0 {
         let view = home.view();
         let step = left.min(STEP);
@@ -165,10 +172,15 @@ fn update(home: &mut dyn Home, member: &[u8], found: &Found, score: f64) -> Resu
         splice::<ByScore>(home, 0, &spot, range, &with, 0)?;
     }
     if let Some((spot, range)) = &found.lookup {
-        let hash = home.view().hasher.hash_one(member);
-        splice::<ByMember>(home, 1, spot, range.clone(), &score::element(hash_entry(hash), score), 0)?;
+        let entry = score::element(hash_entry(home.view().hasher.hash_one(member)), score);
+        match range.len() == entry.len() {
+            true => sequence::overwrite(home, spot, range.clone(), &entry)?,
+            false => splice::<ByMember>(home, 1, spot, range.clone(), &entry, 0)?,
+        }
     }
-    if moves {
+    if moves && ZSet::new(home.view()).entries.is_true(&found.spot) {
+        splice::<ByScore>(home, 0, &found.spot, found.range.clone(), &[], -1)?;
+    } else if moves {
         drop_entry(home, member, found.score);
     }
     Ok(())

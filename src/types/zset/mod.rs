@@ -108,7 +108,7 @@ impl Edge<'_> {
             Edge::Start => return false,
             Edge::End => return true,
             Edge::Score { score, after } => (score::key(score_of(element)).cmp(&score::key(score)), after),
-            Edge::Member { member, after } => (compare_member(element, member), after),
+            Edge::Member { member, after } => (compare_member(element.first(), member), after),
         };
         order.is_lt() || after && order.is_eq()
     }
@@ -232,11 +232,10 @@ impl<'a> ZSet<'a> {
 
     /// The entry of a member that has this score, if it has.
     fn entry(&self, member: &[u8], score: f64) -> Option<(Spot, Range<usize>)> {
-        let wanted = score::element(Entry::of(member), score);
         let spot = self.leaf_for(member, score);
-        let mut leaf = packed::elements(self.entries.leaf(&spot), 0, WIDTH);
-        let range = leaf.find(|element| element.bytes == &wanted[..])?.range();
-        Some((spot, range))
+        let element = packed::find(self.entries.leaf(&spot), &packed::encoded(member), WIDTH)?;
+        // Of another member with the same hash there may be one with another score.
+        (score::key(score_of(&element)) == score::key(score)).then(|| (spot, element.range()))
     }
 
     /// The leaf where a member belongs at this score.
@@ -248,8 +247,18 @@ impl<'a> ZSet<'a> {
     /// Where in a leaf a member belongs at this score.
     fn place_in(&self, spot: &Spot, member: &[u8], score: f64) -> usize {
         let (leaf, key) = (self.entries.leaf(spot), score::key(score));
-        let mut elements = packed::elements(leaf, 0, WIDTH);
-        elements.find(|element| compare(element, key, member).is_gt()).map_or(leaf.len(), |element| element.at)
+        let mut at = 0;
+        while let Some(end) = packed::entry_end(leaf, at)
+            && let Some((entry, next)) = packed::entry(leaf, end)
+        {
+            let order = score::key(score::of(entry)).cmp(&key);
+            let follows = || packed::entry(leaf, at).is_some_and(|(first, _)| compare_member(first, member).is_gt());
+            if order.is_gt() || order.is_eq() && follows() {
+                return at;
+            }
+            at = next;
+        }
+        leaf.len()
     }
 }
 
@@ -258,10 +267,10 @@ fn hash_entry(hash: u64) -> Entry<'static> {
     Entry::Int(hash as i64)
 }
 
-fn compare_member(element: &Element<'_>, member: &[u8]) -> Ordering {
-    element.first().text(&mut itoa::Buffer::new()).cmp(member)
+fn compare_member(first: Entry<'_>, member: &[u8]) -> Ordering {
+    first.text(&mut itoa::Buffer::new()).cmp(member)
 }
 
 fn compare(element: &Element<'_>, key: u64, member: &[u8]) -> Ordering {
-    score::key(score_of(element)).cmp(&key).then_with(|| compare_member(element, member))
+    score::key(score_of(element)).cmp(&key).then_with(|| compare_member(element.first(), member))
 }

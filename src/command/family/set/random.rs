@@ -12,6 +12,7 @@ use crate::{
         set::{self, Set},
     },
 };
+use smallvec::SmallVec;
 
 pub fn spop(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let key = args[1];
@@ -33,7 +34,7 @@ pub fn spop(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     };
     let mut left = Set::new(cell.view()).len();
     let wanted = count.unwrap_or(1).min(left);
-    let mut taken = Vec::new();
+    let mut taken: SmallVec<[Vec<u8>; 1]> = SmallVec::new();
     if wanted == left {
         taken.extend(Set::new(cell.view()).iter().map(|element| element.first().to_vec()));
         left = 0;
@@ -44,9 +45,11 @@ pub fn spop(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         }
     }
     if !taken.is_empty() {
-        let mut words: Vec<&[u8]> = vec![b"srem", key];
-        words.extend(taken.iter().map(|member| &member[..]));
-        cx.keep(&words);
+        if cx.keeps() {
+            let mut words: Vec<&[u8]> = vec![b"srem", key];
+            words.extend(taken.iter().map(|member| &member[..]));
+            cx.keep(&words);
+        }
         cx.notify(KeyspaceEvents::SET, "spop", key);
     }
     if left == 0 {

@@ -19,7 +19,7 @@ pub(super) use combine::in_order;
 use crate::{
     command::{CommandResult, Context, Error, Protocol, Reply, family::collection::bulk},
     config::KeyspaceEvents,
-    keyspace::Db,
+    keyspace::{Cell, Db},
     types::{
         home::Home,
         kind::Type,
@@ -88,14 +88,28 @@ pub(super) fn store(cx: &mut Context<'_>, key: &[u8], elements: &[u8], event: &s
 /// Removes the elements of these ranks, and the key with the last one, and tells of it.
 fn remove_ranks(cx: &mut Context<'_>, key: &[u8], ranks: Range<u64>, event: &str) -> CommandResult {
     let mut db = cx.keys.db(cx.client.db);
-    let Some(mut cell) = db.cell(key, Type::ZSet)?.filter(|_| !ranks.is_empty()) else { return Ok(()) };
-    if ranks.end - ranks.start < ZSet::new(cell.view()).len() {
-        zset::remove_ranks(&mut cell, ranks)?;
-        cx.notify(KeyspaceEvents::ZSET, event, key);
-        return Ok(());
-    }
-    db.remove(key);
-    cx.notify(KeyspaceEvents::ZSET, event, key);
-    cx.notify_generic("del", key);
+    let Some(cell) = db.cell(key, Type::ZSet)?.filter(|_| !ranks.is_empty()) else { return Ok(()) };
+    let is_all = remove_from(cell, ranks)?;
+    removed(cx, key, is_all, event);
     Ok(())
+}
+
+/// Removes some ranks, of which there are as many, unless they are all: true then.
+fn remove_from(mut cell: Cell<'_>, ranks: Range<u64>) -> Result<bool, Error> {
+    if ranks.end - ranks.start >= ZSet::new(cell.view()).len() {
+        return Ok(true);
+    }
+    zset::remove_ranks(&mut cell, ranks)?;
+    Ok(false)
+}
+
+/// Ends the removal of some elements, or of all.
+fn removed(cx: &mut Context<'_>, key: &[u8], is_all: bool, event: &str) {
+    if is_all {
+        cx.keys.db(cx.client.db).remove(key);
+    }
+    cx.notify(KeyspaceEvents::ZSET, event, key);
+    if is_all {
+        cx.notify_generic("del", key);
+    }
 }

@@ -1,6 +1,6 @@
 //! Taking elements from either end.
 
-use super::remove_ranks;
+use super::{remove_from, removed};
 use crate::{
     command::{
         Args, CommandResult, Context, Error, Protocol,
@@ -43,24 +43,23 @@ pub type Popped = (Vec<u8>, f64);
 /// Takes up to `count` elements; none when there is no such key.
 pub fn take(cx: &mut Context<'_>, key: &[u8], end: End, count: u64) -> Result<Vec<Popped>, Error> {
     let mut popped = Vec::new();
-    let ranks = match cx.keys.db(cx.client.db).cell(key, Type::ZSet)? {
-        None => return Ok(popped),
-        Some(cell) => {
-            let zset = ZSet::new(cell.view());
-            let (len, count) = (zset.len(), count.min(zset.len()));
-            match end {
-                End::Min => {
-                    popped.extend(zset.iter(0).take(count as usize).map(|e| (e.first().to_vec(), score_of(&e))))
-                }
-                End::Max => {
-                    let back = zset.iter_back(len.saturating_sub(1)).take(count as usize);
-                    popped.extend(back.map(|e| (e.first().to_vec(), score_of(&e))));
-                }
-            }
-            if end == End::Min { 0..count } else { len - count..len }
+    let mut db = cx.keys.db(cx.client.db);
+    let Some(cell) = db.cell(key, Type::ZSet)?.filter(|_| count > 0) else { return Ok(popped) };
+    let zset = ZSet::new(cell.view());
+    let (len, count) = (zset.len(), count.min(zset.len()));
+    let ranks = match end {
+        End::Min => {
+            popped.extend(zset.iter(0).take(count as usize).map(|e| (e.first().to_vec(), score_of(&e))));
+            0..count
+        }
+        End::Max => {
+            let back = zset.iter_back(len.saturating_sub(1)).take(count as usize);
+            popped.extend(back.map(|e| (e.first().to_vec(), score_of(&e))));
+            len - count..len
         }
     };
-    remove_ranks(cx, key, ranks, end.event())?;
+    let is_all = remove_from(cell, ranks)?;
+    removed(cx, key, is_all, end.event());
     Ok(popped)
 }
 
