@@ -341,7 +341,7 @@ fn run(
     if client.no_touch {
         keys.set_no_touch(true);
     }
-    if client.import_source && client.settings.import_mode {
+    if client.import_source && client.settings.import_mode || shared.shows_expired.load(Relaxed) {
         keys.show_expired();
     }
     let mut context = Context { shared, client, reply, keys, now, command, spec: command.spec };
@@ -484,6 +484,9 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
         counters.called(nanos, client.settings.latency_tracking);
         let reply_bytes = reply.written().saturating_sub(written);
         note(shared, client, command, args, (nanos, reply_bytes), context.now);
+        if shared.hot_keys.is_on() {
+            note_hot_keys(shared, client, command, args, (nanos, reply_bytes), context.now);
+        }
         let commands = &client.handle.commands;
         commands.store(commands.load(Relaxed) + 1, Relaxed);
     }
@@ -594,6 +597,26 @@ fn note(
         let event = if command.spec.flags.contains(Flags::FAST) { "fast-command" } else { "command" };
         shared.latency.note(event, now / 1000, micros / 1000);
     }
+}
+
+/// HOTKEYS: what a command took counts for its keys. What a script calls counts for those of the script.
+#[cold]
+fn note_hot_keys(
+    shared: &Shared,
+    client: &mut Client,
+    command: &'static Command,
+    args: &Args<'_>,
+    (nanos, reply_bytes): (u64, u64),
+    now: UnixMillis,
+) {
+    if client.in_script {
+        return;
+    }
+    let started = client.started();
+    let keys: Vec<&[u8]> = keys::keys(command.spec, args).collect();
+    shared.hot_keys.note(&keys, nanos, command_log::request_bytes(args) + reply_bytes, now);
+    // That is not the next command's time.
+    shared.hot_keys.note_own(client.lap(started));
 }
 
 /// Keeps a command in those logs whose thresholds its values reach.

@@ -23,6 +23,7 @@ pub mod redis_file;
 pub mod reply;
 pub mod script;
 pub mod shared;
+pub mod hot_keys;
 pub mod latency;
 pub mod shutdown;
 pub mod command_log;

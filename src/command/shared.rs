@@ -7,6 +7,7 @@ use super::{
     command_log::CommandLog,
     courier::{self, Courier},
     handle::State,
+    hot_keys::HotKeys,
     hub::Hub,
     latency::LatencyMonitor,
     lifecycle::Lifecycle,
@@ -25,7 +26,7 @@ use crate::{
     stats::Stats,
     util::clock::{Clock, UnixMillis},
 };
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, atomic::AtomicBool};
 
 pub struct Shared {
     pub config: Config,
@@ -47,6 +48,9 @@ pub struct Shared {
     pub scripts: Scripts,
     pub functions: Functions,
     pub latency: LatencyMonitor,
+    pub hot_keys: HotKeys,
+    /// DEBUG SET-ALLOW-ACCESS-EXPIRED: what has expired is there for everyone.
+    pub shows_expired: AtomicBool,
     /// Who carries requests to other servers.
     courier: OnceLock<Courier>,
     /// When the server started.
@@ -103,6 +107,8 @@ impl Shared {
             scripts: Scripts::default(),
             functions: Functions::default(),
             latency: LatencyMonitor::default(),
+            hot_keys: HotKeys::default(),
+            shows_expired: AtomicBool::new(false),
             courier: OnceLock::new(),
             started_ms,
             run_id: std::iter::repeat_with(|| fastrand::digit(16)).take(40).collect(),

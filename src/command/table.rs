@@ -28,6 +28,7 @@ pub static FAMILIES: &[&[Spec]] = &[
     hyperloglog::COMMANDS,
     info::COMMANDS,
     keys::COMMANDS,
+    hot_keys::COMMANDS,
     latency::COMMANDS,
     list::COMMANDS,
     memory::COMMANDS,

@@ -68,6 +68,7 @@ const SECTIONS: &[(&str, &str, Shown, Section)] = &[
     ("stats", "Stats", Shown::Default, stats),
     ("replication", "Replication", Shown::Default, replication),
     ("cpu", "CPU", Shown::Default, cpu),
+    ("hotkeys", "Hotkeys", Shown::Default, hot_keys),
     ("modules", "Modules", Shown::Default, |_, _| {}),
     ("commandstats", "Commandstats", Shown::All, commandstats),
     ("errorstats", "Errorstats", Shown::Default, errorstats),
@@ -403,15 +404,31 @@ fn replication(view: &View<'_>, out: &mut String) {
 
 /// User and system seconds of the process, by /proc.
 fn cpu(_: &View<'_>, out: &mut String) {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = rustix::param::clock_ticks_per_second() as f64;
-    let seconds = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0) / ticks;
-    for (name, at) in
-        [("used_cpu_sys", 12), ("used_cpu_user", 11), ("used_cpu_sys_children", 14), ("used_cpu_user_children", 13)]
-    {
-        line(out, name, format_args!("{:.6}", seconds(at)));
+    let [user, sys, user_of_children, sys_of_children] = cpu_seconds();
+    for (name, seconds) in [
+        ("used_cpu_sys", sys),
+        ("used_cpu_user", user),
+        ("used_cpu_sys_children", sys_of_children),
+        ("used_cpu_user_children", user_of_children),
+    ] {
+        line(out, name, format_args!("{seconds:.6}"));
     }
+}
+
+/// How long processors have worked for this process: for itself and in the kernel, then the same for its children.
+pub fn cpu_seconds() -> [f64; 4] {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // After the name, which may hold anything.
+    let mut fields = text.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11);
+    let ticks = rustix::param::clock_ticks_per_second() as f64;
+    std::array::from_fn(|_| fields.next().and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0) / ticks)
+}
+
+fn hot_keys(view: &View<'_>, out: &mut String) {
+    view.shared.hot_keys.look(view.now, |session| {
+        line(out, "hotkeys-tracking-active", u8::from(session.is_active()));
+        line(out, "hotkeys-cmd-cpu-time", session.own_nanos / 1_000_000);
+    });
 }
 
 fn commandstats(view: &View<'_>, out: &mut String) {

@@ -19,6 +19,7 @@ pub mod connection;
 pub mod function;
 pub mod geo;
 pub mod hash;
+pub mod hot_keys;
 pub mod hyperloglog;
 pub mod info;
 pub mod keys;

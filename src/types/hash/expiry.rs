@@ -32,6 +32,9 @@ const LEAVES: usize = 512;
 /// A round of so many fields is followed by a millisecond's rest.
 const FIELDS_PER_MS: u64 = 1000;
 
+/// Fields that are looked at when one is removed.
+const FEW: u64 = 64;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Timer {
     next: UnixMillis,
@@ -118,6 +121,20 @@ pub(super) fn expect(home: &mut dyn Home, at: UnixMillis) -> Result<(), ArenaFul
     }
     home.wake();
     Ok(())
+}
+
+/// A field with this expiry, if it had one, is gone or has none any more. A tree of so few fields that each can be looked at
+/// forgets its timer with the last of them; a larger one, when the round is over.
+pub(super) fn release(home: &mut dyn Home, note: Option<u64>) -> Result<(), ArenaFull> {
+    let view = home.view();
+    if note.is_none() || view.encoding != Encoding::HashTable {
+        return Ok(());
+    }
+    let fields = view.sequence(0, ByField::WIDTH);
+    match fields.len() <= FEW && fields.iter(0).all(|element| element.note.is_none()) {
+        true => set_timer(home, None),
+        false => Ok(()),
+    }
 }
 
 fn set_timer(home: &mut dyn Home, timer: Option<Timer>) -> Result<(), ArenaFull> {

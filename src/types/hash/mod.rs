@@ -190,9 +190,11 @@ pub fn set(home: &mut dyn Home, field: &[u8], value: &[u8], ttl: FieldTtl, limit
     }
     Entry::of(field).encode(&mut bytes);
     Entry::of(value).encode(&mut bytes);
+    let old = found.and_then(|element| element.note);
     sequence::splice::<ByField>(home, 0, &spot, range, &bytes, is_new.into())?;
-    if let Some(note) = note {
-        expiry::expect(home, note as i64)?;
+    match note {
+        Some(note) => expiry::expect(home, note as i64)?,
+        None => expiry::release(home, old)?,
     }
     Ok(is_new)
 }
@@ -200,8 +202,9 @@ pub fn set(home: &mut dyn Home, field: &[u8], value: &[u8], ttl: FieldTtl, limit
 /// Removes a field; answers whether it was there.
 pub fn remove(home: &mut dyn Home, field: &[u8]) -> Result<bool, ArenaFull> {
     let (spot, found) = Hash::new(home.view()).find(field);
-    let Some(range) = found.map(|element| element.range()) else { return Ok(false) };
+    let Some((range, note)) = found.map(|element| (element.range(), element.note)) else { return Ok(false) };
     sequence::splice::<ByField>(home, 0, &spot, range, &[], -1)?;
+    expiry::release(home, note)?;
     Ok(true)
 }
 
@@ -214,9 +217,12 @@ pub fn set_expiry(home: &mut dyn Home, field: &[u8], at: Option<UnixMillis>) -> 
         packed::encode_note(at as u64, &mut with);
     }
     with.extend_from_slice(element.encoded());
-    let range = element.range();
+    let (range, note) = (element.range(), element.note);
     sequence::splice::<ByField>(home, 0, &spot, range, &with, 0)?;
-    at.map_or(Ok(()), |at| expiry::expect(home, at))
+    match at {
+        Some(at) => expiry::expect(home, at),
+        None => expiry::release(home, note),
+    }
 }
 
 #[cfg(test)]

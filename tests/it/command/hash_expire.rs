@@ -262,3 +262,30 @@ fn what_is_met_after_its_time_goes_and_is_counted() {
     "#,
     );
 }
+
+#[test]
+fn expired_fields_and_keys_are_shown_when_debug_says_so() {
+    check(
+        r#"
+        > HSET h f 1
+        (integer) 1
+        > HPEXPIRE h 1 FIELDS 1 f
+        1) (integer) 1
+        > SET k v PX 1
+        OK
+        > DEBUG SET-ALLOW-ACCESS-EXPIRED 1
+        OK
+        ~advance 5ms
+        > HGETALL h
+        1# "f" => "1"
+        > GET k
+        "v"
+        > DEBUG SET-ALLOW-ACCESS-EXPIRED 0
+        OK
+        > HGETALL h
+        (empty map)
+        > GET k
+        (nil)
+        "#,
+    );
+}

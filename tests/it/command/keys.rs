@@ -548,3 +548,25 @@ fn scan_of_a_type_removes_what_has_expired_of_it() {
         "#,
     );
 }
+
+#[test]
+fn scan_of_a_type_that_is_none_removes_what_has_expired() {
+    check(
+        r#"
+        > SET a 1 PX 5
+        OK
+        > SET b 2
+        OK
+        > RPUSH l x
+        (integer) 1
+        > PEXPIRE l 5
+        (integer) 1
+        ~advance 10ms
+        > SCAN 0 COUNT 100 TYPE other
+        1) "0"
+        2) (empty array)
+        > DBSIZE
+        (integer) 1
+        "#,
+    );
+}

@@ -200,6 +200,49 @@ fn hashes_of_which_fields_expire() {
         (integer) 1
         > INFO keyspace
         (verbatim txt) "# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0,subexpiry=0\r\n"
+        # A key that expires itself counts for both.
+        > HPEXPIRE h 100000 FIELDS 1 g
+        1) (integer) 1
+        > PEXPIRE h 100000
+        (integer) 1
+        > INFO keyspace
+        (verbatim txt) "# Keyspace\r\ndb0:keys=1,expires=1,avg_ttl=100000,subexpiry=1\r\n"
+        > PERSIST h
+        (integer) 1
+        > INFO keyspace
+        (verbatim txt) "# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0,subexpiry=1\r\n"
+        "##,
+    );
+}
+
+/// Those in a tree do not know how many of their fields expire, but small ones are looked at.
+#[test]
+fn small_trees_of_which_fields_expire() {
+    check(
+        r##"
+        > CONFIG SET hash-max-listpack-entries 2
+        OK
+        > HSET h a 1 b 2 c 3
+        (integer) 3
+        > HPEXPIRE h 100000 FIELDS 2 a b
+        1) (integer) 1
+        2) (integer) 1
+        > INFO keyspace
+        (verbatim txt) "# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0,subexpiry=1\r\n"
+        > HDEL h a
+        (integer) 1
+        > INFO keyspace
+        (verbatim txt) "# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0,subexpiry=1\r\n"
+        > HPERSIST h FIELDS 1 b
+        1) (integer) 1
+        > INFO keyspace
+        (verbatim txt) "# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0,subexpiry=0\r\n"
+        > HPEXPIRE h 100000 FIELDS 1 c
+        1) (integer) 1
+        > HSET h c 4
+        (integer) 0
+        > INFO keyspace
+        (verbatim txt) "# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0,subexpiry=0\r\n"
         "##,
     );
 }

@@ -13,6 +13,7 @@ mod expire;
 mod geo;
 mod hash;
 mod hash_expire;
+mod hot_keys;
 mod hyperloglog;
 mod keys;
 mod keysizes;

@@ -191,6 +191,18 @@ pub static COMMANDS: &[Spec] = &[Spec {
             ..ROW
         },
         Spec {
+            name: "set-allow-access-expired",
+            arity: 3,
+            summary: "Shows what has expired as if it had not, or no longer.",
+            syntax: "<0 | 1>",
+            handler: |cx, args| {
+                cx.shared.shows_expired.store(args[2] == b"1", std::sync::atomic::Ordering::Relaxed);
+                cx.reply.ok();
+                Ok(())
+            },
+            ..ROW
+        },
+        Spec {
             name: "stringmatch-len",
             arity: 4,
             summary: "Matches a pattern against a text of that many bytes.",
@@ -247,6 +259,8 @@ const HELP: &[&str] = &[
     "    Write a snapshot and load it.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Switch active expiry off or on.",
+    "SET-ALLOW-ACCESS-EXPIRED <0|1>",
+    "    Show what has expired as if it had not (1), or no longer (0).",
     "SLEEP <seconds>",
     "    Hold every shard for some seconds.",
     "STRINGMATCH-LEN <length> <pattern>",

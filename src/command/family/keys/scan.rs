@@ -34,7 +34,10 @@ pub fn scan(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let count = usize::try_from(options.count).unwrap_or(usize::MAX);
     let mut found: Vec<Box<[u8]>> = Vec::new();
     let of_kind = |kind: Type| options.kind.is_none_or(|name| name.eq_ignore_ascii_case(kind.name().as_bytes()));
-    let next = cx.keys.scan_for(cx.client.db, options.cursor, count, &of_kind, &mut |key, item| {
+    // Of a type that nobody knows there is no key, and all that have expired go.
+    let is_known = Type::ALL.into_iter().any(of_kind);
+    let goes = |kind: Type| of_kind(kind) || !is_known;
+    let next = cx.keys.scan_for(cx.client.db, options.cursor, count, &goes, &mut |key, item| {
         if of_kind(item.kind) && options.matches(key) {
             found.push(key.into());
         }
