@@ -19,11 +19,6 @@ use std::ops::Range;
 pub const BINS: usize = 40;
 /// The types whose lengths are counted, by their codes.
 const TYPES: [Type; 5] = [Type::String, Type::List, Type::Set, Type::ZSet, Type::Hash];
-#[inline]
-fn is_counted(kind: Type) -> bool {
-    kind as usize <= TYPES.len()
-}
-
 /// What a row of an image says instead of a type when it counts hashes of which fields expire.
 const FIELDS_EXPIRE: u8 = 0;
 /// Keys that are counted under one hold of the lock.
@@ -95,6 +90,11 @@ impl Size {
         let Header { kind, encoding, expiry, value_at, end, .. } = Header::read(chunk)?;
         Size::of(kind, encoding, chunk.get(value_at..end)?, expiry.is_some())
     }
+}
+
+#[inline]
+fn is_counted(kind: Type) -> bool {
+    kind as usize <= TYPES.len()
 }
 
 #[inline]
