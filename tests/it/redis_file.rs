@@ -82,6 +82,23 @@ fn files_of_real_servers_are_brought_in() {
 }
 
 #[test]
+fn arrays_of_a_real_server_are_brought_in() {
+    let dir = folder();
+    let file = data("redis-8.8-arrays.rdb");
+    let (_process, mut client) = start(dir.path(), &["--import-rdb", text(&file)]);
+    let bulk = |text: &str| Tree::Bulk(text.as_bytes().to_vec());
+    assert_eq!(client.line("DBSIZE"), Tree::Integer(3));
+    let small = ["one", "2", "2.5", "longer than that"].map(bulk).to_vec();
+    assert_eq!(client.line("ARGETRANGE small 0 3"), Tree::Array(small));
+    assert_eq!(client.line("ARGET small 18446744073709551614"), bulk("last"));
+    assert_eq!(client.line("ARCOUNT large"), Tree::Integer(300));
+    assert_eq!(client.line("ARGET large 2990"), bulk("value 299"));
+    assert_eq!(client.line("ARNEXT large"), Tree::Integer(5));
+    let ring = ["v28", "v29", "v30"].map(bulk).to_vec();
+    assert_eq!(client.line("ARLASTITEMS ring 3"), Tree::Array(ring));
+}
+
+#[test]
 fn a_file_in_the_snapshot_s_place_is_brought_in_and_kept() {
     let dir = folder();
     let path = dir.path().join("dump.rdb");
@@ -135,10 +152,13 @@ fn what_is_written_comes_back() {
     let file = out.path().join("out.rdb");
     let (process, mut client) = start(dir.path(), &[]);
     run_keys(&mut client);
-    for (field_expiry, header) in [(false, b"REDIS0010"), (true, b"REDIS0012")] {
-        if field_expiry {
-            client.line("HPEXPIREAT many-fields 32503680000000 FIELDS 2 f1 f2");
-            client.line("HPEXPIREAT many-fields 32503680000005 FIELDS 1 f3");
+    let expire =
+        ["HPEXPIREAT many-fields 32503680000000 FIELDS 2 f1 f2", "HPEXPIREAT many-fields 32503680000005 FIELDS 1 f3"];
+    let newer: [(&[&str], _); 3] =
+        [(&[], b"REDIS0010"), (&expire, b"REDIS0012"), (&["ARINSERT array a 1 2.5"], b"REDIS0014")];
+    for (lines, header) in newer {
+        for line in lines {
+            client.line(line);
         }
         let digest = client.line("DEBUG DIGEST");
         assert_eq!(client.line("SAVE"), Tree::Simple("OK".into()));

@@ -721,6 +721,18 @@ fn a_large_array_is_a_tree() {
         > ARGREP a + - MATCH "99" LIMIT 2
         1) (integer) 2997
         2) (integer) 2994
+        > ARSEEK a 7
+        (integer) 1
+        > COPY a b
+        (integer) 1
+        > RENAME b c
+        OK
+        > ARCOUNT c
+        (integer) 1002
+        > ARGET c 2997
+        "value 999"
+        > ARNEXT c
+        (integer) 7
         > ARDELRANGE a 10 2990
         (integer) 995
         > ARSCAN a 9 2995
