@@ -8,7 +8,8 @@ local host = ...
 local error, type, tostring, setmetatable, getmetatable = error, type, tostring, setmetatable, getmetatable
 local rawget, rawset, next, setfenv, xpcall, select = rawget, rawset, next, setfenv, xpcall, select
 local raw_pcall, raw_loadstring, raw_pairs, raw_ipairs = pcall, loadstring, pairs, ipairs
-local byte, format, concat, insert = string.byte, string.format, table.concat, table.insert
+local byte, format, concat, insert, remove = string.byte, string.format, table.concat, table.insert, table.remove
+local floor, ceil = math.floor, math.ceil
 
 local caught = host.caught
 
@@ -171,6 +172,34 @@ for _, name in raw_ipairs { "find", "gmatch", "gsub", "match" } do
     end
 end
 
+-- It repeats nothing as often as it is told to.
+local rep = string.rep
+function string.rep(text, count)
+    if type(text) ~= "string" and type(text) ~= "number" then
+        refuse_argument(1, "rep", "string", text)
+    end
+    if type(count) ~= "number" and not (type(count) == "string" and tonumber(count)) then
+        refuse_argument(2, "rep", "number", count)
+    end
+    return text == "" and "" or rep(text, count)
+end
+
+-- A number as a C function that wants an `int` takes it.
+local function int(n)
+    n = tonumber(n)
+    if not n then
+        return nil
+    end
+    if not (n > -2 ^ 63 and n < 2 ^ 63) then
+        return 0
+    end
+    n = (n < 0 and ceil(n) or floor(n)) % 2 ^ 32
+    return n < 2 ^ 31 and n or n - 2 ^ 32
+end
+
+-- More elements than these are moved here and not in C, so that the interpreter looks at the time meanwhile. (A position
+-- before the first element moves all places from there on.)
+local FAR = 10000
 local tables = {}
 for name, fn in raw_pairs(table) do
     tables[name] = fn
@@ -179,7 +208,28 @@ function tables.insert(t, ...)
     if unveiled[t] then
         error(READONLY, 2)
     end
-    return insert(t, ...)
+    local at, value = ...
+    local position = type(t) == "table" and select("#", ...) == 2 and int(at)
+    if not position or #t + 1 - position <= FAR then
+        return insert(t, ...)
+    end
+    for n = #t + 1, position + 1, -1 do
+        rawset(t, n, rawget(t, n - 1))
+    end
+    rawset(t, position, value)
+end
+
+function tables.remove(t, ...)
+    local position = type(t) == "table" and int(...)
+    if not position or position < 1 or #t - position <= FAR then
+        return remove(t, ...)
+    end
+    local last, value = #t, rawget(t, position)
+    for n = position, last - 1 do
+        rawset(t, n, rawget(t, n + 1))
+    end
+    rawset(t, last, nil)
+    return value
 end
 
 local maths = {}

@@ -135,6 +135,45 @@ fn inside_a_transaction() {
 }
 
 #[test]
+fn tables_are_changed_as_by_lua() {
+    check(
+        r#"
+        > EVAL "local t = {1, 2, 3} table.insert(t, 2, 'a') table.insert(t, 9, 'b') table.insert(t, 0, 'c') return {t[0], t[1] == nil, t[2], t[3], t[4], t[5], t[9]}" 0
+        1) "c"
+        2) (integer) 1
+        3) (integer) 1
+        4) "a"
+        5) (integer) 2
+        6) (integer) 3
+        7) "b"
+        > EVAL "local t = {} for n = 1, 20000 do t[n] = n end table.insert(t, '3.9', 'a') local gone = table.remove(t, 2) return {#t, gone, t[1], t[2], t[3], t[20000]}" 0
+        1) (integer) 20000
+        2) (integer) 2
+        3) (integer) 1
+        4) "a"
+        5) (integer) 3
+        6) (integer) 20000
+        > EVAL "local t = {5} table.insert(t, -20000, 'a') return {t[-20000], tostring(t[1]), t[2]}" 0
+        1) "a"
+        2) "nil"
+        3) (integer) 5
+        > EVAL "local t = {1, 2} return {table.remove(t), table.remove(t, 7) == nil, table.remove(t, 1), #t}" 0
+        1) (integer) 2
+        2) (integer) 1
+        3) (integer) 1
+        4) (integer) 0
+        > EVAL "return {string.rep('', 2^31 - 1), string.rep('ab', '2'), string.rep(1, 2)}" 0
+        1) ""
+        2) "abab"
+        3) "11"
+        > EVAL "return {select(2, pcall(string.rep)), select(2, pcall(string.rep, 'a', {}))}" 0
+        1) "bad argument #1 to 'rep' (string expected, got nil)"
+        2) "bad argument #2 to 'rep' (number expected, got table)"
+        "#,
+    );
+}
+
+#[test]
 fn json() {
     check(
         r#"
@@ -334,6 +373,7 @@ fn a_script_without_end_is_ended() {
     assert_eq!(ask(&["CONFIG", "SET", "busy-reply-threshold", "1"]), Tree::Simple("OK".into()));
     for (script, killable) in [
         ("while true do pcall(function() while true do end end) end", true),
+        ("table.insert({}, 2^31, 1)", true),
         ("redis.call('set', KEYS[1], 'v') for i = 1, 100000000 do end return 'done'", false),
     ] {
         runner.send(&words(&["EVAL", script, "1", "k"]));
