@@ -35,13 +35,10 @@ pub fn positions<'r, 'a>(
     })
 }
 
-/// Whether the words that every specification speaks of are there; an option's may be absent.
+/// Whether there are as many keys as the request says.
 pub fn are_complete(spec: &'static Spec, args: &Args<'_>) -> bool {
-    spec.keys.iter().all(|key_spec| {
-        matches!(key_spec.begin, BeginSearch::Option { .. } | BeginSearch::Unknown)
-            || key_spec.flags.contains(KeyFlags::INCOMPLETE)
-            || Span::find(key_spec, args).is_some()
-    })
+    let counted = |key_spec: &&KeySpec| matches!(key_spec.find, FindKeys::KeyNum { .. });
+    spec.keys.iter().filter(counted).all(|key_spec| Span::find(key_spec, args).is_some())
 }
 
 /// Every `step`-th word from `first` to `last`.

@@ -18,7 +18,7 @@ use crate::{
 /// What lies in a shard's pages.
 pub(super) struct Findings {
     pub items: Vec<Offset>,
-    nodes: Vec<Offset>,
+    pub nodes: Vec<Offset>,
     /// Chunks of the indexes, and runs in which nothing lies any more.
     rest: Vec<Offset>,
     /// By location: database and slot, as whole segments have them.

@@ -6,6 +6,7 @@
 
 mod cell;
 mod changes;
+mod check;
 mod cron;
 mod db;
 mod effects;

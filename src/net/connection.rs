@@ -39,6 +39,8 @@ const IDLE_MS: i64 = 2000;
 const BLOCKED_INPUT_MAX: usize = 1024 * 1024;
 /// Before AUTH a client needs no more than this (as in Redis).
 const UNAUTHENTICATED_QUERY_MAX: u64 = 1024 * 1024;
+/// What it leaves unread is no more than what is never counted.
+const UNAUTHENTICATED_OUTPUT: OutputLimit = OutputLimit { hard_bytes: 1, soft_bytes: 0, soft_seconds: 0 };
 /// Output that is written before more commands run, so that a long pipeline of large replies does
 /// not pile them all up when the socket would take them.
 const FLUSH_AT: usize = 256 * 1024;
@@ -468,6 +470,9 @@ impl Connection {
 
     fn output_limit(&self) -> OutputLimit {
         let limits = &self.client.settings.client_output_buffer_limits;
+        if !self.client.authenticated {
+            return UNAUTHENTICATED_OUTPUT;
+        }
         if self.client.is_subscriber() { limits.pubsub } else { limits.normal }
     }
 

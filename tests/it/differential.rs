@@ -3,6 +3,8 @@
 //! Runs wherever a `redis-server` is installed, with the same commands each time. `FLAGSTONE_SEED=<n>` draws others instead,
 //! `FLAGSTONE_COMMANDS=<n>` more of them.
 
+mod collections;
+
 use crate::{
     client::{Client, request},
     instance::Server,
@@ -41,6 +43,10 @@ impl Peer {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
         panic!("redis-server does not listen on {address}");
+    }
+
+    fn connect(&self, protocol: Protocol) -> Client {
+        Client::connect_as(self.address, protocol)
     }
 }
 
@@ -318,16 +324,23 @@ fn is_excused_in_exec(queued: &[Words], theirs: &Tree, ours: &Tree) -> bool {
 /// The second and third have found what the first did not.
 const SEEDS: [u64; 3] = [20_250_701, 8, 78];
 
+fn setting(name: &str) -> Option<u64> {
+    env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+fn seeds() -> Vec<u64> {
+    setting("FLAGSTONE_SEED").map_or(SEEDS.to_vec(), |seed| vec![seed])
+}
+
 /// Random commands, the same for the same `FLAGSTONE_SEED`, to a real server and to ours.
 #[test]
 fn replies_are_those_of_a_real_server() {
-    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let Some(peer) = Peer::start() else {
         println!("SKIPPED: no redis-server is installed, so nothing was compared");
         return;
     };
-    let commands = number("FLAGSTONE_COMMANDS").unwrap_or(10_000);
-    for seed in number("FLAGSTONE_SEED").map_or(SEEDS.to_vec(), |seed| vec![seed]) {
+    let commands = setting("FLAGSTONE_COMMANDS").unwrap_or(10_000);
+    for seed in seeds() {
         println!("FLAGSTONE_SEED={seed}");
         compare(&peer, seed, commands);
     }
@@ -337,7 +350,7 @@ fn compare(peer: &Peer, seed: u64, commands: u64) {
     let server = Server::start_on_the_wall_clock();
     for protocol in [Protocol::Resp2, Protocol::Resp3] {
         let mut random = Rng::with_seed(seed);
-        let mut theirs = Client::connect_as(peer.address, protocol);
+        let mut theirs = peer.connect(protocol);
         let mut ours = server.connect(protocol);
         for client in [&mut theirs, &mut ours] {
             client.line("FLUSHALL");

@@ -25,6 +25,7 @@
 //! Each transcript runs
 //! - in process, through `command::dispatch`, as a client of either protocol;
 //! - over TCP, as a client of either protocol, against a server inside this process;
+//! - what it leaves behind in the first case must be a keyspace in order (`Keyspace::check`);
 //! - across a restart: what it leaves behind is saved, loaded by a new instance, and must be the same keys with the same
 //!   values, encodings and times to live in every database.
 
@@ -75,6 +76,7 @@ pub fn check(transcript: &str) {
                 let instance = Instance::new();
                 instance.keep_log();
                 transcript.run(&mut Local::new(&instance, protocol), "in process");
+                assert_eq!(instance.shared().keyspace.check(), Ok(()));
                 instance.check_log();
                 instance.check_restart();
             }

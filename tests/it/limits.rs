@@ -80,6 +80,29 @@ fn subscriptions_are_held_to_maxmemory() {
 }
 
 #[test]
+fn who_has_not_logged_in_holds_no_more_than_a_small_buffer() {
+    let server = Server::start();
+    let mut admin = server.connect(Protocol::Resp2);
+    assert_eq!(admin.line("CONFIG SET requirepass secret"), ok());
+    // As much of a request as it may send, without its end.
+    let mut slow = server.connect(Protocol::Resp2);
+    let argument = [b"$16384\r\n", &[b'x'; 16384][..], b"\r\n"].concat();
+    slow.write(&[b"*10\r\n", &argument.repeat(9)[..]].concat()).expect("taken");
+    wait_for_clients(&mut admin, |list| {
+        let held = |line: &str| line.split("tot-mem=").nth(1)?.split(' ').next()?.parse::<u64>().ok();
+        let all: Vec<u64> = list.lines().filter_map(held).collect();
+        all.len() == 2 && all.iter().any(|held| (150_000..1_000_000).contains(held))
+    });
+    // Requests without end, and replies that nobody reads.
+    let mut deaf = server.connect(Protocol::Resp2);
+    let requests = b"PING\r\n".repeat(10_000);
+    assert!((0..2_000).any(|_| deaf.write(&requests).is_err()), "it was served for ever");
+    let Tree::Bulk(info) = admin.line("INFO stats") else { panic!("no text") };
+    let info = String::from_utf8_lossy(&info).into_owned();
+    assert!(info.contains("client_output_buffer_limit_disconnections:1"), "{info}");
+}
+
+#[test]
 fn a_subscriber_that_does_not_read_is_given_up() {
     let server = Server::start();
     let mut publisher = server.connect(Protocol::Resp2);

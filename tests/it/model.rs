@@ -216,6 +216,7 @@ proptest! {
                 model.apply(keyspace, op)?;
             }
             model.compare(keyspace)?;
+            prop_assert_eq!(keyspace.check(), Ok(()));
             instance = instance.restarted();
             model.compare(&instance.shared().keyspace)?;
         }

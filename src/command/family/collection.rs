@@ -2,7 +2,7 @@
 //! random, and replies of stored values.
 
 use crate::{
-    command::{Args, Error, Reply, args},
+    command::{Args, CommandResult, Error, Reply, args},
     types::packed::Entry,
     util::{glob, number::parse_i64},
 };
@@ -29,10 +29,7 @@ impl<'a> ScanOptions<'a> {
     /// Reads the cursor at `args[at]` and the options behind it. `own` is the option that only this
     /// command knows.
     pub fn parse(args: &Args<'a>, at: usize, own: &str) -> Result<Self, Error> {
-        let text = std::str::from_utf8(args[at]).unwrap_or_default();
-        // A negative number is taken as one past the end.
-        let cursor = text.parse().or_else(|_| text.parse::<i64>().map(|_| u64::MAX));
-        let cursor: u64 = cursor.map_err(|_| Error::new("ERR invalid cursor"))?;
+        let cursor = scan_cursor(args[at])?;
         let mut options = ScanOptions { cursor, count: 10, pattern: None, kind: None, names_only: false };
         let mut words = args[at + 1..].iter();
         while let Some(option) = words.next() {
@@ -63,13 +60,35 @@ impl<'a> ScanOptions<'a> {
     }
 }
 
+/// The cursor of a command of the SCAN family.
+pub fn scan_cursor(word: &[u8]) -> Result<u64, Error> {
+    let text = std::str::from_utf8(word).unwrap_or_default();
+    // A negative number is taken as one past the end.
+    let cursor = text.parse().or_else(|_| text.parse::<i64>().map(|_| u64::MAX));
+    cursor.map_err(|_| Error::new("ERR invalid cursor"))
+}
+
+/// Answers that there was nothing, and nothing is left.
+pub fn nothing_scanned(reply: &mut dyn Reply) -> CommandResult {
+    reply.array(2);
+    reply.bulk(b"0");
+    reply.array(0);
+    Ok(())
+}
+
 /// Choices that may repeat, at most: the reply is as large as the client says, whatever is stored.
 const REPEATS_MAX: i64 = 1 << 24;
 
 /// The count of SRANDMEMBER and its like: negative for choices that may repeat.
 pub fn random_count(arg: &[u8]) -> Result<i64, Error> {
-    let count = args::integer(arg)?;
-    if (-REPEATS_MAX..=i64::MAX / 2).contains(&count) { Ok(count) } else { Err(Error::OUT_OF_RANGE) }
+    match args::integer(arg)? {
+        // Its opposite is no integer; others are only too many.
+        i64::MIN => Err(Error::new(
+            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+        )),
+        count if count < -REPEATS_MAX => Err(Error::OUT_OF_RANGE),
+        count => Ok(count),
+    }
 }
 
 /// `count` different ranks below `len`, ascending: each choice as likely as any other. (Robert

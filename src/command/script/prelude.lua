@@ -155,6 +155,10 @@ function world.unpack(t, from, to)
     if not (count < UNPACK_MAX) then
         error("too many results to unpack", 2)
     end
+    -- What it is given and what it answers share the stack.
+    if from == nil and to == nil then
+        return raw_unpack(t)
+    end
     return raw_unpack(t, from, to)
 end
 

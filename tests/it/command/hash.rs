@@ -160,7 +160,7 @@ fn the_rest_of_the_family() {
         > HRANDFIELD none 2
         (empty array)
         > HRANDFIELD one -9223372036854775808
-        (error) ERR value is out of range
+        (error) ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807
         > HRANDFIELD one 1 values
         (error) ERR syntax error
         "#,

@@ -162,6 +162,8 @@ fn tables_are_changed_as_by_lua() {
         2) (integer) 1
         3) (integer) 1
         4) (integer) 0
+        > EVAL "local t = {} for n = 1, 7999 do t[n] = n end return redis.call('RPUSH', KEYS[1], unpack(t))" 1 l
+        (integer) 7999
         > EVAL "return {string.rep('', 2^31 - 1), string.rep('ab', '2'), string.rep(1, 2)}" 0
         1) ""
         2) "abab"

@@ -31,6 +31,16 @@ fn commands_known() {
               2~ update
         > COMMAND GETKEYSANDFLAGS ZINTERSTORE d 1443677133621497600 a
         (error) ERR Invalid arguments specified for command
+        > COMMAND GETKEYSANDFLAGS DELEX k
+        1) 1) "k"
+           2) 1~ RM
+              2~ delete
+        > COMMAND GETKEYSANDFLAGS DELEX k IFEQ v
+        1) 1) "k"
+           2) 1~ RW
+              2~ delete
+        > COMMAND GETKEYS PFMERGE d
+        1) "d"
         > COMMAND GETKEYS SORT k BY w
         1) "k"
         > COMMAND GETKEYSANDFLAGS MSETNX a 1 b 2

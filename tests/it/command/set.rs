@@ -170,7 +170,7 @@ fn random_members_and_walks() {
         > SRANDMEMBER s 10
         1) "a"
         > SRANDMEMBER s -9223372036854775808
-        (error) ERR value is out of range
+        (error) ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807
         > SSCAN s 0
         1) "0"
         2) 1) "a"

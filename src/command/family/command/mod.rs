@@ -2,7 +2,7 @@
 
 mod docs;
 mod info;
-mod syntax;
+pub mod syntax;
 
 use crate::{
     command::{
@@ -128,7 +128,8 @@ fn getkeysandflags(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 fn check_keys(spec: &'static Spec, request: &Args<'_>) -> CommandResult {
-    let is_valid = spec.flags.contains(Flags::NO_MANDATORY_KEYS) || keys::are_complete(spec, request);
+    let are_there = keys::are_complete(spec, request) && keys::positions(spec, request).next().is_some();
+    let is_valid = are_there || spec.flags.contains(Flags::NO_MANDATORY_KEYS);
     if is_valid { Ok(()) } else { Err(Error::new("ERR Invalid arguments specified for command")) }
 }
 

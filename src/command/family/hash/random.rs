@@ -10,12 +10,15 @@ use crate::{
 };
 
 pub fn hrandfield(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let (count, with_values) = match &args[2..] {
-        [] => (None, false),
-        [count] => (Some(random_count(count)?), false),
-        [count, word] if args::is_word(word, "withvalues") => (Some(random_count(count)?), true),
+    let count = args.get(2).map(|count| random_count(count)).transpose()?;
+    let with_values = match args.get(3..).unwrap_or_default() {
+        [] => false,
+        [word] if args::is_word(word, "withvalues") => true,
         _ => return Err(Error::SYNTAX),
     };
+    if with_values && count.is_some_and(|count| count > i64::MAX / 2) {
+        return Err(Error::OUT_OF_RANGE);
+    }
     let now = cx.keys.judged_at();
     let mut db = cx.keys.db(cx.client.db);
     let some_expired = db.view(args[1], Type::Hash)?.is_some_and(|view| Hash::at(view, now).some_expired());

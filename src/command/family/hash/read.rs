@@ -4,7 +4,7 @@ use super::fields::Change;
 use crate::{
     command::{
         Args, CommandResult, Context, Error,
-        family::collection::{ScanOptions, bulk},
+        family::collection::{ScanOptions, bulk, nothing_scanned, scan_cursor},
     },
     keyspace::Type,
     types::{hash::Hash, packed::Element},
@@ -113,17 +113,16 @@ pub fn hvals(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 pub fn hscan(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let options = ScanOptions::parse(args, 2, "novalues")?;
+    scan_cursor(args[2])?;
     let now = cx.keys.judged_at();
     let mut db = cx.keys.db(cx.client.db);
-    let hash = db.view(args[1], Type::Hash)?.map(|view| Hash::at(view, now));
+    let Some(view) = db.view(args[1], Type::Hash)? else { return nothing_scanned(cx.reply) };
+    let options = ScanOptions::parse(args, 2, "novalues")?;
     let mut found: Vec<Element<'_>> = Vec::new();
-    let next = hash.map_or(0, |hash| {
-        hash.scan(options.cursor, options.count, &mut |element| {
-            if options.matches_entry(&element.first()) {
-                found.push(element);
-            }
-        })
+    let next = Hash::at(view, now).scan(options.cursor, options.count, &mut |element| {
+        if options.matches_entry(&element.first()) {
+            found.push(element);
+        }
     });
     cx.reply.array(2);
     cx.reply.bulk(next.to_string().as_bytes());

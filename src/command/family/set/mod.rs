@@ -6,7 +6,7 @@ mod random;
 use crate::{
     command::{
         Args, CommandResult, Context, Error,
-        family::collection::{ScanOptions, bulk},
+        family::collection::{ScanOptions, bulk, nothing_scanned, scan_cursor},
         spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Spec},
     },
     config::KeyspaceEvents,
@@ -278,16 +278,15 @@ fn smove(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 fn sscan(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let options = ScanOptions::parse(args, 2, "")?;
+    scan_cursor(args[2])?;
     let mut db = cx.keys.db(cx.client.db);
-    let set = db.view(args[1], Type::Set)?.map(Set::new);
+    let Some(set) = db.view(args[1], Type::Set)?.map(Set::new) else { return nothing_scanned(cx.reply) };
+    let options = ScanOptions::parse(args, 2, "")?;
     let mut found = Vec::new();
-    let next = set.map_or(0, |set| {
-        set.scan(options.cursor, options.count, &mut |element| {
-            if options.matches_entry(&element.first()) {
-                found.push(element.first());
-            }
-        })
+    let next = set.scan(options.cursor, options.count, &mut |element| {
+        if options.matches_entry(&element.first()) {
+            found.push(element.first());
+        }
     });
     cx.reply.array(2);
     cx.reply.bulk(next.to_string().as_bytes());

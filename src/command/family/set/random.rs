@@ -18,10 +18,10 @@ pub fn spop(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let key = args[1];
     let count = match &args[2..] {
         [] => None,
-        [count] => Some(
-            u64::try_from(args::integer(count)?)
-                .map_err(|_| Error::new("ERR value is out of range, must be positive"))?,
-        ),
+        [count] => {
+            let count = args::integer(count).ok().and_then(|count| u64::try_from(count).ok());
+            Some(count.ok_or(Error::new("ERR value is out of range, must be positive"))?)
+        }
         _ => return Err(Error::SYNTAX),
     };
     let mut db = cx.keys.db(cx.client.db);

@@ -99,10 +99,10 @@ fn next_id(head: &Head, given: Option<Given>, now: i64) -> Result<Id, Error> {
 }
 
 pub fn xdel(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let ids: Vec<Id> = args[2..].iter().map(|word| ids::parse(word, 0)).collect::<Result<_, _>>()?;
     let mut deleted = 0;
     let mut db = cx.keys.db(cx.client.db);
     if let Some(mut cell) = db.cell(args[1], Type::Stream)? {
+        let ids: Vec<Id> = args[2..].iter().map(|word| ids::parse(word, 0)).collect::<Result<_, _>>()?;
         for id in ids {
             deleted += i64::from(stream::remove(&mut cell, id)?);
         }

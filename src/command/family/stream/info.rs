@@ -90,6 +90,11 @@ fn delivery(reply: &mut dyn Reply, stream: &Stream<'_>, of: &Group) {
 }
 
 pub fn stream(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    // What is there to be told of comes before how.
+    let node = cx.client.settings.stream_node_max_entries.max(1);
+    let (usual, now) = (usual(&cx.client.settings), cx.now);
+    let mut db = cx.keys.db(cx.client.db);
+    let stream = Stream::new(db.view(args[2], Type::Stream)?.ok_or(Error::NO_SUCH_KEY)?);
     let unknown = || {
         let name = String::from_utf8_lossy(args[1]).into_owned();
         Error::text(format!("ERR unknown subcommand or wrong number of arguments for '{name}'. Try XINFO HELP."))
@@ -102,14 +107,10 @@ pub fn stream(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         }
         _ => return Err(unknown()),
     };
-    // Nodes of the size that Redis's would have: there are none here.
-    let node = cx.client.settings.stream_node_max_entries.max(1);
-    let (usual, now) = (usual(&cx.client.settings), cx.now);
-    let mut db = cx.keys.db(cx.client.db);
-    let stream = Stream::new(db.view(args[2], Type::Stream)?.ok_or(Error::NO_SUCH_KEY)?);
     let reply = &mut *cx.reply;
     reply.map(if full.is_some() { 15 } else { 16 });
     number(reply, "length", stream.len() as i64);
+    // Nodes of the size that Redis's would have: there are none here.
     let nodes = stream.len().div_ceil(node) as i64;
     number(reply, "radix-tree-keys", nodes);
     number(reply, "radix-tree-nodes", nodes + 1);

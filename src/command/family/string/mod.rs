@@ -376,6 +376,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Removes a key if its string compares as asked.",
         complexity: "O(1), O(N) for a digest where N is the length of the string",
         syntax: "key [IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest]",
+        vary: |request, _| KeyFlags::DELETE | if request.len() > 2 { KeyFlags::RW } else { KeyFlags::RM },
         handler: condition::delex,
         ..Spec::DEFAULT
     },

@@ -111,8 +111,11 @@ impl<'r, 'a> Request<'r, 'a> {
         let mut count = 1;
         match &words[1..] {
             [] => {}
-            [word, number] if is_word(word, "count") => {
+            [word, number, more @ ..] if is_word(word, "count") => {
                 count = positive(number).ok_or(Error::new("ERR count should be greater than 0"))?;
+                if !more.is_empty() {
+                    return Err(Error::SYNTAX);
+                }
             }
             _ => return Err(Error::SYNTAX),
         }

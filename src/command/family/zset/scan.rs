@@ -6,7 +6,7 @@
 use crate::{
     command::{
         Args, CommandResult, Context,
-        family::collection::{ScanOptions, bulk},
+        family::collection::{ScanOptions, bulk, nothing_scanned, scan_cursor},
     },
     types::{
         kind::Type,
@@ -22,14 +22,10 @@ const MARK_BITS: u32 = 24;
 const DRIFT: u64 = 1000;
 
 pub fn zscan(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let options = ScanOptions::parse(args, 2, "noscores")?;
+    scan_cursor(args[2])?;
     let mut db = cx.keys.db(cx.client.db);
-    let Some(view) = db.view(args[1], Type::ZSet)? else {
-        cx.reply.array(2);
-        cx.reply.bulk(b"0");
-        cx.reply.array(0);
-        return Ok(());
-    };
+    let Some(view) = db.view(args[1], Type::ZSet)? else { return nothing_scanned(cx.reply) };
+    let options = ScanOptions::parse(args, 2, "noscores")?;
     let zset = ZSet::new(view);
     let mark = |element: &Element<'_>| {
         let hash = view.hasher.hash_one(element.first().text(&mut itoa::Buffer::new()));
