@@ -25,6 +25,10 @@ use std::{
     env, fs,
     net::TcpStream,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -280,6 +284,7 @@ fn restart(name: &str, program: &Path, gigabytes: f64) {
         assert!(found == Reply::Bulk(FILLER[..VALUE].to_vec()), "the value is there again");
         let first = began.elapsed();
         let (mut slowest, mut random, mut asked) = (Duration::ZERO, Random(11), 0);
+        let beside = Beside::start(&server);
         let resident = loop {
             for _ in 0..200 {
                 let began = Instant::now();
@@ -291,13 +296,48 @@ fn restart(name: &str, program: &Path, gigabytes: f64) {
                 break began.elapsed();
             }
         };
+        let (pings, slowest_ping) = beside.end();
         let files = if cold { "files not in the system's memory" } else { "files as the save left them" };
         println!(
-            "{name:14} {gigabytes} GB, {files}: first GET after {:.1} ms, all resident after {:.1} s, the slowest of {asked} GETs meanwhile {:.1} ms",
+            "{name:14} {gigabytes} GB, {files}: first GET after {:.1} ms, all resident after {:.1} s, the slowest of {asked} GETs meanwhile {:.1} ms, of {pings} PINGs beside them {:.1} ms",
             first.as_secs_f64() * 1e3,
             resident.as_secs_f64(),
-            slowest.as_secs_f64() * 1e3
+            slowest.as_secs_f64() * 1e3,
+            slowest_ping.as_secs_f64() * 1e3
         );
+    }
+}
+
+/// Clients that need nothing of the disk, as many as the server may have threads; one asks after the other.
+struct Beside {
+    done: Arc<AtomicBool>,
+    thread: thread::JoinHandle<(usize, Duration)>,
+}
+
+impl Beside {
+    fn start(server: &Server) -> Beside {
+        let done = Arc::new(AtomicBool::new(false));
+        let (is_done, mut clients) = (Arc::clone(&done), [server.client(), server.client()]);
+        let thread = thread::spawn(move || {
+            let (mut asked, mut slowest) = (0, Duration::ZERO);
+            while !is_done.load(Relaxed) {
+                for client in &mut clients {
+                    let began = Instant::now();
+                    let _ = client.try_call(&[b"PING"]);
+                    slowest = slowest.max(began.elapsed());
+                    asked += 1;
+                }
+                thread::sleep(Duration::from_micros(200));
+            }
+            (asked, slowest)
+        });
+        Beside { done, thread }
+    }
+
+    /// How many were asked, and how long the slowest took.
+    fn end(self) -> (usize, Duration) {
+        self.done.store(true, Relaxed);
+        self.thread.join().expect("it asks and measures")
     }
 }
 

@@ -4,6 +4,9 @@
 use super::{ArenaFull, BLOCK, BLOCKS_PER_PAGE, Offset, PAGE, PageId, ShardHeap, pages::PageMeta};
 use std::sync::atomic::Ordering;
 
+/// Blocks that are given back to the system while the shard is locked; it takes a tenth of a microsecond for each.
+const AT_ONCE: u32 = 1024;
+
 impl ShardHeap {
     /// Allocates a run for `bytes`, with address space for `reserve` bytes.
     pub(super) fn alloc_large(&mut self, bytes: usize, reserve: usize) -> Result<Offset, ArenaFull> {
@@ -29,7 +32,10 @@ impl ShardHeap {
         }
         let (run, blocks) = (self.entry(page).meta().run(), self.entry(page).large_blocks());
         self.large_blocks.set(self.large_blocks.get() - u64::from(blocks));
-        self.release_pages(page, run, blocks);
+        match blocks > AT_ONCE {
+            true => self.retire_pages(page.0..page.0 + run),
+            false => self.release_pages(page, run, blocks),
+        }
     }
 
     /// Makes a large chunk span at least `bytes` (and no more than the blocks for that) without
@@ -44,8 +50,8 @@ impl ShardHeap {
         }
         let old = self.entry(page).large_blocks();
         let new = blocks as u32;
-        // A running cut must find the run as it was: a shrunk value moves instead.
-        if new < old && self.cut_needs(page) {
+        // A running cut must find the run as it was, and much memory goes back in steps: a shrunk value moves instead.
+        if new < old && (self.cut_needs(page) || old - new > AT_ONCE) {
             return false;
         }
         if new < old {

@@ -1,10 +1,11 @@
-//! Giving up all that a shard holds, at once.
+//! Giving up all that a shard holds, or a very large value, at once.
 //!
 //! Freeing chunk by chunk reads every one of them; a shard that is emptied as a whole needs only its rows of the page
-//! table. The pages become nobody's there and then, but the system takes its time to take memory back, so that is done in
+//! table, and a value of many pages only theirs. The pages become nobody's there and then, but the system takes its time to take memory back, so that is done in
 //! steps, with no shard locked. Until then they count as resident, which they are, and nobody can allocate them.
 
 use super::{Arena, Offset, PAGE, PageId, PageMeta, SavedPage, ShardHeap};
+use std::ops::Range;
 
 /// Pages that belong to nobody and whose memory has not been given back yet.
 #[derive(Default)]
@@ -64,10 +65,23 @@ impl Arena {
 }
 
 impl ShardHeap {
-    /// Gives up every page of this shard, whatever lies there. What a running cut needs stays until it is taken.
+    /// Gives up every page of this shard, whatever lies there.
     pub fn retire_all(&mut self) {
-        let (mut pages, mut kept) = (Vec::new(), Vec::new());
-        for page in (1..self.arena.frontier().0).map(PageId) {
+        self.retire_pages(1..self.arena.frontier().0);
+        self.rooms.iter().for_each(|room| room.set(0));
+        self.last_rooms.iter().for_each(|room| room.set(0));
+        self.free_chunks.iter().for_each(|free| free.set(0));
+        self.holes.iter().for_each(|holes| holes.set(0));
+        self.slab_blocks.set(0);
+        self.chunk_bytes.set(0);
+        self.large_blocks.set(0);
+        self.set_doomed(Offset::NULL);
+    }
+
+    /// Gives up those of these pages that are this shard's. What a running cut needs stays until it is taken.
+    pub(super) fn retire_pages(&mut self, pages: Range<u32>) {
+        let (mut gone, mut kept) = (Vec::new(), Vec::new());
+        for page in pages.map(PageId) {
             if self.owned(page).is_none() {
                 continue;
             }
@@ -82,18 +96,10 @@ impl ShardHeap {
             if is_needed {
                 kept.push((SavedPage { page, meta, blocks }, resident));
             } else {
-                pages.push((page, resident));
+                gone.push((page, resident));
             }
         }
-        self.rooms.iter().for_each(|room| room.set(0));
-        self.last_rooms.iter().for_each(|room| room.set(0));
-        self.free_chunks.iter().for_each(|free| free.set(0));
-        self.holes.iter().for_each(|holes| holes.set(0));
-        self.slab_blocks.set(0);
-        self.chunk_bytes.set(0);
-        self.large_blocks.set(0);
-        self.set_doomed(Offset::NULL);
         self.cut.kept.append(&mut kept);
-        self.arena.retire(pages.into_iter());
+        self.arena.retire(gone.into_iter());
     }
 }

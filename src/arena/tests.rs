@@ -328,6 +328,46 @@ fn a_retired_heap_goes_in_steps() {
     arena.end_cut();
 }
 
+/// A very large value goes in steps, too, and without copies for a running cut.
+#[test]
+#[cfg_attr(miri, ignore = "megabytes take Miri minutes")]
+fn a_very_large_value_goes_in_steps() {
+    const BYTES: usize = 10_000_000;
+    let arena = Arena::reserve(8 * BYTES, 8 * BYTES).unwrap();
+    let mut heap = ShardHeap::new(&arena, 3);
+    let value = |heap: &mut ShardHeap| {
+        let at = heap.alloc_growing(BYTES).unwrap();
+        heap.range_mut(at, 0..BYTES).fill(1);
+        at
+    };
+    let at = value(&mut heap);
+    let full = arena.resident();
+    assert!(!heap.resize_large(at, 100_000), "what is left of it moves");
+    heap.free(at);
+    assert_eq!((heap.span(at), heap.stats().large_bytes, arena.resident()), (0, 0, full));
+    // The address space behind it, and some of the value.
+    assert_eq!(arena.release_retired(200), 200);
+    assert!(arena.resident() < full && arena.resident() > 0);
+    while arena.release_retired(10) > 0 {}
+    assert_eq!(arena.resident(), 0);
+    let at = value(&mut heap);
+    let pool = Arc::new(Pool { room: AtomicU64::new(1000), ..Pool::default() });
+    arena.begin_cut(pool.clone());
+    assert!(heap.enter(arena.epoch()));
+    heap.free(at);
+    let (mut old, mut taken) = (0, Vec::new());
+    let mut each = |_: u64, taken: Taken<'_>| {
+        let Taken::Bytes(_, bytes) = taken else { panic!("nothing is held") };
+        old += bytes.iter().filter(|b| **b == 1).count();
+    };
+    while heap.take_gone(&mut taken, &mut each) {}
+    assert_eq!((old, pool.room.load(Relaxed)), (BYTES, 1000));
+    heap.leave_cut();
+    arena.end_cut();
+    while arena.release_retired(10) > 0 {}
+    assert_eq!(arena.resident(), 0);
+}
+
 /// A snapshot that is given up gives back what was kept for it.
 #[test]
 fn a_cut_that_is_left_keeps_nothing() {
