@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering::Relaxed;
 /// Rounds of eviction in one shard for one command, each of a few keys.
 const ROUNDS: usize = 512;
 /// Retired pages that are called in at a time.
-const RETIRED: usize = 256;
+const RETIRED: usize = 64;
 /// What an item takes beyond key and value, generously.
 const ITEM_OVERHEAD: usize = 32;
 /// What a write may touch beyond its item, so that it does not pass the bound: fresh blocks for a segment of the index, or for
@@ -184,6 +184,9 @@ impl Keyspace {
 impl Shard {
     /// Gives back some of what is free but resident; false when that is no more than fragments.
     fn give_back(&mut self) -> bool {
+        if self.heap.arena().release_retired(RETIRED) > 0 {
+            return true;
+        }
         if !self.heap.doomed().is_null() {
             // Nodes that lie scattered leave no page empty for long, but holes at once.
             self.free_some();
