@@ -95,7 +95,8 @@ impl Keyspace {
                 break;
             }
         }
-        if go_on() {
+        // Not while pages come in: each touch of new memory would wait for it.
+        if go_on() && !self.arena.is_loading() {
             self.arena.collapse_full_regions(REGIONS);
         }
         report

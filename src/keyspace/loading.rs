@@ -30,9 +30,13 @@ impl Keyspace {
         let shard = self.shards.get(self.shard_of(lookup.hash))?.0.lock();
         let index = shard.indexes.get(lookup.db)?;
         shard.heap.look();
-        if let Some(view) = index.candidate(&shard.heap, lookup.hash).and_then(|at| shard.view_at(at)) {
-            types::go_ahead(&view, &lookup.elements);
-        }
+        // All that the index cannot tell from the key are looked at, as a lookup may.
+        index.find(&shard.heap, lookup.hash, |at| {
+            if let Some(view) = shard.view_at(at) {
+                types::go_ahead(&view, &lookup.elements);
+            }
+            false
+        });
         shard.heap.looked()
     }
 
