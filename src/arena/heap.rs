@@ -5,7 +5,7 @@
 //! to rule out aliasing in the whole mapping.
 
 use super::{
-    Arena, BLOCK, CLASSES, Kind, Offset, PAGE, PageId, class_size,
+    Arena, BLOCK, CLASSES, Kind, MAX_SLAB, Offset, PAGE, PageId, class_size,
     cut::Cut,
     loading::Look,
     pages::{PageEntry, PageMeta},
@@ -145,21 +145,22 @@ impl ShardHeap {
     /// them. For a large chunk prefer [`Self::range_mut`].
     #[inline]
     pub fn chunk_mut(&mut self, at: Offset) -> &mut [u8] {
-        let len = self.span(at);
-        self.stamp(at.byte()..at.byte() + len);
-        // SAFETY: as in `chunk`; `&mut self` makes it exclusive.
-        unsafe { self.arena.mapping.slice_mut(at.byte(), len) }
+        self.range_mut(at, 0..self.span(at))
     }
 
-    /// The part `range` of the chunk at `at` for writing; empty when it is not within the chunk.
+    /// The part `range` of the chunk at `at` for writing; empty when it is not within the chunk, or pinned.
     #[inline]
     pub fn range_mut(&mut self, at: Offset, range: Range<usize>) -> &mut [u8] {
-        if range.start > range.end || range.end > self.span(at) {
+        let span = self.span(at);
+        if range.start > range.end || range.end > span {
             return &mut [];
         }
         let (start, len) = (at.byte() + range.start, range.end - range.start);
+        if span > MAX_SLAB && self.holds_still(start..start + len) {
+            return &mut [];
+        }
         self.stamp(start..start + len);
-        // SAFETY: as in `chunk`, and `range` is within the chunk; `&mut self` makes it exclusive.
+        // SAFETY: as in `chunk`, and `range` is within the chunk; no pin covers any of it; `&mut self` makes it exclusive.
         unsafe { self.arena.mapping.slice_mut(start, len) }
     }
 
@@ -173,9 +174,10 @@ impl ShardHeap {
     /// contain.
     #[inline]
     pub fn poke(&mut self, at: Offset, index: usize, word: u64) {
-        if index + 8 <= self.span(at) {
-            // SAFETY: within a resident chunk of this shard; `&mut self` makes it exclusive.
-            unsafe { self.arena.mapping.slice_mut(at.byte() + index, 8) }.copy_from_slice(&word.to_le_bytes());
+        let (span, start) = (self.span(at), at.byte() + index);
+        if index + 8 <= span && !(span > MAX_SLAB && self.holds_still(start..start + 8)) {
+            // SAFETY: within a resident chunk of this shard, and not pinned; `&mut self` makes it exclusive.
+            unsafe { self.arena.mapping.slice_mut(start, 8) }.copy_from_slice(&word.to_le_bytes());
         }
     }
 

@@ -32,20 +32,20 @@ impl ShardHeap {
         }
         let (run, blocks) = (self.entry(page).meta().run(), self.entry(page).large_blocks());
         self.large_blocks.set(self.large_blocks.get() - u64::from(blocks));
-        match blocks > AT_ONCE {
+        match blocks > AT_ONCE || self.is_pinned(at) {
             true => self.retire_pages(page.0..page.0 + run),
             false => self.release_pages(page, run, blocks),
         }
     }
 
     /// Makes a large chunk span at least `bytes` (and no more than the blocks for that) without
-    /// moving it; false when it is none or its address space does not reach. New bytes are zero.
+    /// moving it; false when it is none or pinned, or its address space does not reach. New bytes are zero.
     pub fn resize_large(&mut self, at: Offset, bytes: usize) -> bool {
         let page = at.page();
         let span = self.span(at);
         let Some(meta) = self.owned(page).filter(|meta| meta.run() > 0 && span > 0) else { return false };
         let blocks = bytes.div_ceil(BLOCK);
-        if bytes <= super::MAX_SLAB || blocks > meta.run() as usize * BLOCKS_PER_PAGE {
+        if bytes <= super::MAX_SLAB || blocks > meta.run() as usize * BLOCKS_PER_PAGE || self.is_pinned(at) {
             return false;
         }
         let old = self.entry(page).large_blocks();
@@ -87,9 +87,12 @@ impl ShardHeap {
             return;
         }
         let (source, target) = (from.byte() + from_byte, to.byte() + to_byte);
+        if self.holds_still(target..target + len) {
+            return;
+        }
         self.stamp(target..target + len);
         // SAFETY: both ranges lie within resident chunks of this shard; distinct chunks do not
-        // overlap; `&mut self` makes the access exclusive.
+        // overlap; no pin covers any of the target; `&mut self` makes the access exclusive.
         unsafe {
             let bytes = self.arena.mapping.slice(source, len);
             self.arena.mapping.slice_mut(target, len).copy_from_slice(bytes);

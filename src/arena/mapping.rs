@@ -88,6 +88,12 @@ impl Mapping {
         unsafe { std::slice::from_raw_parts_mut(self.raw.as_mut_ptr().add(at), len) }
     }
 
+    /// Where in the mapping a slice lies, if it does.
+    pub fn place_of(&self, bytes: &[u8]) -> Option<usize> {
+        let at = bytes.as_ptr().addr().checked_sub(self.raw.as_mut_ptr().addr())?;
+        (at.checked_add(bytes.len())? <= self.raw.len()).then_some(at)
+    }
+
     /// Gives the memory of `[at, at + len)` (whole blocks) back; it reads as zeros afterwards.
     ///
     /// # Safety

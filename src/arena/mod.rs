@@ -31,6 +31,7 @@ mod loading;
 mod mapping;
 mod offset;
 mod pages;
+mod pinned;
 mod retire;
 mod shorten;
 mod slab;
@@ -42,6 +43,7 @@ pub use heap::{HeapStats, ShardHeap};
 pub use loading::{Loaded, PageSource};
 pub use offset::{BLOCK, BLOCKS_PER_PAGE, Offset, PAGE, PageId};
 pub use pages::{Kind, PageMeta};
+pub use pinned::Pin;
 pub use shorten::Shortening;
 
 use mapping::{Mapping, Table};
@@ -75,6 +77,9 @@ pub struct Arena {
     stamps: Table<AtomicU32>,
     pool: Mutex<PagePool>,
     retired: Mutex<retire::Retired>,
+    pinned: Mutex<pinned::PinnedRuns>,
+    pinned_runs: AtomicU32,
+    pins_max: AtomicU64,
     resident_blocks: AtomicU64,
     peak_blocks: AtomicU64,
     epoch: AtomicU32,
@@ -121,6 +126,9 @@ impl Arena {
             stamps: Table::reserve(pages * BLOCKS_PER_PAGE)?,
             pool: Mutex::new(PagePool::new(pages as u32)),
             retired: Mutex::default(),
+            pinned: Mutex::default(),
+            pinned_runs: AtomicU32::new(0),
+            pins_max: AtomicU64::new(u64::MAX),
             resident_blocks: AtomicU64::new(0),
             peak_blocks: AtomicU64::new(0),
             epoch: AtomicU32::new(1),

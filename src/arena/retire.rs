@@ -47,8 +47,10 @@ impl Arena {
         part.len()
     }
 
-    /// Pages that are nobody's any more, with the blocks of each that are resident.
+    /// Pages that are nobody's any more, with the blocks of each that are resident. Those of a pinned run come again later.
     pub(super) fn retire(&self, pages: impl Iterator<Item = (PageId, u32)>) {
+        let mut pinned = self.has_pins().then(|| self.pinned.lock());
+        let pages = pages.filter(|(page, blocks)| !pinned.as_mut().is_some_and(|runs| runs.keeps(*page, *blocks)));
         let mut retired = self.retired.lock();
         retired.pages.extend(pages);
         retired.sorted = false;

@@ -67,6 +67,73 @@ fn large_values_grow_in_place_and_go_back() {
 }
 
 #[test]
+fn what_is_pinned_stays_as_it_is() {
+    let mut heap = heap();
+    let arena = Arc::clone(heap.arena());
+    let before = arena.resident();
+    let at = heap.alloc(2 * PAGE).unwrap();
+    heap.range_mut(at, 0..2 * PAGE).fill(7);
+    let value = PAGE - 100..PAGE + 100;
+    let first = arena.pin(&heap.chunk(at)[value.clone()]).unwrap();
+    let second = arena.pin(&first.bytes()[50..]).unwrap();
+    assert_eq!(arena.pinned_bytes(), 2 * PAGE as u64);
+    // What surrounds it may change, but not where it ends.
+    assert_eq!(heap.range_mut(at, 0..PAGE - 100).len(), PAGE - 100);
+    assert!(heap.range_mut(at, value.end - 1..value.end).is_empty());
+    assert!(heap.chunk_mut(at).is_empty());
+    assert!(!heap.resize_large(at, 3 * PAGE / 2) && !heap.resize_large(at, 2 * PAGE + 1));
+    let other = heap.alloc(2 * PAGE).unwrap();
+    heap.copy(other, 0, at, 0, 2 * PAGE);
+    // Freed, it is nobody's, and nobody gets its memory.
+    heap.free(at);
+    assert!(heap.chunk(at).is_empty());
+    assert_eq!(arena.release_retired(usize::MAX), 0);
+    drop(first);
+    assert_ne!(heap.alloc(2 * PAGE).unwrap(), at);
+    assert!(second.bytes() == [7; 150]);
+    drop(second);
+    assert_eq!((arena.pinned_bytes(), arena.release_retired(usize::MAX)), (0, 2));
+    assert_eq!(arena.resident() - before, 4 * PAGE as u64);
+    assert_eq!(heap.alloc(2 * PAGE).unwrap(), at);
+}
+
+#[test]
+fn only_so_much_of_large_runs_is_pinned() {
+    let mut heap = heap();
+    let arena = Arc::clone(heap.arena());
+    let (small, large) = (heap.alloc(1000).unwrap(), heap.alloc(PAGE).unwrap());
+    assert!(arena.pin(heap.chunk(small)).is_none());
+    assert!(arena.pin(&[0; 100]).is_none());
+    arena.limit_pins(PAGE as u64 - 1);
+    assert!(arena.pin(heap.chunk(large)).is_none());
+    arena.limit_pins(PAGE as u64);
+    assert!(arena.pin(heap.chunk(large)).is_some());
+}
+
+#[test]
+fn a_pinned_run_that_a_cut_needs_is_kept_for_both() {
+    let mut heap = heap();
+    let arena = Arc::clone(heap.arena());
+    let at = heap.alloc(PAGE).unwrap();
+    heap.range_mut(at, 0..PAGE).fill(7);
+    let pin = arena.pin(heap.chunk(at)).unwrap();
+    let cut = arena.begin_cut(Arc::new(Pool::default()));
+    heap.enter(cut);
+    heap.free(at);
+    let (mut gone, mut bytes) = (Vec::new(), 0);
+    heap.take_gone(&mut gone, &mut |_, taken| {
+        let Taken::Bytes(_, block) = taken else { panic!("nothing is held") };
+        bytes += block.iter().filter(|byte| **byte == 7).count();
+    });
+    heap.leave_cut();
+    arena.end_cut();
+    assert_eq!((gone.len(), bytes, arena.release_retired(usize::MAX)), (1, PAGE, 0));
+    assert!(pin.bytes() == [7; PAGE]);
+    drop(pin);
+    assert_eq!(arena.release_retired(usize::MAX), 1);
+}
+
+#[test]
 fn a_full_reservation_is_an_error() {
     let mut heap = ShardHeap::new(&Arena::reserve(4 * PAGE, 0).unwrap(), 0);
     assert!(heap.alloc(3 * PAGE).is_ok());

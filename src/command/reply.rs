@@ -21,6 +21,10 @@ pub trait Reply {
     fn error(&mut self, text: &[u8]);
     fn integer(&mut self, n: i64);
     fn bulk(&mut self, bytes: &[u8]);
+    /// A string value, of the bytes that the keyspace lends: a large one may be sent from where it lies.
+    fn value(&mut self, bytes: &[u8]) {
+        self.bulk(bytes);
+    }
     fn null(&mut self);
     /// RESP2 `*-1`, RESP3 `_`.
     fn null_array(&mut self);

@@ -315,14 +315,14 @@ impl Keyspace {
                 Padded(Mutex::new(shard.with_outside(&held_until, &effects, &log, &waits)))
             })
             .collect();
-        Ok(Keyspace {
+        let keyspace = Keyspace {
             arena,
             shards,
             shard_bits,
             databases: options.databases,
             hash,
             hash_keys: options.hash_keys,
-            maxmemory: AtomicU64::new(options.maxmemory),
+            maxmemory: AtomicU64::new(0),
             policy: AtomicU8::new(options.policy as u8),
             active_expire: AtomicBool::new(true),
             held_until,
@@ -332,7 +332,9 @@ impl Keyspace {
             log,
             waits,
             next_shard: AtomicU64::new(0),
-        })
+        };
+        keyspace.set_maxmemory(options.maxmemory);
+        Ok(keyspace)
     }
 
     #[inline]
@@ -419,6 +421,8 @@ impl Keyspace {
 
     pub fn set_maxmemory(&self, bytes: u64) {
         self.maxmemory.store(bytes, Relaxed);
+        // What is being sent cannot be evicted: beyond this it is copied, as small values are.
+        self.arena.limit_pins(if bytes == 0 { u64::MAX } else { bytes / 4 });
     }
 
     pub fn policy(&self) -> Policy {

@@ -113,8 +113,8 @@ impl Connection {
     pub fn new(shared: Arc<Shared>, client: Client, socket: Socket) -> Self {
         client.handle.descriptor.store(i64::from(socket.descriptor()), Relaxed);
         Connection {
+            output: Output::new(client.protocol, shared.keyspace.arena()),
             shared,
-            output: Output::new(client.protocol),
             client,
             socket,
             input: Input::default(),

@@ -2,6 +2,7 @@
 
 use super::{buffers, socket::Socket};
 use crate::{
+    arena::Arena,
     command::{ClientHandle, Protocol},
     config::OutputLimit,
     resp::Encoder,
@@ -9,11 +10,15 @@ use crate::{
 };
 use std::{
     io,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 /// Output up to this size is never held against the client: it would fit Redis's fixed buffer.
 const FREE_BYTES: u64 = 16 * 1024;
+
+/// What is written before the thread's other connections have their turn.
+const WRITTEN_AT_ONCE: usize = 1 << 20;
 
 /// The client has left more unread than it may.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,13 +34,13 @@ pub struct Output {
 }
 
 impl Output {
-    pub fn new(protocol: Protocol) -> Self {
-        Output { encoder: Encoder::new(protocol), sent: 0, watch: Watch::default(), deadline: None }
+    pub fn new(protocol: Protocol, arena: &Arc<Arena>) -> Self {
+        Output { encoder: Encoder::with_pins(protocol, arena), sent: 0, watch: Watch::default(), deadline: None }
     }
 
     /// Bytes the client has not taken.
     pub fn pending(&self) -> usize {
-        self.encoder.out.len() - self.sent
+        self.encoder.out.len() - self.sent + self.encoder.pins.pending()
     }
 
     /// So little that it may wait for the replies to the next commands of a pipeline: a client that
@@ -45,7 +50,7 @@ impl Output {
     }
 
     pub fn capacity(&self) -> usize {
-        self.encoder.out.capacity()
+        self.encoder.out.capacity() + self.encoder.pins.bytes()
     }
 
     /// Something is about to be written: there is a buffer for it.
@@ -70,26 +75,36 @@ impl Output {
         }
     }
 
-    /// Writes what the socket takes; answers how much that was. All is written when nothing is
-    /// pending afterwards; otherwise the task is woken when the socket takes more.
+    /// Writes what the socket takes, within bounds; answers how much that was. All is written when nothing is
+    /// pending afterwards; otherwise the task is woken when there is more to do.
     pub fn flush(&mut self, cx: &mut Context<'_>, socket: &mut Socket) -> io::Result<usize> {
-        let before = self.sent;
+        let before = self.pending();
         while self.pending() > 0 {
-            match socket.poll_write(cx, &self.encoder.out[self.sent..]) {
+            if before - self.pending() >= WRITTEN_AT_ONCE {
+                cx.waker().wake_by_ref();
+                break;
+            }
+            let Encoder { out, pins, .. } = &mut self.encoder;
+            let result = match pins.is_empty() {
+                true => socket.poll_write(cx, &out[self.sent..]),
+                false => socket.poll_write_vectored(cx, &pins.pieces(out, self.sent)),
+            };
+            match result {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(count)) => self.sent += count,
+                Poll::Ready(Ok(count)) => self.sent = pins.advance(self.sent, count),
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => break,
             }
         }
         socket.flush(cx)?;
-        let written = self.sent - before;
+        let written = before - self.pending();
         if self.pending() == 0 {
             self.encoder.out.clear();
             self.sent = 0;
         } else if self.sent > self.encoder.out.len() / 2 {
             // What was sent need not be kept; moving the lesser half keeps this linear.
             self.encoder.out.drain(..self.sent);
+            self.encoder.pins.shift(self.sent);
             self.sent = 0;
         }
         Ok(written)
@@ -101,7 +116,8 @@ impl Output {
             return Err(LimitPassed);
         }
         // A reply stops growing once the client is sure to be closed for it.
-        self.encoder.limit = hard_limit(limit).saturating_add(self.sent);
+        let sent = self.sent + self.encoder.pins.bytes() - self.encoder.pins.pending();
+        self.encoder.limit = hard_limit(limit).saturating_add(sent);
         self.deadline = match self.watch.judge(self.pending(), limit, now) {
             Verdict::Fine => None,
             Verdict::Until(until) => Some(until),

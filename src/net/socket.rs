@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
 use std::{
-    io,
+    io::{self, IoSlice},
     os::fd::AsRawFd,
     pin::{Pin, pin},
     task::{Context, Poll},
@@ -123,6 +123,17 @@ impl Socket {
                 Pin::new(&mut tls.stream).poll_write(cx, bytes)
             }
             Socket::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    pub fn poll_write_vectored(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match self {
+            Socket::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            Socket::Tls(tls) => {
+                tls.holds = true;
+                Pin::new(&mut tls.stream).poll_write_vectored(cx, pieces)
+            }
+            Socket::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
         }
     }
 

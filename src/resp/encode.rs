@@ -1,16 +1,24 @@
 //! Replies as bytes, in RESP2 or RESP3.
 
+use super::pins::Pins;
 use crate::{
+    arena::Arena,
     command::{Protocol, Reply, ReplyBuffer},
     util::double,
 };
+use std::sync::Arc;
+
+/// Values of at least this length are sent from where they lie: for less, a copy costs no more than a pin.
+const PINNED_MIN: usize = 64 * 1024;
 
 /// Collects encoded replies. A connection owns one and sends what is in `out`.
-#[derive(Debug)]
 pub struct Encoder {
     pub out: Vec<u8>,
+    /// Values that come between those bytes.
+    pub pins: Pins,
+    arena: Option<Arc<Arena>>,
     pub protocol: Protocol,
-    /// Once `out` is longer, nothing more is written: the client has left so much unread that it
+    /// Once it is longer, nothing more is written: the client has left so much unread that it
     /// will be closed, and the rest of a huge reply would only take memory.
     pub limit: usize,
     /// Whether something was left out for that reason.
@@ -19,7 +27,12 @@ pub struct Encoder {
 
 impl Encoder {
     pub fn new(protocol: Protocol) -> Self {
-        Encoder { out: Vec::new(), protocol, limit: usize::MAX, truncated: false }
+        Encoder { out: Vec::new(), pins: Pins::default(), arena: None, protocol, limit: usize::MAX, truncated: false }
+    }
+
+    /// One whose owner sends large values from the arena.
+    pub fn with_pins(protocol: Protocol, arena: &Arc<Arena>) -> Self {
+        Encoder { arena: Some(Arc::clone(arena)), ..Encoder::new(protocol) }
     }
 
     /// Boxed, as `Shared::encoder` wants it.
@@ -47,6 +60,19 @@ impl Encoder {
 
     fn length(&mut self, kind: u8, len: usize) {
         self.header(kind, i64::try_from(len).unwrap_or(i64::MAX));
+    }
+
+    /// A value that is large enough to be sent from where it lies, if it lies in the arena.
+    #[cold]
+    fn large(&mut self, bytes: &[u8]) {
+        if self.out.len() + self.pins.bytes() > self.limit {
+            self.truncated = true;
+            return;
+        }
+        let Some(pin) = self.arena.as_ref().and_then(|arena| arena.pin(bytes)) else { return self.bulk(bytes) };
+        self.length(b'$', bytes.len());
+        self.pins.push(self.out.len(), pin);
+        self.out.extend_from_slice(b"\r\n");
     }
 
     /// A line that must not hold line ends of its own.
@@ -89,7 +115,7 @@ impl Reply for Encoder {
     }
 
     fn bulk(&mut self, bytes: &[u8]) {
-        if self.out.len() > self.limit {
+        if self.out.len() + self.pins.bytes() > self.limit {
             self.truncated = true;
             return;
         }
@@ -97,6 +123,14 @@ impl Reply for Encoder {
         self.length(b'$', bytes.len());
         self.out.extend_from_slice(bytes);
         self.out.extend_from_slice(b"\r\n");
+    }
+
+    #[inline]
+    fn value(&mut self, bytes: &[u8]) {
+        match bytes.len() < PINNED_MIN {
+            true => self.bulk(bytes),
+            false => self.large(bytes),
+        }
     }
 
     fn null(&mut self) {
@@ -175,11 +209,12 @@ impl Reply for Encoder {
     }
 
     fn written(&self) -> u64 {
-        self.out.len() as u64
+        (self.out.len() + self.pins.bytes()) as u64
     }
 
     fn rewind(&mut self, to: u64) {
-        self.out.truncate(to as usize);
+        self.pins.rewind(to as usize);
+        self.out.truncate(to as usize - self.pins.bytes());
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod decode;
 pub mod encode;
 pub mod inline;
+pub mod pins;
 
 pub use decode::{Decoder, Limits, ProtocolError};
 pub use encode::Encoder;

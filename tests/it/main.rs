@@ -11,6 +11,7 @@ mod failures;
 mod figures;
 mod harness;
 mod instance;
+mod large;
 mod limits;
 mod loading;
 mod migrate;

@@ -13,7 +13,7 @@ pub(super) fn answer(reply: &mut dyn Reply, item: Option<&Item<'_>>) -> CommandR
     match item {
         None => reply.null(),
         Some(item) if item.kind != Type::String => return Err(Error::WRONG_TYPE),
-        Some(item) => reply.bulk(text(&item.value, &mut itoa::Buffer::new())),
+        Some(item) => reply.value(text(&item.value, &mut itoa::Buffer::new())),
     }
     Ok(())
 }
@@ -28,7 +28,7 @@ pub fn mget(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let mut db = cx.keys.db(cx.client.db);
     for key in &args[1..] {
         match db.read(key) {
-            Some(item) if item.kind == Type::String => cx.reply.bulk(text(&item.value, &mut itoa::Buffer::new())),
+            Some(item) if item.kind == Type::String => cx.reply.value(text(&item.value, &mut itoa::Buffer::new())),
             _ => cx.reply.null(),
         }
     }
@@ -123,7 +123,7 @@ pub fn getrange(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     match db.read(args[1]) {
         None => cx.reply.bulk(b""),
         Some(item) if item.kind != Type::String => return Err(Error::WRONG_TYPE),
-        Some(item) => cx.reply.bulk(slice(text(&item.value, &mut itoa::Buffer::new()), start, end)),
+        Some(item) => cx.reply.value(slice(text(&item.value, &mut itoa::Buffer::new()), start, end)),
     }
     Ok(())
 }

@@ -1,0 +1,131 @@
+//! Large values: sent from where they lie, whatever happens to their keys meanwhile.
+
+use crate::{
+    client::{Client, request},
+    instance::Server,
+    tree::Tree,
+};
+use flagstone::command::Protocol;
+use std::time::Duration;
+
+/// More than a socket takes that nobody reads from.
+const LEN: usize = 24 << 20;
+
+fn value(byte: u8) -> Vec<u8> {
+    let mut bytes = vec![0; LEN];
+    for (at, part) in bytes.chunks_mut(1000).enumerate() {
+        part.fill(byte.wrapping_add(at as u8));
+    }
+    bytes
+}
+
+fn set(client: &mut Client, key: &str, value: &[u8]) {
+    client.write(&request(&[b"SET", key.as_bytes(), value])).expect("taken");
+    assert_eq!(client.receive(), Tree::Simple("OK".into()));
+}
+
+fn pinned(server: &Server) -> u64 {
+    server.shared().keyspace.arena().pinned_bytes()
+}
+
+fn wait_until(holds: impl Fn() -> bool) {
+    while !holds() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A client that has asked for the value and does not read, while `change` is made.
+fn is_sent_as_it_was(server: &Server, ask: &[&[u8]], expected: &Tree, change: impl FnOnce(&mut Client)) {
+    let mut reader = server.connect(Protocol::Resp2);
+    let mut writer = server.connect(Protocol::Resp2);
+    set(&mut writer, "large", &value(1));
+    reader.write(&request(ask)).expect("taken");
+    wait_until(|| pinned(server) > 0);
+    change(&mut writer);
+    // Memory is given back to the system, and to others, who write there.
+    server.shared().keyspace.arena().release_retired(usize::MAX);
+    set(&mut writer, "other", &value(77));
+    assert!(reader.receive() == *expected);
+    wait_until(|| pinned(server) == 0);
+    server.shared().keyspace.check().expect("in order");
+    assert_eq!(writer.line("FLUSHALL"), Tree::Simple("OK".into()));
+    server.shared().keyspace.arena().release_retired(usize::MAX);
+    wait_until(|| server.shared().keyspace.used_memory() < 1 << 20);
+}
+
+#[test]
+fn what_is_being_sent_outlives_its_key() {
+    let server = Server::start();
+    let whole = Tree::Bulk(value(1));
+    for change in ["DEL large", "FLUSHALL", "RENAME large small", "EXPIRE large 100", "PEXPIREAT large 1"] {
+        is_sent_as_it_was(&server, &[b"GET", b"large"], &whole, |writer| drop(writer.line(change)));
+    }
+    is_sent_as_it_was(&server, &[b"GET", b"large"], &whole, |writer| set(writer, "large", &value(2)));
+    is_sent_as_it_was(&server, &[b"GETDEL", b"large"], &whole, |_| ());
+    is_sent_as_it_was(&server, &[b"SET", b"large", b"small", b"GET"], &whole, |_| ());
+}
+
+#[test]
+fn what_is_being_sent_is_not_changed_in_place() {
+    let server = Server::start();
+    let whole = Tree::Bulk(value(1));
+    for change in
+        ["APPEND large tail", "SETRANGE large 20000000 middle", "SETBIT large 7 1", "SETRANGE large 30000000 x"]
+    {
+        is_sent_as_it_was(&server, &[b"GET", b"large"], &whole, |writer| {
+            assert!(matches!(writer.line(change), Tree::Integer(_)));
+        });
+    }
+    let part = Tree::Bulk(value(1)[1000..LEN - 999].to_vec());
+    is_sent_as_it_was(&server, &[b"GETRANGE", b"large", b"1000", b"-1000"], &part, |writer| {
+        assert!(matches!(writer.line("SETRANGE large 10000 middle"), Tree::Integer(_)));
+        assert_eq!(writer.line("GETRANGE large 10000 10005"), Tree::Bulk(b"middle".to_vec()));
+    });
+}
+
+#[test]
+fn large_and_small_replies_keep_their_order() {
+    let server = Server::start();
+    let mut client = server.connect(Protocol::Resp2);
+    for (key, byte) in [("a", 1), ("b", 2), ("c", 3)] {
+        set(&mut client, key, &value(byte)[..100_000 * usize::from(byte)]);
+    }
+    set(&mut client, "small", b"little");
+    let line = b"GET small\r\nMGET a small b c none a\r\nMULTI\r\nGET c\r\nGET small\r\nEXEC\r\nGET b\r\nPING\r\n";
+    client.write(&line.repeat(20)).expect("taken");
+    let bulk = |byte: u8| Tree::Bulk(value(byte)[..100_000 * usize::from(byte)].to_vec());
+    let (small, simple) = (|| Tree::Bulk(b"little".to_vec()), |text: &str| Tree::Simple(text.into()));
+    for _ in 0..20 {
+        assert!(client.receive() == small());
+        assert!(client.receive() == Tree::Array(vec![bulk(1), small(), bulk(2), bulk(3), Tree::Null, bulk(1)]));
+        assert!(client.receive() == simple("OK"));
+        assert!(client.receive() == simple("QUEUED") && client.receive() == simple("QUEUED"));
+        assert!(client.receive() == Tree::Array(vec![bulk(3), small()]));
+        assert!(client.receive() == bulk(2));
+        assert!(client.receive() == simple("PONG"));
+    }
+}
+
+#[test]
+fn what_is_being_sent_counts_for_its_client_and_goes_with_it() {
+    let server = Server::start();
+    let mut writer = server.connect(Protocol::Resp2);
+    set(&mut writer, "large", &value(1));
+    let mut reader = server.connect(Protocol::Resp2);
+    reader.write(b"CLIENT SETNAME reader\r\nGET large\r\n").expect("taken");
+    wait_until(|| pinned(&server) > 0);
+    wait_until(|| {
+        let list = server.shared().clients.all();
+        list.iter().any(|client| client.memory() > LEN as u64 / 2 && client.memory() < 2 * LEN as u64)
+    });
+    // It takes the memory of the value and no other.
+    assert!(server.shared().keyspace.used_memory() < LEN as u64 * 11 / 10);
+    drop(reader);
+    wait_until(|| pinned(&server) == 0);
+    // What passes the limit of a client is cut off, as it would be in a buffer.
+    let mut reader = server.connect(Protocol::Resp2);
+    writer.line("CONFIG SET client-output-buffer-limit \"normal 1mb 0 0\"");
+    reader.write(b"GET large\r\n").expect("taken");
+    wait_until(|| server.shared().stats.output_limit_closes.get() == 1);
+    wait_until(|| pinned(&server) == 0);
+}
