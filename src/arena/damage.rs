@@ -2,6 +2,7 @@
 //! shard with.
 
 use super::{BLOCK, BLOCKS_PER_PAGE, Kind, Offset, PageId, ShardHeap, TAG_FREE, TAG_UNUSED, class_size};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// The first byte of a chunk of which some bytes are lost. No item, node or part of an index begins so; it counts as
 /// used, so that what still refers to it finds nothing there, until it is freed.
@@ -38,6 +39,20 @@ impl ShardHeap {
     #[inline]
     pub fn is_damaged(&self) -> bool {
         self.is_damaged.get()
+    }
+
+    /// A chunk that is free already is to be freed: two places refer to it, or to where it was. An image can say so whose
+    /// checksums are right; the shard is to be put in order then.
+    #[cold]
+    pub(super) fn note_freed_twice(&mut self, at: Offset) {
+        debug_assert!(self.arena.progress().0 > 0, "{at:?} is freed twice, and no image was read");
+        self.arena.damaged_pages.fetch_add(1, Relaxed);
+        self.is_damaged.set(true);
+        tracing::error!(
+            page = at.page().0,
+            chunk = at.in_page(),
+            "two places of the snapshot refer to one chunk: what relies on it is gone"
+        );
     }
 
     /// Nothing refers to what was damaged any more.

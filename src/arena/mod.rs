@@ -230,6 +230,15 @@ impl Arena {
         images.push(id);
     }
 
+    /// An image does not hold this block as it was written: the next ones are to. Only while no cut runs.
+    pub fn distrust(&self, block: u32) {
+        if let Some(stamp) = self.stamps.get(block as usize)
+            && stamp.swap(self.epoch(), Relaxed) != self.epoch()
+        {
+            self.changed[0].fetch_add(1, Relaxed);
+        }
+    }
+
     /// Whether they do.
     pub fn knows_image(&self, id: u64) -> bool {
         id != 0 && self.images.lock().contains(&id)

@@ -107,9 +107,8 @@ impl ShardHeap {
         let (page, size) = (at.page(), class_size(class));
         // The access makes the page resident and its fill known.
         let Some(head) = self.range_mut(at, 0..4).first_chunk_mut::<4>() else { return };
-        debug_assert!(head[0] != TAG_FREE, "{at:?} is freed twice");
         if matches!(head[0], TAG_FREE | TAG_UNUSED) {
-            return;
+            return self.note_freed_twice(at);
         }
         self.count_free(class, 1);
         self.chunk_bytes.set(self.chunk_bytes.get().saturating_sub(size as u64));

@@ -89,6 +89,8 @@ pub struct Settings {
     pub on_corrupt: OnCorrupt,
     /// Bytes per second; 0: no limit.
     pub snapshot_max_bandwidth: u64,
+    /// Bytes per second; 0: none.
+    pub snapshot_scrub_bandwidth: u64,
     pub shutdown_timeout_seconds: u32,
     pub shutdown_on_sigterm: ShutdownOn,
     pub shutdown_on_sigint: ShutdownOn,
@@ -263,6 +265,7 @@ fn blank() -> Settings {
         rdb_key_save_delay_us: 0,
         on_corrupt: OnCorrupt::Refuse,
         snapshot_max_bandwidth: 0,
+        snapshot_scrub_bandwidth: 0,
         shutdown_timeout_seconds: 0,
         shutdown_on_sigterm: ShutdownOn::empty(),
         shutdown_on_sigint: ShutdownOn::empty(),

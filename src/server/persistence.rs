@@ -7,7 +7,7 @@ use crate::{
     command::{Shared, redis_file::is_redis_file, replay::replay},
     config::{AppendFsync, Settings},
     keyspace::{Keyspace, Options},
-    snapshot::LoadError,
+    snapshot::{LoadError, Scrub, Scrubbed},
     util::clock::UnixMillis,
 };
 use std::{
@@ -29,6 +29,12 @@ const UNKNOWN_SPEED: u64 = 100 << 20;
 
 /// How often the log hears how far loading has come.
 const TOLD_EVERY: Duration = Duration::from_secs(2);
+
+/// How often is looked whether there is a new image to be scrubbed, and after how long one is scrubbed again.
+const SCRUB_IDLE: Duration = Duration::from_secs(1);
+const SCRUB_AGAIN: Duration = Duration::from_secs(60 * 60);
+/// How long it takes at most for another rate to be heard of.
+const SCRUB_REST: Duration = Duration::from_secs(60);
 
 /// How much less urgent the threads of snapshots are than those of clients (`nice`).
 const NICE: i32 = 10;
@@ -158,6 +164,11 @@ impl Persistence {
                 }
             })?);
         }
+        let (scrubber, stop) = (Arc::clone(shared), Arc::clone(&ending));
+        threads.push(std::thread::Builder::new().name("scrub".to_owned()).spawn(move || {
+            step_back();
+            scrub(&scrubber, &stop);
+        })?);
         Ok(Persistence { shared: Arc::clone(shared), ending, threads })
     }
 }
@@ -168,6 +179,7 @@ impl Drop for Persistence {
         self.shared.saver.stop();
         self.shared.keyspace.log().stop();
         for thread in self.threads.drain(..) {
+            thread.thread().unpark();
             if thread.join().is_err() {
                 tracing::error!("a persistence thread panicked");
             }
@@ -193,6 +205,31 @@ fn write(shared: &Shared) {
             tracing::info!(path = %path.display(), bytes = report.bytes, "background saving terminated with success")
         }
         Err(error) => tracing::error!(path = %path.display(), %error, "background saving failed"),
+    }
+}
+
+/// Looks at the images on the disk for bit rot, at the rate that the settings say.
+fn scrub(shared: &Shared, ending: &AtomicBool) {
+    let (mut scrub, mut began) = (Scrub::default(), Instant::now());
+    while !ending.load(Relaxed) {
+        let settings = shared.config.current();
+        let rate = settings.snapshot_scrub_bandwidth;
+        let mut found = Scrubbed::default();
+        if rate > 0 && !shared.keyspace.arena().is_loading() {
+            found = shared.saver.scrub(&mut scrub, &shared.keyspace, &settings.snapshot_path());
+            if found.bytes == 0 && began.elapsed() >= SCRUB_AGAIN {
+                scrub.again();
+                began = Instant::now();
+            }
+        }
+        if found.is_newest && (!settings.save.is_empty() || shared.keyspace.log().is_on()) && shared.saver.request() {
+            tracing::info!("taking a snapshot, since the last one is damaged on the disk");
+        }
+        let rest = match found.bytes {
+            0 => SCRUB_IDLE,
+            bytes => Duration::from_secs_f64(bytes as f64 / rate as f64).min(SCRUB_REST),
+        };
+        std::thread::park_timeout(rest);
     }
 }
 

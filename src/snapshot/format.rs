@@ -224,6 +224,13 @@ impl Superblock {
         })
     }
 
+    /// Each table, and how many bytes it has.
+    pub fn tables(&self) -> impl Iterator<Item = (TableAt, u64)> {
+        let rows = [PAGE_ENTRY, self.block_entry(), ROOT, SIZE];
+        let tables = [Some(self.pages), Some(self.blocks), Some(self.roots), self.sizes].into_iter().zip(rows);
+        tables.filter_map(|(table, row)| table.map(|table| (table, table.rows.saturating_mul(row as u64))))
+    }
+
     /// Bytes of a row of the block table.
     pub fn block_entry(&self) -> usize {
         if self.id == 0 { BLOCK_ENTRY_1 } else { BLOCK_ENTRY }

@@ -1,8 +1,14 @@
 //! When snapshots are taken and how the last one went: behind SAVE, BGSAVE, LASTSAVE, the `save`
 //! rules and INFO persistence.
 
-use super::save::{self, Pace, Report};
-use crate::{keyspace::Keyspace, util::clock::UnixMillis};
+use super::{
+    save::{self, Pace, Report},
+    scrub::{Scrub, Scrubbed},
+};
+use crate::{
+    keyspace::Keyspace,
+    util::{clock::UnixMillis, disk::System},
+};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::{
     io,
@@ -31,6 +37,9 @@ pub struct SaverStatus {
     /// What the last one wrote, and whether over an older image.
     pub last_written: u64,
     pub last_incremental: bool,
+    /// Bytes of images that were read again to see whether they are as they were written, and blocks that were not.
+    pub scrubbed: u64,
+    pub rotten: u64,
     dirty_at_last: u64,
     requested: bool,
     /// The one that is requested, and the one that runs, are to take the place of the append-only file (BGREWRITEAOF).
@@ -108,6 +117,8 @@ impl Saver {
                 speed: 0,
                 last_written: 0,
                 last_incremental: false,
+                scrubbed: 0,
+                rotten: 0,
                 dirty_at_last: 0,
                 requested: false,
                 rewrite_requested: false,
@@ -184,6 +195,16 @@ impl Saver {
     pub fn while_idle<R>(&self, act: impl FnOnce() -> R) -> R {
         let _writing = self.writing.lock();
         act()
+    }
+
+    /// Looks at a little of the images on the disk, unless one is being written.
+    pub fn scrub(&self, scrub: &mut Scrub, keyspace: &Keyspace, path: &Path) -> Scrubbed {
+        let Some(_writing) = self.writing.try_lock() else { return Scrubbed::default() };
+        let found = scrub.step(&System, path, keyspace.arena());
+        let mut status = self.status.lock();
+        status.scrubbed += found.bytes;
+        status.rotten += found.damaged;
+        found
     }
 
     /// BGSAVE SCHEDULE: after the running one, if one runs.

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     config::Policy,
     keyspace::{Keyspace, Options, ShardSet, Ttl, Value},
+    util::disk::System,
 };
 use std::{collections::BTreeMap, io::Read, os::unix::fs::FileExt, path::Path, sync::atomic::*};
 
@@ -329,6 +330,87 @@ fn images_alternate_and_only_changes_are_written() {
     std::fs::remove_file(save::older_of(&path)).unwrap();
     assert!(!save(&keyspace, &path, NOW).unwrap().incremental);
     assert!(contents(&load(&path)) == contents(&keyspace));
+}
+
+/// Looks at all of both images.
+fn scrubbed(keyspace: &Keyspace, path: &Path) -> Scrubbed {
+    let (mut scrub, mut all) = (Scrub::default(), Scrubbed::default());
+    loop {
+        let found = scrub.step(&System, path, keyspace.arena());
+        if found.bytes == 0 {
+            return all;
+        }
+        all.bytes += found.bytes;
+        all.damaged += found.damaged;
+        all.is_newest |= found.is_newest;
+    }
+}
+
+/// A bit of what the next snapshot leaves in place flips in the older image, or in the newest: with or without anybody
+/// looking.
+#[test]
+fn bit_rot_is_found_and_written_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dump.flag");
+    let flip = |path: &Path, block: usize| {
+        let file = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+        let (mut byte, at) = ([0], block as u64 * 4096 + 700);
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ 4], at).unwrap();
+    };
+    let block = |path: &Path, row: usize| {
+        let image = std::fs::read(path).unwrap();
+        word(&image, word(&image, 128) as usize + row * 12) as u32 as usize
+    };
+    for (is_newest, looks) in [(false, false), (false, true), (true, false), (true, true)] {
+        let keyspace = Keyspace::new(&options()).unwrap();
+        fill(&keyspace, 2000);
+        let before = contents(&keyspace);
+        for _ in 0..2 {
+            save(&keyspace, &path, NOW).unwrap();
+        }
+        let whole = scrubbed(&keyspace, &path);
+        assert!(whole.damaged == 0 && whole.bytes > 2 * 4_000_000, "{whole:?}");
+        let damaged = if is_newest { path.clone() } else { older_of(&path) };
+        [7, 70, 170].iter().for_each(|row| flip(&damaged, block(&damaged, *row)));
+        if looks {
+            let found = scrubbed(&keyspace, &path);
+            assert_eq!((found.damaged, found.is_newest, found.bytes), (3, is_newest, whole.bytes));
+        }
+        for _ in 0..2 {
+            let report = save(&keyspace, &path, NOW).unwrap();
+            assert_eq!((report.incremental, report.written > 3 * 4096), (true, true));
+        }
+        let both = [path.clone(), older_of(&path)].map(|path| contents(&load(&path)) == before);
+        assert_eq!(both.iter().all(|whole| *whole), looks, "{both:?}");
+        std::fs::remove_file(older_of(&path)).unwrap();
+    }
+}
+
+/// Tables are looked at, too, and the superblock, and an image of another memory is not.
+#[test]
+fn a_damaged_table_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dump.flag");
+    let keyspace = Keyspace::new(&options()).unwrap();
+    fill(&keyspace, 200);
+    save(&keyspace, &path, NOW).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let mut scrub = Scrub::default();
+    while scrub.step(&System, &path, keyspace.arena()).bytes > 0 {}
+    for table in [104, 128, 152, 208] {
+        let mut image = whole.clone();
+        image[word(&whole, table) as usize + 5] ^= 1;
+        std::fs::write(&path, image).unwrap();
+        let found = scrubbed(&keyspace, &path);
+        assert!(found.damaged > 0 && found.is_newest, "{table}");
+    }
+    std::fs::write(&path, vec![0; whole.len()]).unwrap();
+    assert_eq!(scrub.step(&System, &path, keyspace.arena()).damaged, 1);
+    assert_eq!(scrub.step(&System, &path, keyspace.arena()).bytes, 0, "it is said once");
+    std::fs::write(&path, &whole).unwrap();
+    let other = Keyspace::new(&options()).unwrap();
+    assert_eq!(scrubbed(&other, &path), Scrubbed::default());
 }
 
 /// Someone cuts the file short while its pages are brought: what is gone is counted, what is there is right.

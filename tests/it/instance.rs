@@ -157,7 +157,7 @@ impl Instance {
                 let Tree::Simple(kind) = call(&[b"TYPE", &key]) else { panic!("a type has a name") };
                 let mut shown = vec![call(&[b"OBJECT", b"ENCODING", &key]), call(&[b"PEXPIRETIME", &key])];
                 match kind.as_str() {
-                    "string" => shown.push(call(&[b"DUMP", &key])),
+                    "string" => shown.push(call(&[b"GET", &key])),
                     "list" => shown.push(call(&[b"LRANGE", &key, b"0", b"-1"])),
                     "set" => shown.push(call(&[b"SMEMBERS", &key])),
                     "zset" => shown.push(call(&[b"ZRANGE", &key, b"0", b"-1", b"WITHSCORES"])),

@@ -287,6 +287,8 @@ fn persistence(view: &View<'_>, out: &mut String) {
     line(out, "snapshot_bytes", saver.last_bytes);
     line(out, "snapshot_last_bytes_written", saver.last_written);
     line(out, "snapshot_last_kind", if saver.last_incremental { "incremental" } else { "full" });
+    line(out, "snapshot_scrubbed_bytes", saver.scrubbed);
+    line(out, "snapshot_scrub_damaged_blocks", saver.rotten);
     let (percent, eta_seconds) = view.shared.loading_progress(view.now);
     line(out, "snapshot_resident_perc", format_args!("{percent:.2}"));
     if loading {

@@ -172,6 +172,13 @@ pub static SNAPSHOTS: Section = Section {
             field!(snapshot_max_bandwidth),
         ),
         directive(
+            "snapshot-scrub-bandwidth",
+            Memory(0, u64::MAX),
+            "1mb",
+            "Bytes per second that are read of the snapshots on the disk, to see whether they are still as they were written; 0 for none. What is not is written anew with the next snapshot, which is taken at once when it is the newest that is damaged and there are save rules or an append-only file.",
+            field!(snapshot_scrub_bandwidth),
+        ),
+        directive(
             "shutdown-timeout",
             Integer(0, INT),
             "8",

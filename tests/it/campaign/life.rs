@@ -8,7 +8,7 @@ use crate::{
 };
 use flagstone::{
     command::{Protocol, replay::replay},
-    keyspace::Keyspace,
+    keyspace::{Keyspace, Options},
     snapshot::{self, Image, Unpaced},
 };
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -27,6 +27,11 @@ pub enum Keeps {
     Always,
 }
 
+/// How the keyspaces of these lives are made: thousands of them begin and end.
+fn small() -> Options {
+    Options { shards: 2, databases: 1, reserve: 1 << 28, ..options() }
+}
+
 pub struct Life {
     pub disk: Memory,
     pub instance: Instance,
@@ -40,8 +45,7 @@ pub struct Life {
 impl Life {
     /// Starts from what is on the disk.
     pub fn start(disk: &Memory, keeps: Keeps) -> Result<Life, String> {
-        let mut small = options();
-        (small.shards, small.databases) = (2, 1);
+        let small = small();
         let image = Image::open_on(disk, Path::new(IMAGE)).map_err(|error| error.to_string())?;
         let first = image.as_ref().map_or(0, Image::log);
         let keyspace = match image {
@@ -64,10 +68,8 @@ impl Life {
 
     /// What is wrong with the older of the two images, if it is one: a start may have to do with it.
     pub fn check_older(disk: &Memory) -> Result<(), String> {
-        let mut small = options();
-        (small.shards, small.databases) = (2, 1);
         let Ok(Some(image)) = Image::open_on(disk, &snapshot::older_of(Path::new(IMAGE))) else { return Ok(()) };
-        let keyspace = image.into_keyspace(&small, START).map_err(|error| error.to_string())?;
+        let keyspace = image.into_keyspace(&small(), START).map_err(|error| error.to_string())?;
         keyspace.load_all(&mut || true);
         match keyspace.arena().damaged_pages() {
             0 => Ok(()),
