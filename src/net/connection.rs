@@ -91,6 +91,8 @@ pub struct Connection {
     error: Option<ProtocolError>,
     /// Send what there is and end.
     closing: bool,
+    /// Something has come from the client: it is not idle.
+    heard: bool,
     /// The replies have been put off once.
     put_off: bool,
     /// The commands that have been read wait for their memory.
@@ -121,6 +123,7 @@ impl Connection {
             blocked: None,
             error: None,
             closing: false,
+            heard: false,
             put_off: false,
             warming: None,
             bringing: Bringing::Nothing,
@@ -272,7 +275,9 @@ impl Connection {
         if self.input.len() == 0 && self.error.is_none() {
             return Ok(());
         }
-        self.client.handle.last_interaction.store(turn.now, Relaxed);
+        if std::mem::take(&mut self.heard) {
+            self.client.handle.last_interaction.store(turn.now, Relaxed);
+        }
         // A client that changed class, or a changed setting, is held to its limit from here.
         self.output.judge(self.output_limit(), turn.now)?;
         while self.blocked.is_none() && !self.closing {
@@ -421,6 +426,7 @@ impl Connection {
             self.closing = true;
             return Ok(Poll::Ready(()));
         }
+        self.heard = true;
         let worker = self.shared.stats.worker(self.client.worker);
         worker.network_in.add(count as u64);
         worker.reads.add(1);

@@ -192,6 +192,23 @@ fn an_idle_client_holds_no_buffers() {
     });
 }
 
+#[test]
+fn a_client_in_the_middle_of_a_request_is_idle_too() {
+    let server = Server::start();
+    let mut half = client_that_holds(&server, 1000);
+    let mut admin = server.connect(Protocol::Resp2);
+    let room = |list: &str| -> Option<u64> {
+        let word = list.lines().next()?.split(' ').find_map(|word| word.strip_prefix("qbuf-free="))?;
+        word.parse().ok()
+    };
+    wait_for_clients(&mut admin, |list| room(list).is_some_and(|free| free > 1_000_000));
+    server.shared().clock.advance(Duration::from_secs(11).as_millis() as i64);
+    // What was made ready for the rest of it goes back.
+    wait_for_clients(&mut admin, |list| list.contains(" idle=11 ") && room(list).is_some_and(|free| free < 100_000));
+    assert_eq!(admin.line("CONFIG SET timeout 10"), ok());
+    assert!(half.is_closed());
+}
+
 /// A client whose request of so many bytes has arrived but for its end.
 fn client_that_holds(server: &Server, bytes: usize) -> Client {
     let mut client = server.connect(Protocol::Resp2);

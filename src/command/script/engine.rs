@@ -483,6 +483,7 @@ impl<'e> Task<'e> {
         }
         // What a command has answered was counted then.
         if failure.get::<bool>("ignore_error_stats_update").unwrap_or(false) {
+            count_failure(cx);
             cx.reply.error(&text);
             return Ok(());
         }
@@ -490,14 +491,20 @@ impl<'e> Task<'e> {
     }
 }
 
-/// A script that answers with an error of its own has made one; what a command has answered was counted then.
+/// A script whose answer is an error has failed. If the error is its own, it is a new one; what a command has answered was
+/// counted then.
 fn count_error(cx: &Context<'_>, value: &Value) {
-    if let Value::Table(table) = value
-        && let Ok(Value::String(text)) = table.raw_get::<Value>("err")
-        && !table.raw_get::<bool>("ignore_error_stats_update").unwrap_or(false)
-    {
+    let Value::Table(table) = value else { return };
+    let Ok(Value::String(text)) = table.raw_get::<Value>("err") else { return };
+    count_failure(cx);
+    if !table.raw_get::<bool>("ignore_error_stats_update").unwrap_or(false) {
         cx.shared.stats.error(Error::text(text.as_bytes().to_vec()).code());
     }
+}
+
+/// Counts a run of the script's command that has answered with an error.
+fn count_failure(cx: &Context<'_>) {
+    cx.shared.stats.worker(cx.client.worker).command(cx.command.counts_as).failed.add(1);
 }
 
 /// What is known of the manners of the script that a request means: its second word is a digest, a script, or a function's

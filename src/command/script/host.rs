@@ -98,45 +98,12 @@ impl Drop for Run<'_, '_, '_> {
 
 impl Host for Run<'_, '_, '_> {
     fn invoke(&mut self, words: &[&[u8]], dialect: Dialect) -> Result<mlua::Result<(Value, bool)>, Error> {
-        let command = match table::resolve(words) {
-            Ok(command) => command,
-            Err(Refusal { command: Some(command), .. }) => {
-                self.count_rejected(command);
-                return Err(dialect.choose(
-                    "ERR Wrong number of args calling Redis command from script",
-                    "ERR Wrong number of args calling command from script",
-                ));
-            }
-            Err(_) => {
-                return Err(dialect
-                    .choose("ERR Unknown Redis command called from script", "ERR Unknown command called from script"));
-            }
-        };
-        if self.strayed {
-            return Err(STRAYED);
+        let result = self.admit_and_call(words, dialect);
+        // (A script that has strayed runs again.)
+        if let (Err(error), false) = (&result, self.strayed && !self.wrote) {
+            self.cx.shared.stats.error(error.code());
         }
-        let flags = command.spec.flags;
-        let cx = &self.cx;
-        let admitted = self.admit(flags).and_then(|()| {
-            dispatch::check_user(cx.client, command, words, cx.now)
-                .map_err(|denial| denial.error_in_script(&cx.client.user, command))
-        });
-        admitted.inspect_err(|_| self.count_rejected(command))?;
-        let needed = dispatch::needed(self.cx.shared, command, words);
-        self.undeclared |= self.declared.union(needed) != self.declared;
-        if !self.cx.keys.holds(needed) {
-            self.strayed = true;
-            return Err(STRAYED);
-        }
-        self.wrote |= flags.contains(Flags::WRITE);
-        self.only_read &= flags.contains(Flags::READONLY);
-        if let Some(running) = &self.running {
-            running.wrote.store(self.wrote, Relaxed);
-        }
-        (self.cx.command, self.cx.spec) = (command, command.spec);
-        dispatch::call(&mut self.cx, words);
-        self.cx.client.block = None;
-        Ok(self.capture.borrow_mut().take())
+        result
     }
 
     fn set_protocol(&mut self, protocol: Protocol) {
@@ -178,6 +145,49 @@ impl Host for Run<'_, '_, '_> {
 }
 
 impl Run<'_, '_, '_> {
+    /// Runs a command for the script, if it may be run.
+    fn admit_and_call(&mut self, words: &[&[u8]], dialect: Dialect) -> Result<mlua::Result<(Value, bool)>, Error> {
+        let command = match table::resolve(words) {
+            Ok(command) => command,
+            Err(Refusal { command: Some(command), .. }) => {
+                self.count_rejected(command);
+                return Err(dialect.choose(
+                    "ERR Wrong number of args calling Redis command from script",
+                    "ERR Wrong number of args calling command from script",
+                ));
+            }
+            Err(_) => {
+                return Err(dialect
+                    .choose("ERR Unknown Redis command called from script", "ERR Unknown command called from script"));
+            }
+        };
+        if self.strayed {
+            return Err(STRAYED);
+        }
+        let flags = command.spec.flags;
+        let cx = &self.cx;
+        let admitted = self.admit(flags).and_then(|()| {
+            dispatch::check_user(cx.client, command, words, cx.now)
+                .map_err(|denial| denial.error_in_script(&cx.client.user, command))
+        });
+        admitted.inspect_err(|_| self.count_rejected(command))?;
+        let needed = dispatch::needed(self.cx.shared, command, words);
+        self.undeclared |= self.declared.union(needed) != self.declared;
+        if !self.cx.keys.holds(needed) {
+            self.strayed = true;
+            return Err(STRAYED);
+        }
+        self.wrote |= flags.contains(Flags::WRITE);
+        self.only_read &= flags.contains(Flags::READONLY);
+        if let Some(running) = &self.running {
+            running.wrote.store(self.wrote, Relaxed);
+        }
+        (self.cx.command, self.cx.spec) = (command, command.spec);
+        dispatch::call(&mut self.cx, words);
+        self.cx.client.block = None;
+        Ok(self.capture.borrow_mut().take())
+    }
+
     /// Counts a command that the script was not let run.
     fn count_rejected(&self, command: &Command) {
         let Context { shared, client, .. } = &self.cx;
@@ -358,8 +368,7 @@ fn call(lua: &Lua, arguments: MultiValue, dialect: Dialect) -> mlua::Result<Valu
             (Value::Table(error), true) => Err(Raised::of(&error)),
             (value, _) => Ok(value),
         },
-        // Refused before it was one that could count it.
-        Err(error) => Err(Raised { error, counted: false, fatal: false }.raise()),
+        Err((error, counted)) => Err(Raised { error, counted, fatal: false }.raise()),
     }
 }
 
@@ -373,29 +382,35 @@ fn pcall(lua: &Lua, arguments: MultiValue, dialect: Dialect) -> mlua::Result<Val
             }
             Ok(value)
         }
-        Err(error) => Raised { error, counted: true, fatal: false }.to_table(lua),
+        Err((error, counted)) => Raised { error, counted, fatal: false }.to_table(lua),
     }
 }
 
-fn invoke(lua: &Lua, arguments: MultiValue, dialect: Dialect) -> Result<mlua::Result<(Value, bool)>, Error> {
+/// The reply of a command and whether it is an error; or why it was not run, and whether that has been counted.
+type Invoked = Result<mlua::Result<(Value, bool)>, (Error, bool)>;
+
+fn invoke(lua: &Lua, arguments: MultiValue, dialect: Dialect) -> Invoked {
+    let uncounted = |redis, server| Err((dialect.choose(redis, server), false));
     if arguments.is_empty() {
-        return Err(dialect.choose(
+        return uncounted(
             "ERR Please specify at least one argument for this redis lib call",
             "ERR Please specify at least one argument for this call",
-        ));
+        );
     }
     let _no_limit = MemoryLimit::set(lua, 0);
     with_words(arguments, |words| match HOST.is_set() {
-        true => HOST.with(|host| host.invoke(words, dialect)),
-        false => Err(dialect.choose(
+        true => HOST.with(|host| host.invoke(words, dialect)).map_err(|error| (error, true)),
+        false => uncounted(
             "ERR redis.call/pcall can only be called inside a script invocation",
             "ERR server.call/pcall can only be called inside a script invocation",
-        )),
+        ),
     })
-    .unwrap_or(Err(dialect.choose(
-        "ERR Lua redis lib command arguments must be strings or integers",
-        "ERR Command arguments must be strings or integers",
-    )))
+    .unwrap_or_else(|| {
+        uncounted(
+            "ERR Lua redis lib command arguments must be strings or integers",
+            "ERR Command arguments must be strings or integers",
+        )
+    })
 }
 
 /// An error of the server on its way through Lua, where it cannot be looked into until it is caught.

@@ -416,11 +416,15 @@ local while_loading = {
     "call", "pcall", "setresp", "set_repl", "replicate_commands", "breakpoint", "debug", "acl_check_cmd",
 }
 
+-- What scripts set in `cjson` holds for scripts, what libraries and their functions set, for these.
+local cjson_of_functions = veil(host.libraries.cjson.new())
+
 function host.run_library(chunk)
     local scope = {}
     for name, value in raw_pairs(world) do
         scope[name] = value
     end
+    scope.cjson = cjson_of_functions
     scope.KEYS, scope.ARGV, scope.math, scope.getmetatable = nil, nil, nil, nil
     for name, api in raw_pairs(apis) do
         local loading = {}

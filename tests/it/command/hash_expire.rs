@@ -289,3 +289,66 @@ fn expired_fields_and_keys_are_shown_when_debug_says_so() {
         "#,
     );
 }
+
+/// A reader that finds fields expired tells of each, but of the last one by the end of the key alone, as Redis does.
+#[test]
+fn events_of_fields_that_are_found_expired() {
+    check(
+        r#"
+        ~only resp3
+        > CONFIG SET notify-keyspace-events Kgh
+        OK
+        > HSET h a 1 b 2
+        (integer) 2
+        > HPEXPIRE h 10 FIELDS 2 a b
+        1) (integer) 1
+        2) (integer) 1
+        listener> PSUBSCRIBE __key*
+        > DEBUG SET-ACTIVE-EXPIRE 0
+        OK
+        ~advance 20ms
+        > HMGET h a b
+        1) (nil)
+        2) (nil)
+        listener<
+        1> "pmessage"
+        2> "__key*"
+        3> "__keyspace@0__:h"
+        4> "hexpired"
+        listener<
+        1> "pmessage"
+        2> "__key*"
+        3> "__keyspace@0__:h"
+        4> "del"
+        > HSETEX h PX 10 FIELDS 1 a 1
+        (integer) 1
+        listener<
+        1> "pmessage"
+        2> "__key*"
+        3> "__keyspace@0__:h"
+        4> "hset"
+        listener<
+        1> "pmessage"
+        2> "__key*"
+        3> "__keyspace@0__:h"
+        4> "hexpire"
+        ~advance 20ms
+        > HSETEX h FNX FIELDS 1 a 1
+        (integer) 1
+        listener<
+        1> "pmessage"
+        2> "__key*"
+        3> "__keyspace@0__:h"
+        4> "hexpired"
+        listener<
+        1> "pmessage"
+        2> "__key*"
+        3> "__keyspace@0__:h"
+        4> "hset"
+        > DEBUG SET-ACTIVE-EXPIRE 1
+        OK
+        > CONFIG SET notify-keyspace-events ""
+        OK
+        "#,
+    );
+}

@@ -178,7 +178,7 @@ fn tables_are_changed_as_by_lua() {
 #[test]
 fn json() {
     check(
-        r#"
+        r##"
         > EVAL "return cjson.encode({1, 'a/b', {x = 1.5}, cjson.null, true, {}})" 0
         "[1,\"a\\/b\",{\"x\":1.5},null,true,{}]"
         > EVAL "return cjson.encode({['1'] = 'a\\n\\001\\127'})" 0
@@ -208,10 +208,21 @@ fn json() {
         2) "user_script:1: Attempt to modify a readonly table"
         > EVAL "return tostring(cjson.decode_array_with_array_mt(false)) .. tostring(getmetatable(cjson.decode('[]')))" 0
         "falsenil"
+        # Functions have settings of their own.
+        > EVAL "return cjson.encode_number_precision(3)" 0
+        (integer) 3
+        > FUNCTION LOAD "#!lua name=json\n redis.register_function('precision', function() return cjson.encode_number_precision() end)"
+        "json"
+        > FCALL precision 0
+        (integer) 14
+        > FUNCTION DELETE json
+        OK
+        > EVAL "return cjson.encode_number_precision(14)" 0
+        (integer) 14
         > EVAL "return cjson.encode(1/0)" 0
         > EVAL "return cjson.encode(0.1) .. cjson.encode(1e15) .. cjson.encode(-7)" 0
         "0.11e+15-7"
-        "#,
+        "##,
     );
 }
 
@@ -593,6 +604,38 @@ fn scripts_need_the_replicas_that_writes_need() {
         OK
         > GET x
         "some"
+        "##,
+    );
+}
+
+/// What a script's commands answer is counted when they answer it, whether the script makes something of it or not.
+#[test]
+fn errors_of_scripts_are_counted_once() {
+    check(
+        r##"
+        ~only resp3
+        > SET text x
+        OK
+        > CONFIG RESETSTAT
+        OK
+        > EVAL "return redis.call('INCR', KEYS[1])" 1 text
+        (error) ERR value is not an integer or out of range script: 61636018f4e6b5817b89791bbed242f93fa089e3, on @user_script:1.
+        > EVAL "return redis.pcall('INCR', KEYS[1])" 1 text
+        (error) ERR value is not an integer or out of range
+        > EVAL "redis.pcall('INCR', KEYS[1]) return 1" 1 text
+        (integer) 1
+        > INFO errorstats
+        (verbatim txt) "# Errorstats\r\nerrorstat_ERR:count=3\r\n"
+        > EVAL_RO "redis.pcall('SET', KEYS[1], 'y') redis.pcall('HGET') redis.pcall('NOSUCH') return 1" 1 text
+        (integer) 1
+        > EVAL "pcall(redis.call, 'LPUSH', KEYS[1], 'y') return 1" 1 text
+        (integer) 1
+        > EVAL "return redis.error_reply('MINE it is')" 0
+        (error) MINE it is
+        > EVAL "redis.error_reply('MINE it is not') return 1" 0
+        (integer) 1
+        > INFO errorstats
+        (verbatim txt) "# Errorstats\r\nerrorstat_ERR:count=6\r\nerrorstat_MINE:count=1\r\nerrorstat_WRONGTYPE:count=1\r\n"
         "##,
     );
 }

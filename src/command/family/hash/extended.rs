@@ -154,15 +154,14 @@ pub fn hsetex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         let there = |pair: &[&[u8]]| hash.is_some_and(|hash| hash.get(pair[0]).is_some());
         if !fields.chunks_exact(2).all(|pair| there(pair) == all_there) {
             cx.reply.integer(0);
-            let names: Vec<&[u8]> = fields.iter().step_by(2).copied().collect();
-            return forget(cx, key, &names);
+            return forget(cx, key, fields.iter().step_by(2).copied());
         }
     }
     let mut cell = db.cell_or(key, hash::EMPTY)?;
     let mut change = Change::default();
     for pair in fields.chunks_exact(2) {
-        if keeps {
-            cell.expire_field(pair[0], now)?;
+        if (keeps || all_there.is_some()) && cell.expire_field(pair[0], now)? && all_there.is_some() {
+            change.expired.push(pair[0]);
         }
         let ttl = match at {
             Some(at) if !passed => FieldTtl::At(at),

@@ -41,7 +41,7 @@ pub struct Change<'a> {
     pub expired: Fields<'a>,
 }
 
-type Fields<'a> = SmallVec<[&'a [u8]; 4]>;
+pub type Fields<'a> = SmallVec<[&'a [u8]; 4]>;
 
 impl Change<'_> {
     /// Publishes it, and removes the hash if nothing is left. `timed` is the event of another expiry.

@@ -1,13 +1,13 @@
 //! Commands that look at fields.
 
-use super::fields::Change;
+use super::fields::{Change, Fields};
 use crate::{
     command::{
         Args, CommandResult, Context, Error,
         family::collection::{ScanOptions, bulk, nothing_scanned, scan_cursor},
     },
     keyspace::Type,
-    types::{hash::Hash, packed::Element},
+    types::{hash::Hash, home::Home, packed::Element},
 };
 
 /// Runs `read` on the hash at a key, if there is one.
@@ -17,23 +17,42 @@ fn with<R>(cx: &mut Context<'_>, key: &[u8], read: impl FnOnce(Hash<'_>) -> R) -
 }
 
 /// Removes those of the fields that were asked for whose time has passed.
-pub(super) fn forget(cx: &mut Context<'_>, key: &[u8], names: &[&[u8]]) -> CommandResult {
-    let now = cx.keys.judged_at();
+pub(super) fn forget<'a>(cx: &mut Context<'_>, key: &[u8], names: impl Iterator<Item = &'a [u8]>) -> CommandResult {
+    let (expired, _) = remove_expired(cx, key, names)?;
+    Change { expired, ..Change::default() }.tell(cx, key, "");
+    Ok(())
+}
+
+/// The same, by a command that only looks at fields: when there is none left, the last one to go is
+/// told of by the key's end alone.
+pub(super) fn forget_quietly(cx: &mut Context<'_>, key: &[u8], names: &[&[u8]]) -> CommandResult {
+    let (mut expired, is_empty) = remove_expired(cx, key, names.iter().copied())?;
+    if is_empty {
+        expired.pop();
+    }
+    Change { expired, ..Change::default() }.tell(cx, key, "");
+    Ok(())
+}
+
+/// The fields that were removed, and whether they were the last ones.
+fn remove_expired<'a>(
+    cx: &mut Context<'_>,
+    key: &[u8],
+    names: impl Iterator<Item = &'a [u8]>,
+) -> Result<(Fields<'a>, bool), Error> {
+    let (now, mut expired) = (cx.keys.judged_at(), Fields::new());
     let mut db = cx.keys.db(cx.client.db);
     if db.holds_removals() {
-        return Ok(());
+        return Ok((expired, false));
     }
-    let Some(mut cell) = db.cell(key, Type::Hash)? else { return Ok(()) };
-    let mut change = Change::default();
+    let Some(mut cell) = db.cell(key, Type::Hash)? else { return Ok((expired, false)) };
     for name in names {
         if cell.expire_field(name, now)? {
-            change.expired.push(name);
+            expired.push(name);
         }
     }
-    if !change.expired.is_empty() {
-        change.tell(cx, key, "");
-    }
-    Ok(())
+    let is_empty = Hash::new(cell.view()).is_empty();
+    Ok((expired, is_empty))
 }
 
 pub fn hget(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
@@ -44,7 +63,7 @@ pub fn hget(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         Some(value) => bulk(cx.reply, &value),
         None => cx.reply.null(),
     }
-    if hash.is_some_and(|hash| hash.some_expired()) { forget(cx, args[1], &args[2..]) } else { Ok(()) }
+    if hash.is_some_and(|hash| hash.some_expired()) { forget_quietly(cx, args[1], &args[2..]) } else { Ok(()) }
 }
 
 pub fn hmget(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
@@ -58,19 +77,19 @@ pub fn hmget(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
             None => cx.reply.null(),
         }
     }
-    if hash.is_some_and(|hash| hash.some_expired()) { forget(cx, args[1], &args[2..]) } else { Ok(()) }
+    if hash.is_some_and(|hash| hash.some_expired()) { forget_quietly(cx, args[1], &args[2..]) } else { Ok(()) }
 }
 
 pub fn hexists(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let found = with(cx, args[1], |hash| hash.get(args[2]).is_some())?.unwrap_or(false);
     cx.reply.integer(found.into());
-    if found { Ok(()) } else { forget(cx, args[1], &args[2..]) }
+    if found { Ok(()) } else { forget_quietly(cx, args[1], &args[2..]) }
 }
 
 pub fn hstrlen(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let len = with(cx, args[1], |hash| hash.get(args[2]).map_or(0, |value| value.text_len()))?;
     cx.reply.integer(len.unwrap_or(0) as i64);
-    if len == Some(0) { forget(cx, args[1], &args[2..]) } else { Ok(()) }
+    if len == Some(0) { forget_quietly(cx, args[1], &args[2..]) } else { Ok(()) }
 }
 
 pub fn hlen(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {

@@ -1,5 +1,6 @@
 //! Commands that change fields.
 
+use super::read::forget_quietly;
 use crate::{
     command::{Args, CommandResult, Context, Error, args},
     keyspace::Type,
@@ -46,11 +47,13 @@ pub fn hmset(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 
 pub fn hsetnx(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let now = cx.keys.judged_at();
-    let found = match cx.keys.db(cx.client.db).view(args[1], Type::Hash)? {
-        Some(view) => Hash::at(view, now).get(args[2]).is_some(),
-        None => false,
-    };
+    let mut db = cx.keys.db(cx.client.db);
+    let hash = db.view(args[1], Type::Hash)?.map(|view| Hash::at(view, now));
+    let found = hash.is_some_and(|hash| hash.get(args[2]).is_some());
     if !found {
+        if hash.is_some_and(|hash| hash.some_expired()) {
+            forget_quietly(cx, args[1], &args[2..3])?;
+        }
         set(cx, args)?;
     }
     cx.reply.integer((!found).into());
@@ -92,10 +95,14 @@ fn value<T>(
 ) -> Result<Option<T>, Error> {
     let now = cx.keys.judged_at();
     let mut db = cx.keys.db(cx.client.db);
-    match db.view(key, Type::Hash)?.and_then(|view| Hash::at(view, now).get(field)) {
-        Some(entry) => read(entry).map(Some).ok_or(Error::new(otherwise)),
-        None => Ok(None),
+    let hash = db.view(key, Type::Hash)?.map(|view| Hash::at(view, now));
+    if let Some(entry) = hash.and_then(|hash| hash.get(field)) {
+        return read(entry).map(Some).ok_or(Error::new(otherwise));
     }
+    if hash.is_some_and(|hash| hash.some_expired()) {
+        forget_quietly(cx, key, &[field])?;
+    }
+    Ok(None)
 }
 
 /// Stores what an increment gave.
@@ -104,11 +111,8 @@ fn store(cx: &mut Context<'_>, args: &Args<'_>, value: &[u8], event: &str) -> Co
     let mut db = cx.keys.db(cx.client.db);
     let mut cell = db.cell_or(args[1], hash::EMPTY)?;
     // The field keeps its expiry, unless that has passed.
-    let expired = cell.expire_field(args[2], now)?;
+    cell.expire_field(args[2], now)?;
     hash::set(&mut cell, args[2], value, FieldTtl::Keep, limits)?;
-    if expired {
-        cx.notify_fields("hexpired", args[1], std::iter::once(args[2]));
-    }
     cx.notify_fields(event, args[1], std::iter::once(args[2]));
     Ok(())
 }
