@@ -228,6 +228,8 @@ fn write_line(out: &mut String, client: &ClientHandle, me: u64, now: UnixMillis)
     if client.id == me {
         // The request that asks has been taken from the buffer, although its bytes still lie there.
         (query, query_free) = (0, query + query_free);
+    } else {
+        query = query.saturating_sub(client.parsed_bytes.load(Relaxed));
     }
     let (output, capacity) = (client.output_bytes.load(Relaxed), client.output_capacity.load(Relaxed));
     let (arguments, transaction) = (client.argument_bytes.load(Relaxed), client.queued_bytes.load(Relaxed));

@@ -13,7 +13,7 @@ pub fn is_due(settings: &Settings, memory: u64, judged: u64) -> bool {
     limit.is_some_and(|limit| memory > judged.saturating_add(limit / STEP))
 }
 
-/// Closes the largest clients until the others are below the limit. `CLIENT NO-EVICT` spares a client, but what it holds
+/// Closes the largest clients until the others hold no more than the limit. `CLIENT NO-EVICT` spares a client, but what it holds
 /// counts.
 pub fn evict(shared: &Shared, settings: &Settings) {
     let Some(limit) = settings.maxmemory_clients.limit(settings.maxmemory) else { return };
@@ -22,13 +22,13 @@ pub fn evict(shared: &Shared, settings: &Settings) {
         clients.push((handle.memory(), handle));
     }
     let mut held: u64 = clients.iter().map(|(memory, _)| memory).sum();
-    if held < limit {
+    if held <= limit {
         return;
     }
     clients.retain(|(_, handle)| !handle.state().contains(State::NO_EVICT));
     clients.sort_by_key(|(memory, _)| Reverse(*memory));
     for (memory, handle) in clients {
-        if held < limit {
+        if held <= limit {
             break;
         }
         tracing::info!(client = handle.id, bytes = memory, "closing a client for 'maxmemory-clients'");

@@ -116,7 +116,9 @@ pub struct ClientHandle {
     /// Bytes of replies not yet taken by the socket, and the capacity that holds them.
     pub output_bytes: AtomicU64,
     pub output_capacity: AtomicU64,
-    /// Bytes of the arguments of a command not yet complete.
+    /// Bytes of the arguments of a command not yet complete; with what stands before each they are no longer waiting,
+    /// but still in the query buffer.
+    pub parsed_bytes: AtomicU64,
     pub argument_bytes: AtomicU64,
     pub network_in: AtomicU64,
     pub network_out: AtomicU64,

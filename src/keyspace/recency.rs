@@ -64,6 +64,11 @@ impl Recency {
         self.entries[index] = print << 40 | frequency << 32 | seconds;
     }
 
+    /// Notes a key that is new: how often another one of its name was used is none of its own.
+    pub fn begin(&mut self, hash: u64, now: UnixMillis) {
+        self.set(hash, LastUse { seconds: (now / 1000) as u32, frequency: FREQUENCY_NEW });
+    }
+
     /// The counter after one more use: it grows as the logarithm of the uses, by lot.
     #[inline]
     fn counted(&mut self, frequency: u64) -> u64 {

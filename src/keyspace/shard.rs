@@ -372,9 +372,9 @@ impl Shard {
     ) -> Result<Offset, OutOfMemory> {
         let code = header.expiry.map_or(0, |at| expiry_code(at, now));
         self.changed(db, key);
-        self.recency.note(hash, now);
         match found {
             Some(found) => {
+                self.recency.note(hash, now);
                 let old = found.at();
                 let span = self.heap.span(old);
                 let fits = span >= header.end
@@ -390,6 +390,7 @@ impl Shard {
                 Ok(at)
             }
             None => {
+                self.recency.begin(hash, now);
                 if !std::mem::take(&mut self.is_vacated) {
                     self.note_absent(EffectKind::New, db, key);
                 }

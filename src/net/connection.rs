@@ -544,6 +544,7 @@ impl Connection {
         let (handle, bytes) = (&self.client.handle, self.input.len() as u64);
         handle.query_bytes.store(bytes, Relaxed);
         handle.query_free.store(self.input.free() as u64, Relaxed);
+        handle.parsed_bytes.store(self.input.parsed_bytes() as u64, Relaxed);
         handle.argument_bytes.store(self.input.argument_bytes(), Relaxed);
         if bytes > handle.query_peak.load(Relaxed) {
             handle.query_peak.store(bytes, Relaxed);

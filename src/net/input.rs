@@ -72,6 +72,11 @@ impl Input {
         self.decoder.argument_bytes()
     }
 
+    /// How many of the bytes held are taken already, as arguments of that command and what stands before them.
+    pub fn parsed_bytes(&self) -> usize {
+        self.decoder.parsed_bytes()
+    }
+
     /// Complete commands that have not run.
     pub fn waiting(&self) -> usize {
         self.decoder.waiting()

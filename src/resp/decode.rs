@@ -264,6 +264,12 @@ impl Decoder {
         self.argument_bytes
     }
 
+    /// Bytes of a command that is not complete that need not be looked at again: what came before the argument being
+    /// received.
+    pub fn parsed_bytes(&self) -> usize {
+        self.position - self.start
+    }
+
     /// Parses one command; false when its bytes have not all arrived.
     fn command(&mut self, buffer: &mut [u8], limits: &Limits) -> Result<bool, ProtocolError> {
         loop {

@@ -187,3 +187,29 @@ fn the_background_work_runs_as_often_as_is_said() {
     client.line("CONFIG SET hz 50");
     assert_eq!(field(&mut client, "hz"), "50");
 }
+
+/// Scripts that were only evaluated are forgotten beyond 500, the one first whose last use is longest ago.
+#[test]
+fn scripts_that_are_forgotten_are_counted() {
+    let server = Server::start();
+    let mut client = server.connect(Protocol::Resp2);
+    let loaded = client.line("SCRIPT LOAD 'return 0'");
+    let evaluate = |client: &mut Client, n: i64| {
+        assert_eq!(client.call(&["EVAL", &format!("return {n}"), "0"]), Tree::Integer(n));
+    };
+    (1..=500).for_each(|n| evaluate(&mut client, n));
+    assert_eq!(field(&mut client, "evicted_scripts"), "0");
+    // The first two are used again.
+    evaluate(&mut client, 1);
+    assert_eq!(client.line("EVALSHA 7f923f79fe76194c868d7e1d0820de36700eb649 0"), Tree::Integer(2));
+    evaluate(&mut client, 1000);
+    assert_eq!(field(&mut client, "evicted_scripts"), "1");
+    assert_eq!(field(&mut client, "number_of_cached_scripts"), "501");
+    assert_eq!(client.line("EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0"), Tree::Integer(1));
+    assert_eq!(client.line("EVALSHA 7f923f79fe76194c868d7e1d0820de36700eb649 0"), Tree::Integer(2));
+    assert!(matches!(client.line("EVALSHA 09d3822de862f46d784e6a36848b4f0736dda47a 0"), Tree::Error(_)));
+    let Tree::Bulk(digest) = loaded else { panic!("{loaded}") };
+    assert_eq!(client.call(&[&b"EVALSHA"[..], &digest, b"0"]), Tree::Integer(0));
+    client.line("CONFIG RESETSTAT");
+    assert_eq!(field(&mut client, "evicted_scripts"), "0");
+}

@@ -198,10 +198,14 @@ fn a_client_in_the_middle_of_a_request_is_idle_too() {
     let mut half = client_that_holds(&server, 1000);
     let mut admin = server.connect(Protocol::Resp2);
     let room = |list: &str| -> Option<u64> {
-        let word = list.lines().next()?.split(' ').find_map(|word| word.strip_prefix("qbuf-free="))?;
+        let half = list.lines().find(|line| line.contains(" cmd=NULL "))?;
+        let word = half.split(' ').find_map(|word| word.strip_prefix("qbuf-free="))?;
         word.parse().ok()
     };
-    wait_for_clients(&mut admin, |list| room(list).is_some_and(|free| free > 1_000_000));
+    // The last argument waits; the name of the command does not any more.
+    wait_for_clients(&mut admin, |list| {
+        room(list).is_some_and(|free| free > 1_000_000) && list.contains(" qbuf=1000 ") && list.contains(" argv-mem=4 ")
+    });
     server.shared().clock.advance(Duration::from_secs(11).as_millis() as i64);
     // What was made ready for the rest of it goes back.
     wait_for_clients(&mut admin, |list| list.contains(" idle=11 ") && room(list).is_some_and(|free| free < 100_000));
@@ -247,12 +251,14 @@ fn a_lower_limit_for_all_clients_holds_at_once() {
     let server = Server::start();
     let mut admin = server.connect(Protocol::Resp2);
     let _clients = [client_that_holds(&server, 2 << 20), client_that_holds(&server, 2 << 20)];
-    let is_large = |line: &&str| {
-        let bytes = line.split("tot-mem=").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
-        bytes.is_some_and(|bytes: u64| bytes >= 2 << 20)
-    };
+    let memory = |line: &str| -> Option<u64> { line.split("tot-mem=").nth(1)?.split(' ').next()?.parse().ok() };
+    let is_large = |line: &&str| memory(line).is_some_and(|bytes| bytes >= 2 << 20);
     wait_for_clients(&mut admin, |list| list.lines().filter(is_large).count() == 2);
-    assert_eq!(admin.line("CONFIG SET maxmemory-clients 3mb"), ok());
+    // What they hold now is not too much.
+    let held: u64 = text(admin.line("CLIENT LIST")).lines().filter_map(memory).sum();
+    assert_eq!(admin.line(&format!("CONFIG SET maxmemory-clients {held}")), ok());
+    assert_eq!(text(admin.line("CLIENT LIST")).lines().filter(is_large).count(), 2);
+    assert_eq!(admin.line("CONFIG SET maxmemory-clients 4mb"), ok());
     assert_eq!(text(admin.line("CLIENT LIST")).lines().filter(is_large).count(), 1);
 }
 

@@ -154,6 +154,7 @@ fn failed(error: &config::SetError) -> Error {
 /// CONFIG RESETSTAT
 fn reset_stat(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
     cx.shared.stats.reset();
+    cx.shared.scripts.evicted.reset();
     cx.shared.users.log.reset_counts();
     cx.keys.reset_stats();
     cx.reply.ok();

@@ -331,6 +331,7 @@ fn stats(view: &View<'_>, out: &mut String) {
     line(out, "expired_subkeys_active", view.keyspace.expired_fields_active);
     line(out, "evicted_keys", view.keyspace.evicted);
     line(out, "evicted_clients", view.shared.stats.evicted_clients.get());
+    line(out, "evicted_scripts", view.shared.scripts.evicted.get());
     line(out, "total_eviction_exceeded_time", 0);
     line(out, "current_eviction_exceeded_time", 0);
     line(out, "keyspace_hits", view.keyspace.hits);

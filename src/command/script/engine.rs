@@ -239,7 +239,7 @@ pub fn evaluate(
         };
         let script = &compiled.script;
         judge(cx, script.flags, read_only)?;
-        script.used.store(true, Relaxed);
+        cx.shared.scripts.mark_used(script);
         let subject = Subject {
             name: &|| script.name(),
             flags: script.flags,

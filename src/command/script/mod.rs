@@ -14,12 +14,13 @@ mod registration;
 pub use engine::{Named, call_function, check, evaluate, load_library, manners};
 
 use super::{Args, Error, Shared};
+use crate::stats::SharedCounter;
 use busy::Busy;
 use parking_lot::RwLock;
 use queue::Queue;
 use sha1::{Digest as _, Sha1};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
@@ -78,8 +79,8 @@ pub struct Script {
     pub flags: ScriptFlags,
     /// SCRIPT LOAD: it stays until SCRIPT FLUSH.
     loaded: AtomicBool,
-    /// Used since it last came up for being forgotten.
-    used: AtomicBool,
+    /// When it was last used, in new scripts: so many had come by then.
+    used: AtomicU64,
     manners: AtomicU8,
     /// It has proved to be short.
     is_short: AtomicBool,
@@ -97,7 +98,7 @@ impl Script {
             body: body.into(),
             flags,
             loaded: AtomicBool::new(loaded),
-            used: AtomicBool::new(true),
+            used: AtomicU64::new(0),
             manners: AtomicU8::new(manners as u8),
             is_short: AtomicBool::new(false),
         })
@@ -160,6 +161,10 @@ pub struct Scripts {
     known: RwLock<Known>,
     /// Counts SCRIPT FLUSH and what was forgotten: a thread that has seen another number asks anew.
     generation: AtomicU64,
+    /// Counts the scripts that came without being loaded.
+    age: AtomicU64,
+    /// Those of them that were forgotten because there were too many.
+    pub evicted: SharedCounter,
     /// Those that have been running for long.
     pub busy: Busy,
     pub queue: Queue,
@@ -170,8 +175,8 @@ pub struct Scripts {
 #[derive(Default)]
 struct Known {
     scripts: HashMap<Digest, Arc<Script>>,
-    /// Those that were not loaded, in the order they came.
-    evaluated: VecDeque<Digest>,
+    /// Those that were not loaded, by the last use known here: what was used since is found out when it is its turn.
+    evaluated: BTreeSet<(u64, Digest)>,
     bytes: usize,
 }
 
@@ -195,12 +200,20 @@ impl Scripts {
         known.bytes += body.len();
         known.scripts.insert(digest, Arc::clone(&script));
         if !loaded {
-            known.evaluated.push_back(digest);
+            let age = self.age.fetch_add(1, Relaxed) + 1;
+            script.used.store(age, Relaxed);
+            known.evaluated.insert((age, digest));
             if known.evaluated.len() > EVALUATED_MAX && known.forget_one() {
+                self.evicted.add(1);
                 self.generation.fetch_add(1, Relaxed);
             }
         }
         Ok(script)
+    }
+
+    /// Notes that a script is used.
+    fn mark_used(&self, script: &Script) {
+        script.used.store(self.age.load(Relaxed), Relaxed);
     }
 
     /// SCRIPT FLUSH.
@@ -211,7 +224,10 @@ impl Scripts {
 
     /// Forgets one that turned out to be none.
     fn forget(&self, digest: &Digest) {
-        self.known.write().scripts.remove(digest);
+        let mut known = self.known.write();
+        if let Some(script) = known.scripts.remove(digest) {
+            known.bytes -= script.body.len();
+        }
     }
 
     /// How many there are, and the bytes of their text.
@@ -222,15 +238,15 @@ impl Scripts {
 }
 
 impl Known {
-    /// Forgets the oldest that was not used lately; false if it was loaded in the meantime.
+    /// Forgets the one that was not used for longest; false when there are not too many after all, since some were loaded
+    /// in the meantime.
     fn forget_one(&mut self) -> bool {
-        while let Some(digest) = self.evaluated.pop_front() {
-            let Some(script) = self.scripts.get(&digest) else { continue };
-            if script.loaded.load(Relaxed) {
-                return false;
-            }
-            if script.used.swap(false, Relaxed) {
-                self.evaluated.push_back(digest);
+        while let Some((seen, digest)) = self.evaluated.pop_first() {
+            let script = self.scripts.get(&digest).filter(|script| !script.loaded.load(Relaxed));
+            let Some(script) = script else { return false };
+            let used = script.used.load(Relaxed);
+            if used > seen {
+                self.evaluated.insert((used, digest));
                 continue;
             }
             self.bytes -= script.body.len();

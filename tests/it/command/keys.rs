@@ -315,6 +315,32 @@ fn scan_skips_expired_keys() {
 }
 
 #[test]
+fn how_often_a_key_was_used() {
+    check(
+        r#"
+        ~only served
+        > CONFIG SET maxmemory-policy allkeys-lfu
+        OK
+        > SET n abc
+        OK
+        > OBJECT FREQ n
+        (integer) 5
+        > APPEND n d
+        (integer) 4
+        > OBJECT FREQ n
+        (integer 6..7)
+        # A key that is new counts as every new one.
+        > DEL n
+        (integer) 1
+        > SET n abc
+        OK
+        > OBJECT FREQ n
+        (integer) 5
+        "#,
+    );
+}
+
+#[test]
 fn object() {
     check(
         r#"
