@@ -12,7 +12,7 @@
 use flagstone::{
     command::{Client, Protocol, Shared, dispatch},
     config::{Config, Loaded, Policy},
-    keyspace::{Keyspace, Options},
+    keyspace::{Keyspace, KnownHash, Options},
     resp::Encoder,
     util::clock::Clock,
 };
@@ -55,7 +55,7 @@ impl Server {
         let mut reply = Encoder::boxed(Protocol::Resp2);
         let (now, begun) = (self.shared.clock.now(), cpu());
         for (at, request) in requests.iter().enumerate() {
-            dispatch::execute(&self.shared, &mut self.client, request, None, &mut *reply, now);
+            dispatch::execute(&self.shared, &mut self.client, request, KnownHash::NONE, &mut *reply, now);
             if at % 16 == 15 {
                 reply.take();
             }

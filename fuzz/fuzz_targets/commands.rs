@@ -11,7 +11,7 @@ use arbitrary::{Result, Unstructured};
 use flagstone::{
     command::{Block, Client, Flow, Protocol, ReplyBuffer, Shared, dispatch},
     config::{Config, Loaded, Policy},
-    keyspace::{Keyspace, Options},
+    keyspace::{Keyspace, KnownHash, Options},
     resp::Encoder,
     util::clock::Clock,
 };
@@ -56,7 +56,7 @@ impl Server {
     fn call(&mut self, words: &Words) {
         let args: Vec<&[u8]> = words.iter().map(|word| &word[..]).collect();
         let now = self.shared.clock.now();
-        let flow = dispatch::execute(&self.shared, &mut self.client, &args, None, &mut *self.reply, now);
+        let flow = dispatch::execute(&self.shared, &mut self.client, &args, KnownHash::NONE, &mut *self.reply, now);
         let bytes = self.reply.take().len();
         assert!(bytes <= REPLY_MAX, "{bytes} bytes of reply");
         match flow {
@@ -96,7 +96,7 @@ impl Server {
         let mut client = Client::of_log(&shared);
         self.reply.set_protocol(Protocol::Resp3);
         let mut call = |args: &[&[u8]]| {
-            dispatch::execute(&shared, &mut client, args, None, &mut *self.reply, now);
+            dispatch::execute(&shared, &mut client, args, KnownHash::NONE, &mut *self.reply, now);
             self.reply.take()
         };
         for n in 0..8 {

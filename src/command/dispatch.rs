@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config::{Guard, Settings},
-    keyspace::{KnownHash, Locked, ShardSet},
+    keyspace::{KnownHash, ShardSet},
     util::clock::UnixMillis,
 };
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
@@ -46,7 +46,7 @@ pub fn execute(
     shared: &Shared,
     client: &mut Client,
     args: &Args<'_>,
-    known: Option<KnownHash>,
+    known: KnownHash,
     reply: &mut dyn Reply,
     now: UnixMillis,
 ) -> Flow {
@@ -83,7 +83,7 @@ fn admit(
     shared: &Shared,
     client: &mut Client,
     args: &Args<'_>,
-    known: Option<KnownHash>,
+    known: KnownHash,
     reply: &mut dyn Reply,
     now: UnixMillis,
 ) -> Flow {
@@ -110,7 +110,7 @@ fn admit(
     };
     client.handle.last_command.store(command.counts_as as u32 + 1, Relaxed);
     let flags = effective_flags(client, command);
-    let (mut set, mut key) = (ShardSet::NONE, None);
+    let (mut set, mut key) = (ShardSet::NONE, KnownHash::NONE);
     let admitted = check_client(client, command, args, now).and_then(|()| {
         check_busy(shared, command)?;
         (set, key) = shards(shared, client, command, args, known);
@@ -325,18 +325,18 @@ fn run(
     shared: &Shared,
     client: &mut Client,
     command: &'static Command,
-    (set, known): (ShardSet, Option<KnownHash>),
+    (set, known): (ShardSet, KnownHash),
     args: &Args<'_>,
     reply: &mut dyn Reply,
     now: UnixMillis,
 ) -> Flow {
-    let mut keys = match lock(shared, command, set, now) {
-        Ok(keys) => keys,
-        Err(busy) => {
-            refuse(shared, client, Some(command), &busy, reply, now);
-            return Flow::Continue;
-        }
-    };
+    let keys = shared.keyspace.unlocked(now);
+    let mut context = Context { shared, client, reply, keys, now, command, spec: command.spec };
+    if let Err(busy) = lock(&mut context, set) {
+        refuse(shared, context.client, Some(command), &busy, context.reply, now);
+        return Flow::Continue;
+    }
+    let Context { client, keys, .. } = &mut context;
     keys.set_known(known);
     if client.no_touch {
         keys.set_no_touch(true);
@@ -344,40 +344,34 @@ fn run(
     if client.import_source && client.settings.import_mode || shared.shows_expired.load(Relaxed) {
         keys.show_expired();
     }
-    let mut context = Context { shared, client, reply, keys, now, command, spec: command.spec };
     if shared.tracking.any() {
         context.tell_earlier_changes();
     }
     call(&mut context, args);
-    let Context { client, keys, .. } = context;
     if shared.keyspace.has_ready() {
-        client.serve_waiters(keys);
+        let keys = std::mem::replace(&mut context.keys, shared.keyspace.unlocked(now));
+        context.client.serve_waiters(keys);
     } else {
-        drop(keys);
+        context.keys.release();
     }
+    let client = context.client;
     if client.closing {
         client.handle.set_state(State::CLOSING, true);
         return Flow::Close;
     }
-    client.block.take().map_or(Flow::Continue, Flow::Block)
+    // Asked first: to move a wait that is not there out of its place stalls every command.
+    if client.block.is_none() { Flow::Continue } else { client.block.take().map_or(Flow::Continue, Flow::Block) }
 }
 
 /// Locks shards, unless a script holds them for long.
 #[inline]
-fn lock<'s>(
-    shared: &'s Shared,
-    command: &'static Command,
-    set: ShardSet,
-    now: UnixMillis,
-) -> Result<Locked<'s>, Error> {
+fn lock(context: &mut Context<'_>, set: ShardSet) -> Result<(), Error> {
     /// How often a thread that waits for locks looks whether it does so because of a script.
     const PATIENCE: Duration = Duration::from_millis(20);
-    loop {
-        if let Some(locked) = shared.keyspace.lock_within(set, now, PATIENCE) {
-            return Ok(locked);
-        }
-        check_busy(shared, command)?;
+    while !context.keys.acquire(set, PATIENCE) {
+        check_busy(context.shared, context.command)?;
     }
+    Ok(())
 }
 
 /// Whether a script has been running for so long that others are refused.
@@ -390,24 +384,31 @@ fn check_busy(shared: &Shared, command: &'static Command) -> Result<(), Error> {
 }
 
 /// The shards that the command's keys lie in, and the hash of its key if it has only one.
-#[inline]
+#[inline(always)]
 fn shards(
     shared: &Shared,
     client: &Client,
     command: &'static Command,
     args: &Args<'_>,
-    known: Option<KnownHash>,
-) -> (ShardSet, Option<KnownHash>) {
+    known: KnownHash,
+) -> (ShardSet, KnownHash) {
+    match command.key_at.and_then(|at| args.get(usize::from(at.get()))) {
+        Some(key) => {
+            let known = if known.is_of(key) { known } else { shared.keyspace.know(key) };
+            (shared.keyspace.shard_set_of(known), known)
+        }
+        None => (shards_of_many(shared, client, command, args), KnownHash::NONE),
+    }
+}
+
+/// The shards of a command that may have any number of keys.
+fn shards_of_many(shared: &Shared, client: &Client, command: &'static Command, args: &Args<'_>) -> ShardSet {
     let keyspace = &shared.keyspace;
     let flags = command.spec.flags;
     if flags.contains(Flags::ALL_SHARDS)
         || (flags.contains(Flags::SCRIPT) && script::manners(shared, args) != Manners::Declares)
     {
-        return (keyspace.all_shards(), None);
-    }
-    if let Some(key) = keys::only_key(command.spec, args) {
-        let known = known.filter(|known| known.is_of(key)).unwrap_or_else(|| keyspace.know(key));
-        return (keyspace.shard_set_of(known), Some(known));
+        return keyspace.all_shards();
     }
     let mut set = keyspace.shard_set(keys::keys(command.spec, args));
     if flags.intersects(Flags::QUEUED_KEYS.union(Flags::WATCHED_KEYS)) {
@@ -424,7 +425,7 @@ fn shards(
             });
         });
     }
-    (set, None)
+    set
 }
 
 /// What a script's command needs locked.
@@ -555,7 +556,7 @@ pub fn replay(
     now: UnixMillis,
 ) -> Result<(), Error> {
     let command = table::resolve(args).map_err(|refusal| refusal.error)?;
-    let (set, known) = shards(shared, client, command, args, None);
+    let (set, known) = shards(shared, client, command, args, KnownHash::NONE);
     let mut keys = shared.keyspace.lock(set, now);
     keys.set_known(known);
     let mut context = Context { shared, client, reply, keys, now, command, spec: command.spec };

@@ -4,6 +4,7 @@ use super::{
     Args,
     spec::{BeginSearch, FindKeys, KeyFlags, KeySpec, Spec},
 };
+use std::num::NonZeroU8;
 
 /// The keys of a request; nothing is allocated.
 pub fn keys<'r, 'a>(spec: &'static Spec, args: &'r Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'r, 'a> {
@@ -11,14 +12,13 @@ pub fn keys<'r, 'a>(spec: &'static Spec, args: &'r Args<'a>) -> impl Iterator<It
         .filter_map(|(at, flags)| (!flags.contains(KeyFlags::NOT_KEY)).then(|| args.get(at).copied()).flatten())
 }
 
-/// The key of a command that always has exactly one, as most do.
-#[inline]
-pub fn only_key<'a>(spec: &'static Spec, args: &Args<'a>) -> Option<&'a [u8]> {
+/// Which word is the key of a command that always has exactly one, as most do.
+pub fn only_key(spec: &Spec) -> Option<NonZeroU8> {
     match spec.keys {
         [KeySpec { begin: BeginSearch::Index(at), find: FindKeys::Range { last: 0, .. }, flags }]
             if !flags.contains(KeyFlags::NOT_KEY) =>
         {
-            args.get(*at as usize).copied()
+            u8::try_from(*at).ok().and_then(NonZeroU8::new)
         }
         _ => None,
     }

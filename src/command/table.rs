@@ -4,10 +4,12 @@ use super::{
     Args, Error,
     error::{QUOTED_MAX, quotable},
     family::*,
+    keys::only_key,
     spec::{Flags, Spec},
 };
 use std::{
     collections::HashMap,
+    num::NonZeroU8,
     sync::{LazyLock, OnceLock},
 };
 
@@ -60,6 +62,10 @@ pub struct Command {
     pub parent: Option<usize>,
     /// The id of the command it counts as: its own, or that of a container that does not tell its subcommands apart.
     pub counts_as: usize,
+    /// Which word is its key, if it has one and needs no other shard than that of the key.
+    pub key_at: Option<NonZeroU8>,
+    /// How many words a request may have; none for a container, which does not run itself.
+    words: (u32, u32),
     /// The ids of its subcommands, which follow it in the table.
     children: std::ops::Range<usize>,
 }
@@ -169,9 +175,9 @@ pub fn resolve(args: &Args<'_>) -> Result<&'static Command, Refusal> {
         })?,
         _ => command,
     };
-    let arity = command.spec.arity;
-    let words = i32::try_from(args.len()).unwrap_or(i32::MAX);
-    if (arity > 0 && words != arity) || (arity < 0 && words < -arity) || command.is_bare_container() {
+    let (least, most) = command.words;
+    let words = u32::try_from(args.len()).unwrap_or(u32::MAX);
+    if words < least || words > most {
         let error = match command.is_shown() {
             true => Error::wrong_arity(&command.full_name),
             false => unknown_subcommand_or_arity(args),
@@ -188,6 +194,25 @@ pub struct Refusal {
 }
 
 impl Command {
+    fn new(spec: &'static Spec, id: usize, full_name: String) -> Command {
+        let everywhere = spec.flags.intersects(Flags::ALL_SHARDS.union(Flags::SCRIPT));
+        let words = match spec.arity {
+            _ if spec.flags.contains(Flags::CONTAINER) => (1, 0),
+            exactly @ 1.. => (exactly.unsigned_abs(), exactly.unsigned_abs()),
+            at_least => (at_least.unsigned_abs(), u32::MAX),
+        };
+        Command {
+            spec,
+            id,
+            full_name,
+            parent: None,
+            counts_as: id,
+            key_at: only_key(spec).filter(|_| !everywhere),
+            words,
+            children: 0..0,
+        }
+    }
+
     pub fn subcommand(&self, name: &[u8]) -> Option<&'static Command> {
         self.subcommands().iter().find(|sub| sub.spec.name.as_bytes().eq_ignore_ascii_case(name))
     }
@@ -204,10 +229,6 @@ impl Command {
     pub fn is_shown(&self) -> bool {
         self.counts_as == self.id
     }
-
-    fn is_bare_container(&self) -> bool {
-        self.spec.flags.contains(Flags::CONTAINER)
-    }
 }
 
 impl Table {
@@ -215,19 +236,13 @@ impl Table {
         let mut commands = Vec::new();
         for spec in families.iter().copied().flatten() {
             let parent = commands.len();
-            commands.push(Command {
-                spec,
-                id: parent,
-                full_name: spec.name.to_owned(),
-                parent: None,
-                counts_as: parent,
-                children: parent + 1..parent + 1 + spec.subcommands.len(),
-            });
+            let children = parent + 1..parent + 1 + spec.subcommands.len();
+            commands.push(Command { children, ..Command::new(spec, parent, spec.name.to_owned()) });
             for sub in spec.subcommands {
                 let id = commands.len();
                 let full_name = format!("{}|{}", spec.name, sub.name);
                 let counts_as = if spec.flags.contains(Flags::OPAQUE) { parent } else { id };
-                commands.push(Command { spec: sub, id, full_name, parent: Some(parent), counts_as, children: 0..0 });
+                commands.push(Command { parent: Some(parent), counts_as, ..Command::new(sub, id, full_name) });
             }
         }
         let size = (commands.len() * 4).next_power_of_two();

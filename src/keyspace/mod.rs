@@ -111,25 +111,35 @@ impl ShardSet {
 }
 
 /// The hash of a key that has been computed already: looked up by where the key's bytes lie, so a
-/// command that hashed its key to find the shard need not do so again.
+/// command that hashed its key to find the shard need not do so again. Two words, so that it travels in registers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KnownHash {
-    at: usize,
-    len: usize,
+    /// Where the key begins and, above that, how long it is.
+    place: u64,
     hash: u64,
 }
 
 impl KnownHash {
+    /// Nothing is known.
+    pub const NONE: KnownHash = KnownHash { place: 0, hash: 0 };
+
     /// `hash` is that of `key`, whose bytes stay where they are.
     #[inline]
     pub fn new(key: &[u8], hash: u64) -> KnownHash {
-        KnownHash { at: key.as_ptr() as usize, len: key.len(), hash }
+        KnownHash { place: Self::place(key), hash }
     }
 
     /// Whether it is of the key that lies just there.
     #[inline]
-    pub fn is_of(&self, key: &[u8]) -> bool {
-        self.at == key.as_ptr() as usize && self.len == key.len()
+    pub fn is_of(self, key: &[u8]) -> bool {
+        self.place != 0 && self.place == Self::place(key)
+    }
+
+    /// 0 for one that does not fit: it is hashed again.
+    #[inline]
+    fn place(key: &[u8]) -> u64 {
+        let (at, len) = (key.as_ptr() as u64, key.len() as u64);
+        if at >> 48 == 0 && len >> 16 == 0 { at | len << 48 } else { 0 }
     }
 }
 
@@ -285,7 +295,7 @@ pub struct Locked<'k> {
     /// The time by which keys are judged to have expired: `now`, or before all times for who may
     /// see expired keys.
     judged_at: UnixMillis,
-    known: Option<KnownHash>,
+    known: KnownHash,
 }
 
 impl Keyspace {
@@ -385,25 +395,25 @@ impl Keyspace {
     /// Locks the shards in ascending order. Never called while another `Locked` is held.
     #[inline]
     pub fn lock(&self, set: ShardSet, now: UnixMillis) -> Locked<'_> {
-        self.locked(set, now, set.iter().map(|number| Guard::Own(self.shards[number].0.lock())).collect())
+        let mut locked = self.unlocked(now);
+        locked.guards.extend(set.iter().map(|number| Guard::Own(self.shards[number].0.lock())));
+        locked.enter(set);
+        locked
     }
 
-    /// The same; `None` if one of them could not be had for so long.
-    #[inline]
-    pub fn lock_within(&self, set: ShardSet, now: UnixMillis, time: Duration) -> Option<Locked<'_>> {
-        let mut guards = Guards::new();
-        for number in set.iter() {
-            guards.push(Guard::Own(self.shards[number].0.try_lock_for(time)?));
-        }
-        Some(self.locked(set, now, guards))
-    }
-
+    /// Holds nothing yet: see [`Locked::acquire`].
     #[inline(always)]
-    fn locked<'s>(&'s self, set: ShardSet, now: UnixMillis, mut guards: Guards<'s>) -> Locked<'s> {
-        // Read after the last lock: so the operation is on one side of any cut.
-        let epoch = self.arena.epoch();
-        guards.iter_mut().for_each(|shard: &mut Guard<'_>| shard.enter(epoch));
-        Locked { keyspace: self, set, guards, epoch, now, no_touch: false, judged_at: now, known: None }
+    pub fn unlocked(&self, now: UnixMillis) -> Locked<'_> {
+        Locked {
+            keyspace: self,
+            set: ShardSet::NONE,
+            guards: Guards::new(),
+            epoch: 0,
+            now,
+            no_touch: false,
+            judged_at: now,
+            known: KnownHash::NONE,
+        }
     }
 
     /// Bytes resident in the arena: what `maxmemory` bounds and INFO's used_memory reports.
@@ -528,6 +538,29 @@ impl Keyspace {
 }
 
 impl<'k> Locked<'k> {
+    /// As [`Keyspace::lock`], for one that holds nothing; false, and it still holds nothing, if one of the shards could
+    /// not be had for so long. In place, since a command would copy it several times on the way to its handler.
+    #[inline]
+    pub fn acquire(&mut self, set: ShardSet, time: Duration) -> bool {
+        for number in set.iter() {
+            let Some(guard) = self.keyspace.shards[number].0.try_lock_for(time) else {
+                self.guards.clear();
+                return false;
+            };
+            self.guards.push(Guard::Own(guard));
+        }
+        self.enter(set);
+        true
+    }
+
+    #[inline]
+    fn enter(&mut self, set: ShardSet) {
+        // Read after the last lock: so the operation is on one side of any cut.
+        let epoch = self.keyspace.arena.epoch();
+        self.guards.iter_mut().for_each(|shard| shard.enter(epoch));
+        (self.set, self.epoch) = (set, epoch);
+    }
+
     pub fn keyspace(&self) -> &'k Keyspace {
         self.keyspace
     }
@@ -574,25 +607,23 @@ impl<'k> Locked<'k> {
             now: self.now,
             no_touch: false,
             judged_at: self.judged_at,
-            known: None,
+            known: KnownHash::NONE,
         }
     }
 
     /// The hash of the command's only key, whose bytes stay where they are until the locks go.
     #[inline]
-    pub fn set_known(&mut self, known: Option<KnownHash>) {
+    pub fn set_known(&mut self, known: KnownHash) {
         self.known = known;
     }
 
     #[inline]
     fn hash(&self, key: &[u8]) -> u64 {
-        match self.known {
-            Some(known) if known.is_of(key) => {
-                debug_assert_eq!(known.hash, self.keyspace.hash(key));
-                known.hash
-            }
-            _ => self.keyspace.hash(key),
+        if self.known.is_of(key) {
+            debug_assert_eq!(self.known.hash, self.keyspace.hash(key));
+            return self.known.hash;
         }
+        self.keyspace.hash(key)
     }
 
     /// CLIENT NO-TOUCH: reads leave no trace.
@@ -677,7 +708,7 @@ impl<'k> Locked<'k> {
 
     /// Gives the locks back: for what a command does when it is done with the keys.
     pub fn release(&mut self) {
-        (self.set, self.known) = (ShardSet::NONE, None);
+        (self.set, self.known) = (ShardSet::NONE, KnownHash::NONE);
         self.guards.clear();
     }
 

@@ -3,9 +3,7 @@
 //! A command asks its [`Locked`]: inside EXEC the shards may be held already, and asking for their
 //! locks once more would wait for ever. Others ask the [`Keyspace`].
 
-use super::{
-    DbStats, IndexStats, Keyspace, KeyspaceStats, Locked, MemoryStats, ShardSet, item::Header, shard::Counters,
-};
+use super::{DbStats, IndexStats, Keyspace, KeyspaceStats, Locked, MemoryStats, item::Header, shard::Counters};
 
 /// Keys per shard that the mean time to live is taken from.
 const TTL_SAMPLES: usize = 32;
@@ -104,19 +102,15 @@ impl Locked<'_> {
 
 /// Each locks one shard at a time; never to be called by a command.
 impl Keyspace {
-    fn unlocked(&self) -> Locked<'_> {
-        self.lock(ShardSet::NONE, 0)
-    }
-
     pub fn stats(&self) -> KeyspaceStats {
-        self.unlocked().stats()
+        self.unlocked(0).stats()
     }
 
     pub fn db_stats(&self, db: usize) -> DbStats {
-        self.unlocked().db_stats(db)
+        self.unlocked(0).db_stats(db)
     }
 
     pub fn memory_stats(&self) -> MemoryStats {
-        self.unlocked().memory_stats()
+        self.unlocked(0).memory_stats()
     }
 }

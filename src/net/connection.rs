@@ -370,8 +370,8 @@ impl Connection {
             }
         }
         let known = match (arguments.get(1), self.input.hashes()) {
-            (Some(key), &[hash, ..]) if hash != 0 => Some(KnownHash::new(key, hash)),
-            _ => None,
+            (Some(key), &[hash, ..]) if hash != 0 => KnownHash::new(key, hash),
+            _ => KnownHash::NONE,
         };
         let reply = &mut self.output.encoder;
         match dispatch::execute(&self.shared, &mut self.client, &arguments, known, reply, now) {

@@ -64,13 +64,13 @@ pub fn length(kind: Type, encoding: Encoding, value: &[u8]) -> u64 {
 
 /// A lookup of an element, if it lies in a tree by hash of no fewer elements than `least`.
 pub fn probe(view: &View<'_>, element: &[u8], least: u64) -> Option<Probe> {
-    let tree = match view.encoding {
-        Encoding::HashTable => 0,
-        Encoding::SkipList => 1,
-        _ => return None,
-    };
-    let root = Root::read(view.value, tree).filter(|root| root.len >= least)?;
-    Some(Probe::new(root, view.hasher.hash_one(element)))
+    let root = |tree| Root::read(view.value, tree).filter(|root| root.len >= least);
+    let way = |root| Probe::new(root, view.hasher.hash_one(element));
+    match view.encoding {
+        Encoding::HashTable => root(0).map(way),
+        Encoding::SkipList => Some(way(root(zset::LOOKUP)?).then(root(zset::ENTRIES)?, zset::key_at)),
+        _ => None,
+    }
 }
 
 /// Goes the way to each of these elements, if they lie in a tree by hash, and to both ends of every tree.

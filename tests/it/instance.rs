@@ -11,7 +11,7 @@ use flagstone::{
         Block, Client, ClientHandle, Flow, Protocol, ReplyBuffer, Shared, dispatch, handle::State, replay::replay,
     },
     config::{Config, Guard, Loaded, Policy},
-    keyspace::{Keyspace, Options},
+    keyspace::{Keyspace, KnownHash, Options},
     net::{self, Listener},
     resp::Encoder,
     server,
@@ -222,7 +222,9 @@ impl LocalClient {
     fn execute(&mut self, shared: &Shared, args: &[Vec<u8>]) {
         assert!(self.blocked.is_none(), "a client that waits sends no more");
         let words: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
-        self.answer(args, |client, reply| dispatch::execute(shared, client, &words, None, reply, shared.clock.now()));
+        self.answer(args, |client, reply| {
+            dispatch::execute(shared, client, &words, KnownHash::NONE, reply, shared.clock.now())
+        });
     }
 
     /// Lets a client that waits look again whether it may go on.

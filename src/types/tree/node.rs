@@ -243,6 +243,16 @@ impl<'a> Entries<'a> {
         self.0.get(index * ENTRY..).and_then(|entry| entry.first_chunk()).map_or(0, |key| u64::from_le_bytes(*key))
     }
 
+    /// The last child whose lower bound is no greater than `key`; the first if none is.
+    pub fn reached(&self, key: u64) -> usize {
+        let (mut low, mut high) = (1, self.fan());
+        while low < high {
+            let middle = (low + high) / 2;
+            if self.key(middle) <= key { low = middle + 1 } else { high = middle }
+        }
+        low - 1
+    }
+
     /// Elements below the children before number `index`.
     #[inline]
     pub fn count_before(&self, index: usize) -> u64 {

@@ -1,4 +1,5 @@
-//! The way down a tree by hash: at once, or a step at a time, so that the memory for many elements is waited for together.
+//! The way down a tree by hash: at once, or a step at a time, so that the memory for many elements is waited for
+//! together. What is found there may lead on into a second tree, which is ordered otherwise.
 
 use super::{
     DEPTH_MAX, Root,
@@ -46,11 +47,28 @@ impl Bounds {
 
 /// A lookup of which each step looks only at what the one before has asked the processor to fetch.
 pub struct Probe {
-    bounds: Bounds,
+    way: Way,
     /// The node it has come to.
-    pub(super) at: Offset,
+    pub(in crate::types) at: Offset,
     depth: usize,
     next: Step,
+    /// The tree that an element of this one leads to.
+    then: Option<Then>,
+}
+
+/// How a node's child is chosen.
+enum Way {
+    ByHash(Bounds),
+    /// The last whose lower bound is no greater than the key. Where several have the key as their bound it may be the
+    /// wrong one, which matters to nobody: what is not fetched is waited for.
+    ByOrder(u64),
+}
+
+/// A second tree, and its key in bytes of the first that begin with an element, if that is one of this hash.
+#[derive(Clone, Copy)]
+struct Then {
+    root: Root,
+    key: fn(&[u8], u64) -> Option<u64>,
 }
 
 #[derive(Clone, Copy)]
@@ -59,6 +77,8 @@ enum Step {
     Head,
     /// To choose one of its children.
     Entry,
+    /// To read the leaf's elements that may be the one.
+    Element,
     /// Nothing is left to fetch.
     Done,
 }
@@ -77,7 +97,12 @@ pub fn visit_ends(heap: &ShardHeap, root: Root) {
 
 impl Probe {
     pub fn new(root: Root, key: u64) -> Probe {
-        Probe { bounds: Bounds::new(key), at: root.node, depth: 0, next: Step::Head }
+        Probe { way: Way::ByHash(Bounds::new(key)), at: root.node, depth: 0, next: Step::Head, then: None }
+    }
+
+    /// Goes on in the tree at `root` with the key that `key` reads from the element.
+    pub fn then(self, root: Root, key: fn(&[u8], u64) -> Option<u64>) -> Probe {
+        Probe { then: Some(Then { root, key }), ..self }
     }
 
     /// Takes the next step; false once there is none.
@@ -85,25 +110,39 @@ impl Probe {
         self.next = match self.next {
             Step::Head => self.read_head(heap),
             Step::Entry => self.choose(heap),
+            Step::Element => self.go_on(heap),
             Step::Done => Step::Done,
         };
         !matches!(self.next, Step::Done)
     }
 
     fn read_head(&self, heap: &ShardHeap) -> Step {
-        let fan = node::fan(heap, self.at);
-        if fan > 0 {
-            heap.arena().prefetch_part(self.at, node::HEADER + self.bounds.guess(fan) * node::ENTRY, node::ENTRY);
-            return Step::Entry;
+        /// Of an element, at first.
+        const ELEMENT: usize = 64;
+        /// Of a leaf that is searched from its beginning: to its middle.
+        const HALF_A_LEAF: usize = 512;
+        let (fan, arena) = (node::fan(heap, self.at), heap.arena());
+        match &self.way {
+            Way::ByHash(bounds) if fan > 0 => {
+                arena.prefetch_part(self.at, node::HEADER + bounds.guess(fan) * node::ENTRY, node::ENTRY);
+                Step::Entry
+            }
+            Way::ByHash(bounds) => {
+                let (_, labels) = node::labelled(heap, self.at);
+                let Some(labels) = labels else { return Step::Done };
+                let alike = labels.alike(bounds.key);
+                alike.for_each(|position| arena.prefetch_part(self.at, labels.end() + position, ELEMENT));
+                if self.then.is_some() { Step::Element } else { Step::Done }
+            }
+            Way::ByOrder(_) if fan > 0 => {
+                arena.prefetch_part(self.at, node::HEADER + fan / 2 * node::ENTRY, node::ENTRY);
+                Step::Entry
+            }
+            Way::ByOrder(_) => {
+                arena.prefetch_part(self.at, node::HEADER, HALF_A_LEAF);
+                Step::Done
+            }
         }
-        if let (_, Some(labels)) = node::labelled(heap, self.at)
-            && let Some(position) = labels.alike(self.bounds.key).next()
-        {
-            /// Of an element, at first.
-            const BYTES: usize = 64;
-            heap.arena().prefetch_part(self.at, labels.end() + position, BYTES);
-        }
-        Step::Done
     }
 
     fn choose(&mut self, heap: &ShardHeap) -> Step {
@@ -113,9 +152,23 @@ impl Probe {
         if entries.fan() == 0 || self.depth >= DEPTH_MAX {
             return Step::Done;
         }
-        let Some(child) = entries.child(self.bounds.narrow(entries)) else { return Step::Done };
+        let index = match &mut self.way {
+            Way::ByHash(bounds) => bounds.narrow(entries),
+            Way::ByOrder(key) => entries.reached(*key),
+        };
+        let Some(child) = entries.child(index) else { return Step::Done };
         (self.at, self.depth) = (child.at, self.depth + 1);
         heap.arena().prefetch_part(self.at, 0, BYTES);
+        Step::Head
+    }
+
+    /// Into the second tree.
+    fn go_on(&mut self, heap: &ShardHeap) -> Step {
+        let (Some(Then { root, key }), Way::ByHash(bounds)) = (self.then, &self.way) else { return Step::Done };
+        let (elements, Some(labels)) = node::labelled(heap, self.at) else { return Step::Done };
+        let found = labels.alike(bounds.key).find_map(|at| key(elements.get(at..)?, bounds.key));
+        let Some(key) = found else { return Step::Done };
+        *self = Probe { way: Way::ByOrder(key), ..Probe::new(root, key) };
         Step::Head
     }
 }

@@ -1,7 +1,7 @@
 //! Changing sorted sets. A change of both trees is made in an order in which the first step may
 //! fail and the others need no memory, or can be taken back without any: so both always agree.
 
-use super::{ByMember, ByScore, Found, Limits, WIDTH, ZSet, hash_entry, score, score_of};
+use super::{ByMember, ByScore, ENTRIES, Found, LOOKUP, Limits, WIDTH, ZSet, hash_entry, score, score_of};
 use crate::{
     arena::{ArenaFull, PAGE, ShardHeap},
     types::{
@@ -76,7 +76,7 @@ pub fn remove_ranks(home: &mut dyn Home, ranks: Range<u64>) -> Result<(), ArenaF
 
 /// Removes a run of tree 0. Within one leaf, as what pops one element does, by a change of the leaf.
 fn remove_entries(home: &mut dyn Home, ranks: Range<u64>) -> Result<(), ArenaFull> {
-    let entries = home.view().sequence(0, WIDTH);
+    let entries = home.view().sequence(ENTRIES, WIDTH);
     let spot = entries.by_rank(ranks.start);
     let (leaf, count) = (entries.leaf(&spot), ranks.end - ranks.start);
     if ranks.end > entries.rank(&spot) + entries.leaf_len(&spot) as u64 {
@@ -90,7 +90,7 @@ fn remove_entries(home: &mut dyn Home, ranks: Range<u64>) -> Result<(), ArenaFul
 /// Removes one such element of the lookup.
 fn forget(home: &mut dyn Home, entry: &[u8]) -> Result<(), ArenaFull> {
     let view = home.view();
-    let lookup = view.sequence(1, WIDTH);
+    let lookup = view.sequence(LOOKUP, WIDTH);
     let hash = packed::elements(entry, 0, WIDTH).next().map_or(0, |element| ByMember::key(view.hasher, &element));
     let spot = lookup.by_hash(hash);
     let found = lookup.alike(&spot, hash).find(|element| element.bytes == entry);
@@ -134,7 +134,7 @@ fn insert(home: &mut dyn Home, member: &[u8], score: f64, limits: Limits) -> Res
     }
     let view = home.view();
     let hash = view.hasher.hash_one(member);
-    let lookup = view.sequence(1, WIDTH);
+    let lookup = view.sequence(LOOKUP, WIDTH);
     let spot = lookup.by_hash(hash);
     let end = lookup.leaf(&spot).len();
     splice::<ByMember>(home, 1, &spot, end..end, &score::element(hash_entry(hash), score), 1)

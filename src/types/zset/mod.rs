@@ -31,6 +31,11 @@ use std::{cmp::Ordering, ops::Range};
 /// Entries of an element: in either tree its score is the second.
 pub const WIDTH: usize = 2;
 
+/// The number of the tree that holds the entries.
+pub const ENTRIES: usize = 0;
+/// The number of the tree that knows the members.
+pub const LOOKUP: usize = 1;
+
 /// The tree of members with their scores, in order.
 pub struct ByScore;
 
@@ -84,6 +89,12 @@ pub fn score_of(element: &Element<'_>) -> f64 {
     score::of(element.second())
 }
 
+/// The key in the tree of entries of the member with which these bytes of the lookup begin, if that has this hash.
+pub fn key_at(bytes: &[u8], hash: u64) -> Option<u64> {
+    let element = packed::elements(bytes, 0, WIDTH).next()?;
+    (element.first() == hash_entry(hash)).then(|| score::key(score_of(&element)))
+}
+
 /// A place between two elements.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Edge<'a> {
@@ -132,7 +143,7 @@ struct Found {
 
 impl<'a> ZSet<'a> {
     pub fn new(view: View<'a>) -> ZSet<'a> {
-        ZSet { view, entries: view.sequence(0, WIDTH) }
+        ZSet { view, entries: view.sequence(ENTRIES, WIDTH) }
     }
 
     pub fn len(&self) -> u64 {
@@ -210,7 +221,7 @@ impl<'a> ZSet<'a> {
     }
 
     fn lookup(&self) -> Sequence<'a> {
-        self.view.sequence(1, WIDTH)
+        self.view.sequence(LOOKUP, WIDTH)
     }
 
     fn find(&self, member: &[u8]) -> Option<Found> {

@@ -233,3 +233,23 @@ fn both_trees_agree_when_memory_is_used_up() {
     }
     assert!(checked(&home).is_empty());
 }
+
+#[test]
+fn what_is_fetched_ahead_is_where_the_entry_lies() {
+    let mut home = new_home(64 << 20);
+    let count = if cfg!(miri) { 40u16 } else { 3000 };
+    for n in 0..count {
+        let member = format!("member:{n}");
+        change(&mut home, member.as_bytes(), Limits { entries: 2, value: 64 }, |_| Some(f64::from(n) / 8.0)).unwrap();
+    }
+    let view = home.view();
+    for n in 0..count {
+        let member = format!("member:{n}");
+        let mut probe = crate::types::probe(&view, member.as_bytes(), 0).unwrap();
+        while probe.step(view.heap) {}
+        let zset = ZSet::new(view);
+        let leaf = zset.entries.leaf(&zset.find(member.as_bytes()).unwrap().spot);
+        assert!(std::ptr::eq(tree::leftmost(view.heap, probe.at), leaf), "{member}");
+    }
+    assert!(crate::types::probe(&view, b"member:1", u64::from(count) + 1).is_none());
+}
