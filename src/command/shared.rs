@@ -26,7 +26,13 @@ use crate::{
     stats::Stats,
     util::clock::{Clock, UnixMillis},
 };
-use std::sync::{Arc, OnceLock, atomic::AtomicBool};
+use std::{
+    any::Any,
+    sync::{Arc, OnceLock, atomic::AtomicBool},
+};
+
+/// Takes the calling thread's other clients elsewhere; others may come to it when what is answered is dropped.
+pub type Relief = fn() -> Option<Box<dyn Any>>;
 
 pub struct Shared {
     pub config: Config,
@@ -53,6 +59,8 @@ pub struct Shared {
     pub shows_expired: AtomicBool,
     /// Who carries requests to other servers.
     courier: OnceLock<Courier>,
+    /// Who takes a thread's other clients elsewhere.
+    relief: OnceLock<Relief>,
     /// When the server started.
     pub started_ms: UnixMillis,
     /// A random name for this run, in INFO.
@@ -110,6 +118,7 @@ impl Shared {
             hot_keys: HotKeys::default(),
             shows_expired: AtomicBool::new(false),
             courier: OnceLock::new(),
+            relief: OnceLock::new(),
             started_ms,
             run_id: std::iter::repeat_with(|| fastrand::digit(16)).take(40).collect(),
         }
@@ -119,6 +128,17 @@ impl Shared {
     pub fn set_courier(&self, courier: Courier) {
         // The first one stays.
         let _ = self.courier.set(courier);
+    }
+
+    /// Has a thread that is held up relieved by `relief`.
+    pub fn set_relief(&self, relief: Relief) {
+        // The first one stays.
+        let _ = self.relief.set(relief);
+    }
+
+    /// This thread is held up for long: who else it serves is served by another. What is answered is to be kept meanwhile.
+    pub(super) fn relieve(&self) -> Option<Box<dyn Any>> {
+        self.relief.get().and_then(|relief| relief())
     }
 
     pub(super) fn courier(&self) -> Courier {

@@ -24,7 +24,6 @@ use crate::{
     util::clock::UnixMillis,
 };
 use std::{
-    future::poll_fn,
     io,
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -133,9 +132,27 @@ impl Connection {
         }
     }
 
-    /// Serves the client until the connection ends.
-    pub async fn serve(&mut self) {
-        let end = poll_fn(|cx| self.poll(cx).map(|end| (self.socket.say_goodbye(cx), end).1)).await;
+    /// Goes from one thread (in the middle of a command of another client, so that it must not end there) ...
+    pub fn leave(&mut self) {
+        (self.warming, self.timer, self.attached) = (None, None, false);
+        self.socket.leave();
+    }
+
+    /// ... to another.
+    pub fn arrive(&mut self, worker: usize) -> io::Result<()> {
+        self.client.worker = worker;
+        self.socket.arrive()
+    }
+
+    /// Serves the client; ready when the connection has ended.
+    pub fn poll_served(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll(cx).map(|end| {
+            self.socket.say_goodbye(cx);
+            self.note_end(end);
+        })
+    }
+
+    fn note_end(&self, end: End) {
         let (id, stats) = (self.client.handle.id, &self.shared.stats);
         match end {
             End::Closed => tracing::debug!(client = id, "client closed the connection"),

@@ -2,7 +2,7 @@
 //! and `command::dispatch`.
 //!
 //! A worker is one thread with a tokio runtime of its own; a connection is one task on it and
-//! stays there. Commands run inline on that thread, so nothing is handed over between reading a
+//! stays there, unless a script holds the thread up. Commands run inline on that thread, so nothing is handed over between reading a
 //! request and writing its reply.
 
 mod bringing;
@@ -13,6 +13,7 @@ mod courier;
 mod input;
 mod listener;
 mod output;
+mod seats;
 mod socket;
 mod tls;
 mod turn;
@@ -22,4 +23,4 @@ mod worker;
 pub use courier::carry;
 pub use listener::{BindError, Listener, Speech, bind, bind_tcp, tcp};
 pub use tls::{Tls, TlsError};
-pub use worker::Workers;
+pub use worker::{Workers, relieve};

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::{TcpStream, UnixStream},
 };
 use tokio_rustls::server::TlsStream;
@@ -69,11 +69,22 @@ pub enum Socket {
     /// Few and large: the others need not have its size.
     Tls(Box<Tls>),
     Unix(UnixStream),
+    /// On its way from one thread to another.
+    Away(Away),
+}
+
+/// A socket that belongs to no thread's runtime.
+#[derive(Debug)]
+pub enum Away {
+    Tcp(std::net::TcpStream),
+    Tls(Box<Tls>, std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+    Lost,
 }
 
 #[derive(Debug)]
 pub struct Tls {
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<Carrier>,
     /// It may hold bytes that the socket has not taken.
     holds: bool,
 }
@@ -91,16 +102,46 @@ impl Socket {
         }
     }
 
-    pub fn tls(stream: TlsStream<TcpStream>) -> Socket {
+    pub fn tls(stream: TlsStream<Carrier>) -> Socket {
         Socket::Tls(Box::new(Tls { stream, holds: false }))
+    }
+
+    /// Takes it out of this thread's runtime ...
+    pub fn leave(&mut self) {
+        let away = match std::mem::replace(self, Socket::Away(Away::Lost)) {
+            Socket::Tcp(stream) => stream.into_std().map(Away::Tcp),
+            Socket::Unix(stream) => stream.into_std().map(Away::Unix),
+            Socket::Tls(mut tls) => match tls.stream.get_mut().0.0.take() {
+                Some(stream) => stream.into_std().map(|stream| Away::Tls(tls, stream)),
+                None => Ok(Away::Lost),
+            },
+            Socket::Away(away) => Ok(away),
+        };
+        *self = Socket::Away(away.unwrap_or(Away::Lost));
+    }
+
+    /// ... and into that of another.
+    pub fn arrive(&mut self) -> io::Result<()> {
+        let Socket::Away(away) = self else { return Ok(()) };
+        *self = match std::mem::replace(away, Away::Lost) {
+            Away::Tcp(stream) => Socket::Tcp(TcpStream::from_std(stream)?),
+            Away::Unix(stream) => Socket::Unix(UnixStream::from_std(stream)?),
+            Away::Tls(mut tls, stream) => {
+                tls.stream.get_mut().0.0 = Some(TcpStream::from_std(stream)?);
+                Socket::Tls(tls)
+            }
+            Away::Lost => return Err(io::ErrorKind::NotConnected.into()),
+        };
+        Ok(())
     }
 
     /// Its number in this process, for CLIENT LIST.
     pub fn descriptor(&self) -> i32 {
         match self {
             Socket::Tcp(stream) => stream.as_raw_fd(),
-            Socket::Tls(tls) => tls.stream.as_raw_fd(),
+            Socket::Tls(tls) => tls.stream.get_ref().0.0.as_ref().map_or(-1, AsRawFd::as_raw_fd),
             Socket::Unix(stream) => stream.as_raw_fd(),
+            Socket::Away(_) => -1,
         }
     }
 
@@ -112,6 +153,7 @@ impl Socket {
             Socket::Tcp(stream) => pin!(stream.read_buf(buffer)).poll(cx),
             Socket::Tls(tls) => pin!(tls.stream.read_buf(buffer)).poll(cx),
             Socket::Unix(stream) => pin!(stream.read_buf(buffer)).poll(cx),
+            Socket::Away(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
@@ -123,6 +165,7 @@ impl Socket {
                 Pin::new(&mut tls.stream).poll_write(cx, bytes)
             }
             Socket::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Socket::Away(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
@@ -134,6 +177,7 @@ impl Socket {
                 Pin::new(&mut tls.stream).poll_write_vectored(cx, pieces)
             }
             Socket::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            Socket::Away(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
@@ -160,6 +204,52 @@ impl Socket {
             // Whoever does not hear it sees the socket close.
             let _ = Pin::new(&mut tls.stream).poll_shutdown(cx);
         }
+    }
+}
+
+/// What TLS goes over: a connection that can be taken out, and another put in.
+#[derive(Debug)]
+pub struct Carrier(Option<TcpStream>);
+
+impl Carrier {
+    pub fn new(stream: TcpStream) -> Carrier {
+        Carrier(Some(stream))
+    }
+
+    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+        self.0.as_mut().map(Pin::new).ok_or(io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl AsyncRead for Carrier {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.stream()?.poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Carrier {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.stream()?.poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.stream()?.poll_write_vectored(cx, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream()?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream()?.poll_shutdown(cx)
     }
 }
 

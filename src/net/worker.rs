@@ -2,15 +2,20 @@
 
 use super::{
     connection::Connection,
-    socket::{self, Accepted, Socket},
+    seats::{self, Seated},
+    socket::{self, Accepted, Carrier, Socket},
     tls::Tls,
 };
 use crate::command::{Client, Shared};
+use parking_lot::{Mutex, RwLock};
 use std::{
+    any::Any,
+    cell::RefCell,
+    future::poll_fn,
     io,
     sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
@@ -31,59 +36,134 @@ const READERS: usize = 4;
 
 /// All workers. Dropping it ends their connections and waits for the threads.
 pub struct Workers {
-    shared: Arc<Shared>,
-    tls: Arc<Tls>,
-    workers: Vec<Worker>,
+    crew: Arc<Crew>,
 }
 
+/// What the threads know of each other.
+struct Crew {
+    shared: Arc<Shared>,
+    tls: Arc<Tls>,
+    workers: RwLock<Vec<Worker>>,
+}
+
+/// What a worker is given.
+enum Handed {
+    New(Accepted),
+    /// From a worker that is held up.
+    Moved(Box<Connection>),
+}
+
+type Receiver = Arc<Mutex<mpsc::UnboundedReceiver<Handed>>>;
+
 struct Worker {
-    /// `None` once the thread was told to end.
-    hand_over: Option<mpsc::UnboundedSender<Accepted>>,
+    /// For what is counted by thread. One that stands in for another has its number.
+    number: usize,
+    hand_over: mpsc::UnboundedSender<Handed>,
+    receiver: Receiver,
     /// Connections it serves.
     load: Arc<AtomicUsize>,
-    thread: Option<JoinHandle<()>>,
+    /// A script has held it up for long, and may do so for ever.
+    held_up: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
 }
 
 impl Workers {
     pub fn start(shared: &Arc<Shared>, threads: usize) -> io::Result<Workers> {
-        let tls = Arc::new(Tls::default());
-        let mut workers = Vec::new();
-        for index in 0..threads.max(1) {
-            workers.push(Worker::start(shared, &tls, index)?);
+        let crew = Arc::new(Crew { shared: Arc::clone(shared), tls: Arc::default(), workers: RwLock::default() });
+        for number in 0..threads.max(1) {
+            let worker = Worker::start(&crew, number)?;
+            crew.workers.write().push(worker);
         }
-        Ok(Workers { shared: Arc::clone(shared), tls, workers })
+        Ok(Workers { crew })
     }
 
     /// What their handshakes are made with.
     pub fn tls(&self) -> &Tls {
-        &self.tls
+        &self.crew.tls
     }
 
     /// Clients being served.
     pub fn connections(&self) -> usize {
-        self.workers.iter().map(|worker| worker.load.load(Ordering::Relaxed)).sum()
+        self.crew.workers.read().iter().map(|worker| worker.load.load(Ordering::Relaxed)).sum()
     }
 
     /// Gives a connection to the worker that has the fewest, or turns it away.
     pub fn serve(&self, accepted: Accepted) {
-        let settings = self.shared.config.current();
+        let shared = &self.crew.shared;
+        let settings = shared.config.current();
         if self.connections() >= settings.maxclients as usize {
-            self.shared.stats.rejected_connections.add(1);
+            shared.stats.rejected_connections.add(1);
             tracing::debug!(maxclients = settings.maxclients, "client turned away: too many clients");
             accepted.refuse(b"-ERR max number of clients reached\r\n");
             return;
         }
-        if settings.protected_mode && self.shared.users.default_user().no_password && !accepted.is_loopback() {
+        if settings.protected_mode && shared.users.default_user().no_password && !accepted.is_loopback() {
             accepted.refuse(PROTECTED.as_bytes());
             return;
         }
-        let Some(worker) = self.workers.iter().min_by_key(|worker| worker.load.load(Ordering::Relaxed)) else {
-            return;
-        };
+        Crew::place(&self.crew.workers.read(), Handed::New(accepted));
+    }
+}
+
+impl Crew {
+    /// Gives a connection to the worker that has the fewest.
+    fn place(workers: &[Worker], handed: Handed) {
+        let free = workers.iter().filter(|worker| !worker.held_up.load(Ordering::Relaxed));
+        let Some(worker) = free.min_by_key(|worker| worker.load.load(Ordering::Relaxed)) else { return };
         worker.load.fetch_add(1, Ordering::Relaxed);
-        let handed_over = worker.hand_over.as_ref().is_some_and(|sender| sender.send(accepted).is_ok());
-        if !handed_over {
+        if worker.hand_over.send(handed).is_err() {
             worker.load.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Called by a worker's thread in the middle of a script: the connections of this thread go to others, or to one that
+    /// is started for them.
+    fn relieve(self: &Arc<Self>, index: usize) -> io::Result<HeldUp> {
+        let mut workers = self.workers.write();
+        let Some(own) = workers.get(index) else { return Err(io::ErrorKind::NotFound.into()) };
+        let (number, load, receiver) = (own.number, Arc::clone(&own.load), Arc::clone(&own.receiver));
+        let held_up = HeldUp(Arc::clone(&own.held_up));
+        held_up.0.store(true, Ordering::Relaxed);
+        if workers.iter().all(|worker| worker.held_up.load(Ordering::Relaxed)) {
+            let another = Worker::start_as(self, number, workers.len())?;
+            workers.push(another);
+        }
+        while let Ok(handed) = receiver.lock().try_recv() {
+            load.fetch_sub(1, Ordering::Relaxed);
+            Crew::place(&workers, handed);
+        }
+        for Seated { mut connection, load } in seats::leave_all() {
+            drop(load);
+            connection.leave();
+            Crew::place(&workers, Handed::Moved(connection));
+        }
+        Ok(held_up)
+    }
+}
+
+thread_local! {
+    /// Which worker this thread is.
+    static OWN: RefCell<Option<(Weak<Crew>, usize)>> = const { RefCell::new(None) };
+}
+
+/// A worker that has no other connections until this is dropped.
+struct HeldUp(Arc<AtomicBool>);
+
+impl Drop for HeldUp {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// A command takes its time on this thread: the thread's other connections go elsewhere. Others may come when what is
+/// answered is dropped.
+pub fn relieve() -> Option<Box<dyn Any>> {
+    let (crew, index) = OWN.with_borrow(|own| own.clone())?;
+    match crew.upgrade()?.relieve(index) {
+        Ok(held_up) => Some(Box::new(held_up)),
+        Err(error) => {
+            tracing::error!(%error, "a script holds up a thread, and its clients cannot go to another");
+            None
         }
     }
 }
@@ -95,13 +175,10 @@ const PROTECTED: &str = "-DENIED Flagstone is running in protected mode: no pass
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        for worker in &mut self.workers {
-            worker.hand_over = None;
-        }
-        for worker in &mut self.workers {
-            if let Some(thread) = worker.thread.take()
-                && thread.join().is_err()
-            {
+        let workers = std::mem::take(&mut *self.crew.workers.write());
+        let threads: Vec<_> = workers.into_iter().map(|worker| worker.thread).collect();
+        for thread in threads {
+            if thread.join().is_err() {
                 tracing::error!("a worker thread panicked");
             }
         }
@@ -109,32 +186,45 @@ impl Drop for Workers {
 }
 
 impl Worker {
-    fn start(shared: &Arc<Shared>, tls: &Arc<Tls>, index: usize) -> io::Result<Worker> {
+    fn start(crew: &Arc<Crew>, number: usize) -> io::Result<Worker> {
+        Self::start_as(crew, number, number)
+    }
+
+    /// Starts a thread that counts as number `number`, the one at `index` of the crew.
+    fn start_as(crew: &Arc<Crew>, number: usize, index: usize) -> io::Result<Worker> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .event_interval(POLLS_PER_LOOK)
             .max_blocking_threads(READERS)
             .build()?;
-        let (sender, mut receiver) = mpsc::unbounded_channel();
-        let load = Arc::new(AtomicUsize::new(0));
-        let (shared, tls, own_load) = (Arc::clone(shared), Arc::clone(tls), Arc::clone(&load));
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let (receiver, load) = (Arc::new(Mutex::new(receiver)), Arc::new(AtomicUsize::new(0)));
+        let (own_receiver, own_load) = (Arc::clone(&receiver), Arc::clone(&load));
+        let (shared, tls, weak) = (Arc::clone(&crew.shared), Arc::clone(&crew.tls), Arc::downgrade(crew));
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+            OWN.set(Some((weak, index)));
             runtime.block_on(async {
-                while let Some(accepted) = receiver.recv().await {
-                    let guard = Load(Arc::clone(&own_load));
+                while let Some(handed) = poll_fn(|cx| own_receiver.lock().poll_recv(cx)).await {
+                    let load = Load(Arc::clone(&own_load));
                     let (shared, tls) = (Arc::clone(&shared), Arc::clone(&tls));
                     tokio::spawn(async move {
-                        if let Some(mut connection) = connect(shared, &tls, accepted, index).await {
-                            connection.serve().await;
+                        // Who sees in CLIENT LIST that a client has gone finds its place free: `load` goes last.
+                        if let Some(connection) = take_over(shared, &tls, handed, number).await {
+                            seats::serve(Seated { connection, load }).await;
                         }
-                        // Who sees in CLIENT LIST that a client has gone finds its place free.
-                        drop(guard);
                     });
                 }
             });
         })?;
-        Ok(Worker { hand_over: Some(sender), load, thread: Some(thread) })
+        Ok(Worker { number, hand_over: sender, receiver, load, held_up: Arc::default(), thread })
+    }
+}
+
+async fn take_over(shared: Arc<Shared>, tls: &Tls, handed: Handed, worker: usize) -> Option<Box<Connection>> {
+    match handed {
+        Handed::New(accepted) => connect(shared, tls, accepted, worker).await,
+        Handed::Moved(mut connection) => connection.arrive(worker).is_ok().then_some(connection),
     }
 }
 
@@ -168,7 +258,7 @@ async fn shake_hands(tls: &Tls, stream: std::net::TcpStream, keepalive: u32) -> 
         if first != [HANDSHAKE_RECORD] {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        acceptor.accept(stream).await
+        acceptor.accept(Carrier::new(stream)).await
     };
     match timeout(HANDSHAKE_TIME, shaken).await {
         Ok(result) => result.map(Socket::tls),
@@ -177,7 +267,7 @@ async fn shake_hands(tls: &Tls, stream: std::net::TcpStream, keepalive: u32) -> 
 }
 
 /// Counts a connection until it ends.
-struct Load(Arc<AtomicUsize>);
+pub struct Load(Arc<AtomicUsize>);
 
 impl Drop for Load {
     fn drop(&mut self) {

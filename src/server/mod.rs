@@ -42,6 +42,7 @@ impl Server {
         let addresses = listeners.iter().filter_map(Listener::local_address).collect();
         apply::follow(&shared);
         shared.set_courier(net::carry);
+        shared.set_relief(net::relieve);
         let acceptor = Acceptor::start(&shared, listeners, Arc::clone(&workers))?;
         let cron = cron::Cron::start(Arc::clone(&shared))?;
         let persistence = persistence::Persistence::start(&shared)?;

@@ -7,7 +7,7 @@ use crate::{
     tree::Tree,
 };
 use flagstone::command::Protocol;
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 fn ok() -> Tree {
     Tree::Simple("OK".into())
@@ -292,6 +292,67 @@ fn a_script_that_was_short_before_and_lingers_keeps_nobody_waiting() {
     while admin.line("SCRIPT KILL") != ok() {}
     assert!(client.receive().to_string().contains("Script killed by user with SCRIPT KILL"));
     assert_eq!(client.line("PING"), Tree::Simple("PONG".into()));
+}
+
+/// A script that was short until now, with a client that it will hold up on the only thread.
+fn held_up(dir: &Path, end: &str) -> (Process, Client, Client) {
+    let (process, mut other) =
+        Process::start(dir, &["--server-threads", "1", "--busy-reply-threshold", "20"]).connected();
+    let mut client = process.connect();
+    let script = format!("redis.call('incr', KEYS[1]) if ARGV[1] then {end} end return 1");
+    for _ in 0..3 {
+        assert_eq!(client.call(&["EVAL", &script, "1", "k"]), Tree::Integer(1));
+    }
+    assert_eq!(other.line("PING"), Tree::Simple("PONG".into()));
+    client.send(&["EVAL", &script, "1", "k", "on"]);
+    (process, client, other)
+}
+
+fn is_busy(reply: &Tree) -> bool {
+    reply.to_string().contains("BUSY Redis is busy")
+}
+
+#[test]
+fn a_script_that_has_written_and_never_ends_holds_up_nobody() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (mut process, _client, mut other) = held_up(dir.path(), "while true do end");
+    while !is_busy(&other.line("GET k")) {}
+    let mut late = process.connect();
+    assert!(is_busy(&late.line("SET other v")));
+    assert!(late.line("SCRIPT KILL").to_string().contains("UNKILLABLE"));
+    other.write(b"SHUTDOWN NOSAVE\r\n").expect("taken");
+    assert!(process.child.wait().expect("it has ended").success());
+}
+
+#[test]
+fn who_went_to_another_thread_beside_a_long_script_goes_on_there() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (process, mut client, mut other) =
+        held_up(dir.path(), "local s = os.clock() while os.clock() - s < 0.5 do end");
+    let mut waiter = process.connect();
+    waiter.write(b"PING\r\n*2\r\n$3\r\nGET\r\n$1").expect("taken");
+    while !is_busy(&other.line("GET k")) {}
+    assert_eq!(client.receive(), Tree::Integer(1));
+    // A request in part has gone with its client.
+    waiter.write(b"\r\nk\r\n").expect("taken");
+    let first = waiter.receive();
+    assert!(first == Tree::Simple("PONG".into()) || is_busy(&first), "{first:?}");
+    assert_eq!(waiter.receive(), Tree::Bulk(b"4".to_vec()));
+    for client in [&mut client, &mut other, &mut process.connect()] {
+        assert_eq!(client.line("GET k"), Tree::Bulk(b"4".to_vec()));
+    }
+}
+
+#[test]
+fn a_script_in_a_transaction_holds_up_nobody() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let options = ["--server-threads", "1", "--busy-reply-threshold", "20"];
+    let (process, mut other) = Process::start(dir.path(), &options).connected();
+    let mut client = process.connect();
+    client.write(b"MULTI\r\nEVAL \"while true do end\" 0\r\nEXEC\r\n").expect("taken");
+    while other.line("SCRIPT KILL") != ok() {}
+    assert_eq!((client.receive(), client.receive()), (ok(), Tree::Simple("QUEUED".into())));
+    assert!(client.receive().to_string().contains("Script killed by user"));
 }
 
 #[test]

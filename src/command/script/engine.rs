@@ -436,6 +436,7 @@ impl<'e> Task<'e> {
             name: self.subject.name,
             request: self.subject.request,
             running: None,
+            relieved: None,
         };
         let outcome = HOST.set(&mut run, || {
             let _limit = MemoryLimit::set(lua, MEMORY_MAX);

@@ -19,6 +19,7 @@ use mlua::{Function, HookTriggers, Lua, LuaString, MultiValue, Table, Value, VmS
 use scoped_tls_hkt::scoped_thread_local;
 use smallvec::SmallVec;
 use std::{
+    any::Any,
     cell::RefCell,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
@@ -86,6 +87,8 @@ pub struct Run<'c, 'x, 'l> {
     pub request: &'c [&'c [u8]],
     /// It is listed as one that runs for long.
     pub running: Option<Arc<Running>>,
+    /// Kept until it ends, for those that the thread served beside it.
+    pub relieved: Option<Box<dyn Any>>,
 }
 
 impl Drop for Run<'_, '_, '_> {
@@ -121,6 +124,7 @@ impl Host for Run<'_, '_, '_> {
             let running = Arc::new(Running::new((self.name)(), words, self.is_function, self.since, self.wrote));
             self.cx.shared.scripts.busy.add(&running);
             self.running = Some(running);
+            self.relieved = self.cx.shared.relieve();
             tracing::warn!(
                 script = (self.name)(),
                 milliseconds = self.since.elapsed().as_millis() as u64,
@@ -245,6 +249,7 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
         })?,
     )?;
     host.raw_set("libraries", libraries::all(lua)?)?;
+    host.raw_set("strings", libraries::strings(lua)?)?;
     host.raw_set("array_metatable", libraries::array_metatable(lua)?)?;
     host.raw_set("version", COMPATIBLE_VERSION)?;
     host.raw_set("version_number", version_number())?;
@@ -471,16 +476,16 @@ pub fn raise(text: String) -> mlua::Error {
 
 /// Has an interpreter look at the time while it runs scripts.
 pub fn watch(lua: &Lua) -> mlua::Result<()> {
-    lua.set_hook(HookTriggers::new().every_nth_instruction(TICK), |_, _| {
-        let ticked = match HOST.is_set() {
-            true => HOST.with(|host| host.tick()),
-            false => registration::tick(),
-        };
-        match ticked {
-            Ok(()) => Ok(VmState::Continue),
-            Err(error) => Err(Raised { error, counted: false, fatal: true }.raise()),
-        }
-    })
+    lua.set_hook(HookTriggers::new().every_nth_instruction(TICK), |_, _| look().map(|()| VmState::Continue))
+}
+
+/// Some time has passed: an error ends the script that runs, or the library that is being loaded.
+pub fn look() -> mlua::Result<()> {
+    let ticked = match HOST.is_set() {
+        true => HOST.with(|host| host.tick()),
+        false => registration::tick(),
+    };
+    ticked.map_err(|error| Raised { error, counted: false, fatal: true }.raise())
 }
 
 /// The text of an error that is not the server's.

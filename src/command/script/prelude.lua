@@ -13,8 +13,8 @@ local floor, ceil = math.floor, math.ceil
 
 local caught = host.caught
 
--- More elements than these are not unpacked, and longer patterns not matched.
-local UNPACK_MAX, PATTERN_MAX = 8000, 4096
+-- More elements than these are not unpacked.
+local UNPACK_MAX = 8000
 local READONLY = "Attempt to modify a readonly table"
 -- Weak both ways: the proxy keeps what it veils, and nothing else needs to.
 local unveiled = setmetatable({}, { __mode = "kv" })
@@ -162,19 +162,20 @@ function world.unpack(t, from, to)
     return raw_unpack(t, from, to)
 end
 
--- It matches a pattern by calling itself for each of its parts, as deep as the thread's stack goes and beyond.
-for _, name in raw_ipairs { "find", "gmatch", "gsub", "match" } do
-    local raw = string[name]
-    string[name] = function(text, pattern, ...)
-        if type(pattern) == "string" and #pattern > PATTERN_MAX then
-            error("pattern too complex", 2)
-        end
-        if type(text) ~= "string" and type(text) ~= "number" then
-            refuse_argument(1, name, "string", text)
-        end
-        return raw(text, pattern, ...)
+-- The interpreter's own functions for patterns cannot be ended.
+string.find, string.match, string.gsub = host.strings.find, host.strings.match, host.strings.gsub
+local advance = host.strings.advance
+string.gmatch = host.strings.gmatch_by(function(text, pattern)
+    local at = 0
+    local function found(behind, ...)
+        at = behind or #text + 1
+        return ...
     end
-end
+    return function()
+        return found(advance(text, pattern, at))
+    end
+end)
+string.gfind = string.gmatch
 
 -- It repeats nothing as often as it is told to.
 local rep = string.rep

@@ -387,6 +387,9 @@ fn a_script_without_end_is_ended() {
     for (script, killable) in [
         ("while true do pcall(function() while true do end end) end", true),
         ("table.insert({}, 2^31, 1)", true),
+        ("return string.find(string.rep('a', 60), string.rep('a*', 30) .. 'b')", true),
+        ("for _ in string.gmatch(string.rep('a', 60), string.rep('a?', 60) .. 'b') do end", true),
+        ("pcall(string.gsub, string.rep('a', 60), string.rep('a-', 30) .. 'b', '') return 1", true),
         ("redis.call('set', KEYS[1], 'v') for i = 1, 100000000 do end return 'done'", false),
     ] {
         runner.send(&words(&["EVAL", script, "1", "k"]));
@@ -568,6 +571,17 @@ fn scripts_that_would_break_the_interpreter() {
         "pattern too complex"
         > EVAL "return ({pcall(string.gsub, 'a', string.rep('a-', 300000), '')})[2]" 0
         "pattern too complex"
+        > EVAL "for word in string.gmatch('a') do end" 0
+        (error) ERR user_script:1: bad argument #2 to 'gmatch' (string expected, got no value) script: d5d309fb6f67d7398f9f796ab17dac80b6f1b0b3, on @user_script:1.
+        > EVAL "return {string.find('say (it)', '%((%a+)()', -6)}" 0
+        1) (integer) 5
+        2) (integer) 7
+        3) "it"
+        4) (integer) 8
+        > EVAL "return string.gsub('hello', '(l)(l)', {l = '%1'}) .. string.gsub('ab', '%w', '%0%0-')" 0
+        "he%1oaa-bb-"
+        > EVAL "return string.match('x', '(x')" 0
+        (error) ERR user_script:1: unfinished capture script: 1198991edaec5dd6d3bed90cfb299d35e4df3dfd, on @user_script:1.
         > EVAL "local at = string.find(nil, 'x') return at" 0
         (error) ERR user_script:1: bad argument #1 to 'find' (string expected, got nil) script: bd88074a1c65c44860c73343fe542446afd659b1, on @user_script:1.
         > EVAL "local text = 'a,b' return {text:match('(%a),(%a)')}" 0

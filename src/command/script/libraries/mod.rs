@@ -3,9 +3,12 @@
 mod bit;
 mod cjson;
 mod cmsgpack;
+mod patterns;
+mod strings;
 mod structs;
 
 pub use cjson::array_metatable;
+pub use strings::table as strings;
 
 use super::host::place_within;
 use mlua::{Error, FromLuaMulti, Function, IntoLuaMulti, Lua, Table};
