@@ -3,6 +3,7 @@
 
 pub mod rates;
 
+use crate::util::clock::UnixMillis;
 use parking_lot::Mutex;
 use rates::Rates;
 use std::collections::BTreeMap;
@@ -204,6 +205,8 @@ pub struct Worker {
 #[derive(Default, Debug)]
 pub struct Turns {
     pub count: Counter,
+    /// Those in which commands ran.
+    pub busy: Counter,
     pub nanos: Counter,
     nanos_max: Counter,
     commands_max: Counter,
@@ -213,6 +216,7 @@ impl Turns {
     /// A turn is over; only the owning thread says so.
     pub fn ended(&self, nanos: u64, commands: u64) {
         self.count.add(1);
+        self.busy.add(u64::from(commands > 0));
         self.nanos.add(nanos);
         self.nanos_max.raise_to(nanos);
         self.commands_max.raise_to(commands);
@@ -223,6 +227,7 @@ impl Turns {
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct TurnTotals {
     pub count: u64,
+    pub busy: u64,
     pub nanos: u64,
     pub nanos_max: u64,
     pub commands_max: u64,
@@ -257,6 +262,8 @@ pub struct Stats {
     pub output_limit_closes: SharedCounter,
     /// The most bytes ever seen waiting in one client's query buffer and output.
     pub query_bytes_max: SharedCounter,
+    /// The most memory that was seen in use, and when that was first.
+    peak: Mutex<(u64, UnixMillis)>,
     pub output_bytes_max: SharedCounter,
 }
 
@@ -281,6 +288,7 @@ impl Stats {
             evicted_clients: SharedCounter::default(),
             output_limit_closes: SharedCounter::default(),
             query_bytes_max: SharedCounter::default(),
+            peak: Mutex::default(),
             output_bytes_max: SharedCounter::default(),
         }
     }
@@ -328,6 +336,7 @@ impl Stats {
         let all = self.workers.iter().map(|worker| &worker.turns).chain([&self.beats]);
         all.fold(TurnTotals::default(), |sum, turns| TurnTotals {
             count: sum.count + turns.count.get(),
+            busy: sum.busy + turns.busy.get(),
             nanos: sum.nanos + turns.nanos.get(),
             nanos_max: sum.nanos_max.max(turns.nanos_max.get()),
             commands_max: sum.commands_max.max(turns.commands_max.get()),
@@ -366,6 +375,15 @@ impl Stats {
         self.errors.lock().iter().map(|(code, count)| (code.clone(), *count)).collect()
     }
 
+    /// Since when `bytes` is the most memory that was in use, which is asked often enough to know.
+    pub fn peak_since(&self, bytes: u64, now: UnixMillis) -> UnixMillis {
+        let mut peak = self.peak.lock();
+        if bytes > peak.0 {
+            *peak = (bytes, now);
+        }
+        peak.1
+    }
+
     /// CONFIG RESETSTAT.
     pub fn reset(&self) {
         for worker in &self.workers {
@@ -382,7 +400,7 @@ impl Stats {
             }
         }
         for turns in self.workers.iter().map(|worker| &worker.turns).chain([&self.beats]) {
-            for counter in [&turns.count, &turns.nanos, &turns.nanos_max, &turns.commands_max] {
+            for counter in [&turns.count, &turns.busy, &turns.nanos, &turns.nanos_max, &turns.commands_max] {
                 counter.reset();
             }
         }
@@ -443,7 +461,7 @@ mod tests {
         stats.worker(0).turns.ended(500, 3);
         stats.worker(1).turns.ended(700, 1);
         stats.beats.ended(100, 0);
-        assert_eq!(stats.turns(), TurnTotals { count: 3, nanos: 1300, nanos_max: 700, commands_max: 3 });
+        assert_eq!(stats.turns(), TurnTotals { count: 3, busy: 2, nanos: 1300, nanos_max: 700, commands_max: 3 });
         stats.reset();
         assert_eq!(stats.turns(), TurnTotals::default());
     }

@@ -338,7 +338,7 @@ fn run(
     }
     let Context { client, keys, .. } = &mut context;
     keys.set_known(known);
-    if client.no_touch {
+    if client.no_touch || client.settings.maxmemory_policy.is_lrm() && !command.spec.flags.contains(Flags::WRITE) {
         keys.set_no_touch(true);
     }
     if client.import_source && client.settings.import_mode || shared.shows_expired.load(Relaxed) {

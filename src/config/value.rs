@@ -150,10 +150,13 @@ choice! {
     Policy {
         VolatileLru = "volatile-lru",
         VolatileLfu = "volatile-lfu",
+        /// Least recently modified: to be read keeps no key.
+        VolatileLrm = "volatile-lrm",
         VolatileRandom = "volatile-random",
         VolatileTtl = "volatile-ttl",
         AllkeysLru = "allkeys-lru",
         AllkeysLfu = "allkeys-lfu",
+        AllkeysLrm = "allkeys-lrm",
         AllkeysRandom = "allkeys-random",
         NoEviction = "noeviction",
         /// New keys are on probation until they are asked for again.
@@ -167,12 +170,19 @@ impl Policy {
     pub fn is_lfu(self) -> bool {
         matches!(self, Policy::AllkeysLfu | Policy::VolatileLfu)
     }
+
+    /// Whether only changes count as use.
+    pub fn is_lrm(self) -> bool {
+        matches!(self, Policy::AllkeysLrm | Policy::VolatileLrm)
+    }
+
     /// Whether only keys with a time to live may be evicted.
     pub fn is_volatile(self) -> bool {
         matches!(
             self,
             Policy::VolatileLru
                 | Policy::VolatileLfu
+                | Policy::VolatileLrm
                 | Policy::VolatileRandom
                 | Policy::VolatileTtl
                 | Policy::VolatileS3Fifo

@@ -163,6 +163,7 @@ impl Cell<'_> {
     fn mark(&mut self) {
         if !std::mem::replace(&mut self.marked, true) {
             self.shard.changed_at(self.db, self.hash, &self.found, self.now);
+            self.shard.freshen(self.db, &mut self.found);
         }
     }
 

@@ -165,7 +165,7 @@ impl Shard {
                     let hit = if slot.freq() > 0 { 64 } else { 0 };
                     hit + if slot.main() { 16 } else { 0 } + slot.freq() as i64 * 8 - staleness(slot)
                 }
-                Policy::AllkeysLru | Policy::VolatileLru => -staleness(slot),
+                Policy::AllkeysLru | Policy::VolatileLru | Policy::AllkeysLrm | Policy::VolatileLrm => -staleness(slot),
                 Policy::AllkeysLfu | Policy::VolatileLfu => slot.freq() as i64 * 8 - staleness(slot),
                 Policy::VolatileTtl => {
                     Header::read(heap.chunk(slot.location())).and_then(|header| header.expiry).unwrap_or(i64::MAX)

@@ -40,6 +40,15 @@ enum Room {
     None,
 }
 
+/// Of which shards keys go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// The writer's, unless it is poor; a free chunk in it will do. Otherwise only memory given back counts.
+    Own,
+    OfTheRich,
+    OfAll,
+}
+
 impl Keyspace {
     /// Makes room for a command on `set` that may store `bytes`. An error means that memory is
     /// above `maxmemory` and the policy lets nothing go.
@@ -77,7 +86,7 @@ impl Keyspace {
         }
         let mut satisfied = true;
         for shard in set.iter() {
-            satisfied &= self.make_room_in(shard, bytes, policy, true) == Room::Made;
+            satisfied &= self.make_room_in(shard, bytes, policy, Whose::Own) == Room::Made;
         }
         if satisfied {
             return Ok(());
@@ -85,17 +94,19 @@ impl Keyspace {
         // The command's own shards have not enough to give: all of them, in turn, for as long as one gives something. A
         // large value may take the place of very many small ones.
         let first = self.next_shard.fetch_add(1, Relaxed) as usize;
-        loop {
-            let mut spent = true;
-            for step in 0..self.shards() {
-                match self.make_room_in((first + step) % self.shards(), bytes, policy, false) {
-                    Room::Made => return Ok(()),
-                    Room::Some => spent = false,
-                    Room::None => {}
+        for whose in [Whose::OfTheRich, Whose::OfAll] {
+            loop {
+                let mut spent = true;
+                for step in 0..self.shards() {
+                    match self.make_room_in((first + step) % self.shards(), bytes, policy, whose) {
+                        Room::Made => return Ok(()),
+                        Room::Some => spent = false,
+                        Room::None => {}
+                    }
                 }
-            }
-            if spent {
-                break;
+                if spent {
+                    break;
+                }
             }
         }
         // Nothing is left to give: then it may be tight. Never refused for fragmentation alone, only when memory is really
@@ -156,22 +167,29 @@ impl Keyspace {
         shard.enter(self.arena.epoch());
     }
 
+    /// Whether a shard holds less than half of what shards hold on average. Of one that is written to more often than
+    /// others, hardly a key would be left if it alone had to make room for that.
+    fn is_poor(&self, shard: &Shard) -> bool {
+        let (stats, average) = (shard.heap.stats(), self.arena.resident() / self.shards() as u64);
+        stats.slab_bytes + stats.large_bytes < average / 2
+    }
+
     fn fits(&self, bytes: usize) -> bool {
         self.arena.resident() + (bytes + BLOCK) as u64 <= self.maxmemory()
     }
 
-    /// `own`: a free chunk in this shard will do. Otherwise only memory given back counts.
-    fn make_room_in(&self, shard: usize, bytes: usize, policy: Policy, own: bool) -> Room {
+    fn make_room_in(&self, shard: usize, bytes: usize, policy: Policy, whose: Whose) -> Room {
         let mut shard = self.shards[shard].0.lock();
         let epoch = self.arena.epoch();
         shard.enter(epoch);
         for _ in 0..ROUNDS {
-            let fresh = if own { shard.heap.fresh_bytes(bytes) } else { bytes + BLOCK } as u64;
+            let fresh = if whose == Whose::Own { shard.heap.fresh_bytes(bytes) } else { bytes + BLOCK } as u64;
             let resident = self.arena.resident();
             if resident + fresh + HEADROOM <= self.maxmemory() {
                 return Room::Made;
             }
-            if !(shard.give_back() || shard.evict(policy, VICTIMS) > 0 || shard.empty_a_page(100)) {
+            let spared = whose != Whose::OfAll && self.is_poor(&shard);
+            if !(shard.give_back() || !spared && shard.evict(policy, VICTIMS) > 0 || shard.empty_a_page(100)) {
                 return Room::None;
             }
             self.let_others_in(&mut shard);

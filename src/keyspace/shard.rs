@@ -241,11 +241,18 @@ impl Shard {
     /// Marks a key as used.
     #[inline]
     pub fn mark_used(&mut self, db: usize, hash: u64, found: &Found, now: UnixMillis) {
+        self.freshen(db, &mut found.clone());
+        self.recency.note(hash, now);
+    }
+
+    /// Notes the use where eviction looks.
+    #[inline]
+    pub fn freshen(&mut self, db: usize, found: &mut Found) {
         let used = found.slot.used(self.evictor.age());
         if used != found.slot {
             self.indexes[db].poke(&mut self.heap, found.place, used);
+            found.slot = used;
         }
-        self.recency.note(hash, now);
     }
 
     /// Stores a value whole: over `found` when given, else as a new key.

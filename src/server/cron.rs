@@ -76,6 +76,7 @@ fn run(shared: &Arc<Shared>, beat: u64) {
     let report = shared.keyspace.cron(now, &mut || began.elapsed() < period / KEYSPACE_SHARE);
     note_latency(shared, now, began.elapsed(), &report);
     shared.stats.sample_rates(now);
+    shared.stats.peak_since(shared.keyspace.peak_memory(), now);
     shared.publish_effects();
     shared.publish_changes();
     let worker = shared.cron_worker();

@@ -157,9 +157,13 @@ fn requests_that_come_together_are_a_pipeline() {
     assert_eq!(figures(&mut client), [reads + 1, sum + 1, count + 1]);
     client.write(&b"PING\r\n".repeat(5)).unwrap();
     (0..5).for_each(|_| drop(client.receive()));
+    // Counted per thread, and each thread's turn after its end.
+    assert!(number(&mut client, "total_client_processing_events") >= count as f64);
+    let turns = number(&mut client, "eventloop_cycles_with_clients_processing");
+    assert!(turns >= 1.0 && turns <= number(&mut client, "total_client_processing_events"), "{turns}");
     let [_, more, parsed] = figures(&mut client);
-    assert_eq!(more, sum + 7);
-    assert!((count + 3..=count + 7).contains(&parsed), "{parsed}");
+    assert_eq!(more, sum + 10);
+    assert!((count + 6..=count + 10).contains(&parsed), "{parsed}");
     let length = number(&mut client, "avg_pipeline_length");
     assert!(length >= 1.0 && number(&mut client, "avg_pipeline_length_sum") > 7.0, "{length}");
 }
@@ -212,4 +216,31 @@ fn scripts_that_are_forgotten_are_counted() {
     assert_eq!(client.call(&[&b"EVALSHA"[..], &digest, b"0"]), Tree::Integer(0));
     client.line("CONFIG RESETSTAT");
     assert_eq!(field(&mut client, "evicted_scripts"), "0");
+}
+
+#[test]
+fn clients_are_active_for_half_a_second() {
+    let server = Server::start();
+    let mut client = server.connect(Protocol::Resp2);
+    let mut other = server.connect(Protocol::Resp2);
+    other.line("PING");
+    assert_eq!(field(&mut client, "active_clients"), "2");
+    server.shared().clock.advance(600);
+    assert_eq!(field(&mut client, "active_clients"), "1");
+}
+
+#[test]
+fn the_time_of_the_peak_is_known() {
+    let server = Server::start();
+    let mut client = server.connect(Protocol::Resp2);
+    let large = vec![b'x'; 1 << 20];
+    client.call(&[&b"SET"[..], b"large", &large]);
+    let at = field(&mut client, "used_memory_peak_time");
+    client.line("DEL large");
+    server.shared().clock.advance(5_000);
+    client.call(&[&b"SET"[..], b"small", &large[..1000]]);
+    assert_eq!(field(&mut client, "used_memory_peak_time"), at);
+    client.call(&[&b"SET"[..], b"larger", &[&large[..], &large].concat()]);
+    let later = field(&mut client, "used_memory_peak_time");
+    assert!(later.parse::<i64>().unwrap() >= at.parse::<i64>().unwrap() + 5, "{at} {later}");
 }

@@ -366,3 +366,27 @@ fn what_a_script_or_a_library_may_hold_is_limited() {
         assert_eq!(client.call(&["EVAL", "return 1", "0"]), Tree::Integer(1));
     }
 }
+
+/// A collection that is only written to is in use like one that is read; by a policy of changes, what is only read is not.
+#[test]
+fn what_is_changed_counts_as_used() {
+    for (policy, read_stays) in [("allkeys-lru", true), ("allkeys-s3fifo", true), ("allkeys-lrm", false)] {
+        let server = Server::start();
+        let mut client = server.connect(Protocol::Resp2);
+        assert_eq!(client.line("CONFIG SET maxmemory 8mb"), ok());
+        assert_eq!(client.line(&format!("CONFIG SET maxmemory-policy {policy}")), ok());
+        client.line("RPUSH queue 0 1 2");
+        client.line("SET read only");
+        let value = "x".repeat(1000);
+        for n in 0..40_000 {
+            client.call(&["SET", &format!("passing:{n}"), &value]);
+            if n % 20 == 0 {
+                client.line("RPUSH queue 1");
+                client.line("LPOP queue");
+                client.line("GET read");
+            }
+        }
+        assert_eq!(client.line("LLEN queue"), Tree::Integer(3), "{policy}");
+        assert_eq!(client.line("EXISTS read"), Tree::Integer(read_stays.into()), "{policy}");
+    }
+}

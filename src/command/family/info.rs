@@ -2,7 +2,7 @@
 
 use crate::{
     command::{
-        Args, CommandResult, Context, Shared,
+        Args, ClientHandle, CommandResult, Context, Shared,
         acl::Reason,
         pause::Paused,
         spec::{Acl, Flags, Spec},
@@ -12,7 +12,10 @@ use crate::{
     keyspace::{DbStats, KeySizes, KeyspaceStats, MemoryStats, Type},
     stats::{Worker, rates::Rate},
 };
-use std::{fmt::Write, sync::atomic::Ordering::Relaxed};
+use std::{
+    fmt::Write,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 pub static COMMANDS: &[Spec] = &[Spec {
     name: "info",
@@ -171,6 +174,9 @@ fn listeners(out: &mut String, settings: &Settings) {
     }
 }
 
+/// A client is active that has sent something, or was sent something, in this time.
+const ACTIVE_MS: i64 = 512;
+
 fn clients(view: &View<'_>, out: &mut String) {
     let all = view.shared.clients.all();
     let input = all.iter().map(|client| client.query_bytes.load(Relaxed)).max().unwrap_or(0);
@@ -186,6 +192,8 @@ fn clients(view: &View<'_>, out: &mut String) {
     line(out, "pubsub_clients", stats.subscribers.get());
     line(out, "watching_clients", stats.watching_clients.get());
     line(out, "clients_in_timeout_table", 0);
+    let is_active = |client: &&Arc<ClientHandle>| view.now - client.last_interaction.load(Relaxed) <= ACTIVE_MS;
+    line(out, "active_clients", all.iter().filter(is_active).count());
     line(out, "total_watched_keys", view.watched_keys);
     line(out, "total_blocking_keys", view.awaited_keys.0);
     line(out, "total_blocking_keys_on_nokey", view.awaited_keys.1);
@@ -213,12 +221,10 @@ fn memory(view: &View<'_>, out: &mut String) {
     memory_line(out, "used_memory", used);
     let rss = resident();
     memory_line(out, "used_memory_rss", rss);
-    memory_line(out, "used_memory_peak", keyspace.peak_memory());
-    line(
-        out,
-        "used_memory_peak_perc",
-        format_args!("{:.2}%", used as f64 * 100.0 / keyspace.peak_memory().max(1) as f64),
-    );
+    let peak = keyspace.peak_memory();
+    memory_line(out, "used_memory_peak", peak);
+    line(out, "used_memory_peak_time", view.shared.stats.peak_since(peak, view.now) / 1000);
+    line(out, "used_memory_peak_perc", format_args!("{:.2}%", used as f64 * 100.0 / peak.max(1) as f64));
     // Client buffers are not in the arena: they are in mem_clients_normal, and in neither of these.
     let dataset = view.memory.dataset().min(used);
     line(out, "used_memory_overhead", used - dataset);
@@ -356,6 +362,7 @@ fn stats(view: &View<'_>, out: &mut String) {
     line(out, "client_output_buffer_limit_disconnections", stats.output_limit_closes.get());
     let turns = stats.turns();
     line(out, "eventloop_cycles", turns.count);
+    line(out, "eventloop_cycles_with_clients_processing", turns.busy);
     line(out, "eventloop_duration_sum", turns.nanos / 1000);
     line(out, "eventloop_duration_cmd_sum", stats.command_nanos() / 1000);
     let per_second = stats.rates.get(Rate::Turns);
@@ -367,6 +374,7 @@ fn stats(view: &View<'_>, out: &mut String) {
     line(out, "slowlog_commands_time_ms_max", millis(slow.micros_max));
     line(out, "slowlog_commands_time_ms_sum", millis(slow.micros));
     let (pipelined, pipelines) = (sum(|worker| worker.pipelined.get()), sum(|worker| worker.pipelines.get()));
+    line(out, "total_client_processing_events", pipelines);
     line(out, "avg_pipeline_length_sum", pipelined);
     line(out, "avg_pipeline_length_cnt", pipelines);
     line(out, "avg_pipeline_length", format_args!("{:.2}", pipelined as f64 / pipelines.max(1) as f64));

@@ -336,7 +336,7 @@ fn config() {
         > CONFIG GET maxmemory-p*
         1# "maxmemory-policy" => "allkeys-lru"
         > CONFIG SET maxmemory-policy foo
-        (error) ERR CONFIG SET failed (possibly related to argument 'maxmemory-policy') - argument(s) must be one of the following: volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, noeviction, allkeys-s3fifo, volatile-s3fifo
+        (error) ERR CONFIG SET failed (possibly related to argument 'maxmemory-policy') - argument(s) must be one of the following: volatile-lru, volatile-lfu, volatile-lrm, volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-lrm, allkeys-random, noeviction, allkeys-s3fifo, volatile-s3fifo
         > CONFIG SET maxmemory-policy noeviction
         OK
         > CONFIG SET nosuch 1
