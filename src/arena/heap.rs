@@ -7,11 +7,10 @@
 use super::{
     Arena, BLOCK, CLASSES, Kind, MAX_SLAB, Offset, PAGE, PageId, class_size,
     cut::Cut,
-    loading::Look,
     pages::{PageEntry, PageMeta},
 };
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     ops::Range,
     sync::{Arc, atomic::Ordering::*},
 };
@@ -55,7 +54,9 @@ pub struct ShardHeap {
     pub(super) chunk_bytes: Cell<u64>,
     pub(super) large_blocks: Cell<u64>,
     doomed: Offset,
-    pub(super) look: Cell<Look>,
+    /// Pages that are not resident read as empty and are noted.
+    pub(super) looks: Cell<bool>,
+    pub(super) noted: RefCell<Vec<PageId>>,
     /// Whether part of what lay here is lost, and something may refer to it still.
     pub(super) is_damaged: Cell<bool>,
 }
@@ -77,7 +78,8 @@ impl ShardHeap {
             chunk_bytes: Cell::new(0),
             large_blocks: Cell::new(0),
             doomed: Offset::NULL,
-            look: Cell::default(),
+            looks: Cell::default(),
+            noted: RefCell::default(),
             is_damaged: Cell::new(false),
         }
     }

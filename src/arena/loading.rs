@@ -25,14 +25,8 @@ pub struct Loaded {
     damage: Option<Damage>,
 }
 
-/// What a heap does when it comes to a page that is not resident.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(super) enum Look {
-    #[default]
-    Load,
-    /// Reads it as empty, and notes the first.
-    Note(Option<PageId>),
-}
+/// Pages noted in one look: beyond that, what was noted is worth bringing first.
+const NOTED_MAX: usize = 1 << 16;
 
 impl Arena {
     /// Pages that came with an image, and how many of them are still only there (or were given up unseen).
@@ -107,37 +101,49 @@ impl Arena {
 }
 
 impl ShardHeap {
-    /// From here on a page that is not resident reads as empty, and the first such is noted: to find out what an operation
-    /// will touch, without any wait.
+    /// From here on a page that is not resident reads as empty, and is noted: to find out what an operation will touch,
+    /// without any wait.
     pub fn look(&self) {
-        self.look.set(Look::Note(None));
+        self.looks.set(true);
     }
 
-    /// Ends [`Self::look`]; answers the first page that was not resident.
-    pub fn looked(&self) -> Option<PageId> {
-        match self.look.take() {
-            Look::Note(page) => page,
-            Look::Load => None,
-        }
+    /// Ends [`Self::look`]; answers the pages that were not resident.
+    pub fn looked(&self) -> Vec<PageId> {
+        self.looks.set(false);
+        let mut noted = self.noted.take();
+        noted.sort_unstable();
+        noted.dedup();
+        noted
+    }
+
+    /// What must not rely on empty pages loads them for as long as this; answers what is to be said then to go on as before.
+    pub fn set_looks(&self, looks: bool) -> bool {
+        self.looks.replace(looks)
     }
 
     /// A page that is not resident is come to: whether its bytes can be read now.
     pub(super) fn comes_to(&self, page: PageId) -> bool {
-        match self.look.get() {
-            Look::Load => self.make_resident(page),
-            Look::Note(None) => self.look.set(Look::Note(Some(page))),
-            Look::Note(Some(_)) => {}
+        if !self.looks.get() {
+            self.make_resident(page);
+            return true;
         }
-        self.look.get() == Look::Load
+        let mut noted = self.noted.borrow_mut();
+        if noted.last() != Some(&page) && noted.len() < NOTED_MAX {
+            noted.push(page);
+        }
+        false
     }
 
     /// The same for a large run, of which some pages may not be resident.
     pub(super) fn comes_to_run(&self, page: PageId, run: u32) -> bool {
         let pages = (self.entry(page).large_blocks() as usize * BLOCK).div_ceil(PAGE) as u32;
-        (page.0..page.0 + pages.min(run))
-            .map(PageId)
-            .filter(|page| self.owned(*page).is_some_and(|meta| !meta.is_resident()))
-            .all(|page| self.comes_to(page))
+        let mut all = true;
+        for page in (page.0..page.0 + pages.min(run)).map(PageId) {
+            if self.owned(page).is_some_and(|meta| !meta.is_resident()) {
+                all &= self.comes_to(page);
+            }
+        }
+        all
     }
 
     /// Brings a page of this shard from the snapshot file, if it is still there only.

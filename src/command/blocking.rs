@@ -25,6 +25,7 @@ use super::{
     tracking::{Caching, Options},
 };
 use crate::{
+    arena::PageId,
     keyspace::{Locked, Ready, ShardSet, Want},
     util::{clock::UnixMillis, long_double::LongDouble, number::parse_i64},
 };
@@ -244,7 +245,7 @@ pub(super) fn serve(shared: &Arc<Shared>, worker: usize, mut locked: Locked<'_>)
             if !matches!(*fate, Fate::Waiting) || waiter.handle.is_killed() {
                 continue;
             }
-            let looked = execute(shared, &waiter, worker, &mut *reply, &mut locked);
+            let looked = execute(shared, &waiter, worker, &mut *reply, &mut locked, false);
             match looked {
                 Looked::Done(bytes) => {
                     waiter.leave_queues(&mut locked);
@@ -259,6 +260,7 @@ pub(super) fn serve(shared: &Arc<Shared>, worker: usize, mut locked: Locked<'_>)
                         waiter.handle.nudge();
                     }
                 }
+                Looked::Lacks(_) => {}
             }
             waiter.handle.hold_mail(false);
         }
@@ -273,20 +275,24 @@ enum Looked {
     Done(Vec<u8>),
     /// It waits on, until then unless something changes.
     InVain(Option<UnixMillis>),
+    /// It has done nothing, since these pages are not in memory.
+    Lacks(Vec<PageId>),
 }
 
 /// Executes a waiter's command as that client. What the client is told meanwhile, perhaps of what the command did,
-/// is held until the reply is there.
+/// is held until the reply is there. `may_wait`: see [`Client::may_wait`].
 fn execute(
     shared: &Arc<Shared>,
     waiter: &Waiter,
     worker: usize,
     reply: &mut dyn ReplyBuffer,
     locked: &mut Locked<'_>,
+    may_wait: bool,
 ) -> Looked {
     waiter.handle.hold_mail(true);
     reply.set_protocol(waiter.protocol);
     let mut client = Client::stand_in(shared, waiter, worker);
+    client.may_wait = may_wait;
     let words: SmallVec<[&[u8]; 8]> = waiter.words.iter().map(|word| &word[..]).collect();
     let (now, keys) = (locked.now(), locked.lend());
     let (command, spec) = (waiter.command, waiter.command.spec);
@@ -302,16 +308,28 @@ fn execute(
     }
     drop(context);
     let bytes = reply.take();
-    client.block.map_or(Looked::Done(bytes), |block| Looked::InVain(block.deadline))
+    match client.block {
+        _ if !client.absent.is_empty() => Looked::Lacks(std::mem::take(&mut client.absent)),
+        Some(block) => Looked::InVain(block.deadline),
+        None => Looked::Done(bytes),
+    }
 }
 
 /// For the thread for scripts: executes a command that was handed over. Its waiter is not held meanwhile, so that its
 /// client may go.
 pub fn run_handed_over(shared: &Arc<Shared>, worker: usize, ticket: u64) {
     let Some(waiter) = shared.blocking.get(ticket) else { return };
-    let mut locked = shared.keyspace.lock(waiter.shards, shared.clock.now());
     let mut reply = (shared.encoder)(Protocol::Resp2);
-    let looked = execute(shared, &waiter, worker, &mut *reply, &mut locked);
+    let (mut locked, looked) = loop {
+        let mut locked = shared.keyspace.lock(waiter.shards, shared.clock.now());
+        match execute(shared, &waiter, worker, &mut *reply, &mut locked, true) {
+            Looked::Lacks(pages) => {
+                drop(locked);
+                shared.keyspace.bring(&pages);
+            }
+            looked => break (locked, looked),
+        }
+    };
     let mut fate = waiter.fate.lock();
     if let (Fate::Waiting, Looked::Done(bytes)) = (&*fate, looked) {
         waiter.end(shared, &mut fate, Fate::Served(bytes));

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     aof::Commands,
+    arena::PageId,
     config::{Settings, VersionCheck},
     keyspace::{Locked, ShardSet},
     util::clock::{Moment, UnixMillis},
@@ -71,6 +72,9 @@ pub struct Client {
     pub in_script: bool,
     /// Inside EXEC: nothing may block, and every command owes one reply.
     pub in_exec: bool,
+    /// Its command may be told to begin anew, once what it lacks is in memory; and the pages that it lacks.
+    pub may_wait: bool,
+    pub absent: Vec<PageId>,
     /// There was no room for what its script may write.
     pub script_oom: bool,
     pub(super) watched: Vec<Watched>,
@@ -206,6 +210,8 @@ impl Client {
             changed: Vec::new(),
             in_script: false,
             in_exec: false,
+            may_wait: false,
+            absent: Vec::new(),
             script_oom: false,
             watched: Vec::new(),
             subscriptions: Subscriptions::default(),

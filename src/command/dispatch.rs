@@ -30,6 +30,8 @@ pub enum Flow {
     /// Close the connection once the replies written so far are sent.
     Close,
     Block(Block),
+    /// It has done nothing: the same command is to be executed again once the pages in `client.absent` are resident.
+    Absent,
 }
 
 /// The client's further commands wait until its handle is nudged or the deadline passes.
@@ -55,13 +57,15 @@ pub fn execute(
     let mode = client.reply_mode;
     if !mode.is_silent() {
         let flow = admit(shared, client, args, known, reply, now);
-        client.reply_mode = client.reply_mode.after_command();
+        if flow != Flow::Absent {
+            client.reply_mode = client.reply_mode.after_command();
+        }
         return flow;
     }
     let mut silent = Silent { reply, status: None };
     let flow = admit(shared, client, args, known, &mut silent, now);
     let status = silent.status.take();
-    if matches!(flow, Flow::Block(block) if block.retry) {
+    if matches!(flow, Flow::Block(block) if block.retry) || flow == Flow::Absent {
         return flow;
     }
     // The command that ends the silence is answered: CLIENT REPLY ON, RESET.
@@ -355,6 +359,9 @@ fn run(
         context.keys.release();
     }
     let client = context.client;
+    if !client.absent.is_empty() {
+        return Flow::Absent;
+    }
     if client.closing {
         client.handle.set_state(State::CLOSING, true);
         return Flow::Close;
@@ -446,8 +453,12 @@ pub(super) fn locks_everything(command: &Command) -> bool {
             && !["connection", "pubsub", "transactions"].contains(&command.spec.group))
 }
 
-/// Runs the handler of `context.command` and keeps the books. Also for each command of an EXEC.
+/// Runs the handler of `context.command` and keeps the books. Also for each command of an EXEC. Nothing has happened if
+/// `client.absent` says of pages.
 pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
+    if context.lacks(args) {
+        return;
+    }
     let command = context.command;
     // What a script calls comes after the script.
     let calls_others = command.spec.flags.contains(Flags::SCRIPT);
@@ -456,8 +467,12 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
     }
     let started = context.client.started();
     let written = context.reply.written();
+    let looks = context.looks();
     let mut result =
         if context.shared.keyspace.log().is_on() { kept(context, args) } else { (command.spec.handler)(context, args) };
+    if looks && context.has_looked() || !context.client.absent.is_empty() {
+        return context.reply.rewind(written);
+    }
     if context.keys.is_damaged() {
         result = after_damage(context, args, written);
     }

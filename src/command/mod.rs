@@ -2,7 +2,7 @@
 //! commands and their handlers; `dispatch` is the one way in.
 
 pub mod acl;
-pub mod ahead;
+mod ahead;
 pub mod args;
 pub mod blocking;
 pub mod client;

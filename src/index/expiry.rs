@@ -114,7 +114,7 @@ fn sweep_segment(
 ) -> bool {
     heap.look();
     let present: [u64; 4] = std::array::from_fn(|i| heap.word(segment.at, 32 + i * 8));
-    if heap.looked().is_some() {
+    if !heap.looked().is_empty() {
         return false;
     }
     if (0..4).all(|i| present[i] & mask[i] == 0) {
@@ -134,7 +134,7 @@ fn sweep_segment(
         if is_due(slot) {
             heap.look();
             let answer = visit(heap, slot);
-            let is_absent = heap.looked().is_some();
+            let is_absent = !heap.looked().is_empty();
             is_whole &= !is_absent;
             match if is_absent { Some(code) } else { answer } {
                 Some(new) if new != code => {

@@ -1,12 +1,11 @@
 //! After a restart: bringing pages from the image before somebody needs them.
 //!
 //! Whoever comes to a page that is still in the image only has to wait for the disk, and with it all who wait for its
-//! shard. So what a command will look up is found out first, without loading anything ([`Keyspace::absent`]), and brought
-//! by a thread that may wait ([`Keyspace::bring`]); and one thread brings everything, the most useful first
-//! ([`Keyspace::load_all`]). Only what the command comes to beyond that (the middle of a large list, say) is read as it
-//! comes to it.
+//! shard. So what a command will come to is found out first, without loading anything ([`Locked::look`]), and brought by a
+//! thread that holds no lock ([`Keyspace::bring`]); and one thread brings everything, the most useful first
+//! ([`Keyspace::load_all`]).
 
-use super::Keyspace;
+use super::{Keyspace, Locked, shard::Shard};
 use crate::{
     arena::{Kind, PageId, PageMeta, class_size},
     types,
@@ -17,34 +16,64 @@ const AHEAD: u32 = 16;
 /// Buckets of an index looked at under one hold of its shard's lock.
 const BUCKETS: usize = 256;
 
-/// What a command will look up: a key, and what may be elements of the collection there.
-pub struct Lookup {
-    pub db: usize,
-    pub hash: u64,
-    pub elements: Vec<Box<[u8]>>,
+/// A look at what is there.
+pub(super) struct Look {
+    /// Hits and misses of each locked shard until then.
+    counted: Vec<(u64, u64)>,
+    /// Pages that were not there, of shards that are locked no more.
+    pub absent: Vec<PageId>,
 }
 
-impl Keyspace {
-    /// The first page on the way that is not resident.
-    pub fn absent(&self, lookup: &Lookup) -> Option<PageId> {
-        let shard = self.shards.get(self.shard_of(lookup.hash))?.0.lock();
-        let index = shard.indexes.get(lookup.db)?;
-        shard.heap.look();
+impl Locked<'_> {
+    /// From here on nothing is loaded: what is not there reads as empty, and is noted. Nothing may be changed meanwhile that
+    /// depends on it.
+    pub fn look(&mut self) {
+        let counted = self.guards.iter().map(|shard| (shard.counters.hits, shard.counters.misses)).collect();
+        self.look = Some(Box::new(Look { counted, absent: Vec::new() }));
+        self.guards.iter().for_each(|shard| shard.heap.look());
+    }
+
+    /// Ends [`Self::look`]; answers the pages that were not there.
+    pub fn looked(&mut self) -> Vec<PageId> {
+        let Some(look) = self.look.take() else { return Vec::new() };
+        let Look { counted, mut absent } = *look;
+        self.guards.iter().for_each(|shard| absent.append(&mut shard.heap.looked()));
+        if !absent.is_empty() {
+            // It was no access yet.
+            for (shard, (hits, misses)) in self.guards.iter_mut().zip(counted) {
+                (shard.counters.hits, shard.counters.misses) = (hits, misses);
+            }
+        }
+        absent
+    }
+
+    /// Goes the way to a key, to what may be elements of the collection there, and to both ends of that, or all of it.
+    pub fn go_ahead(&mut self, db: usize, key: &[u8], elements: &[&[u8]], whole: bool) {
+        let hash = self.keyspace.hash(key);
+        let number = self.keyspace.shard_of(hash);
+        if self.guards.is_empty() || self.set.contains(number) {
+            self.with_shard(number, |shard| shard.go_ahead(db, hash, elements, whole));
+        }
+    }
+}
+
+impl Shard {
+    fn go_ahead(&self, db: usize, hash: u64, elements: &[&[u8]], whole: bool) {
+        let Some(index) = self.indexes.get(db) else { return };
         // All that the index cannot tell from the key are looked at, as a lookup may.
-        index.find(&shard.heap, lookup.hash, |at| {
-            if let Some(view) = shard.view_at(at) {
-                types::go_ahead(&view, &lookup.elements);
+        index.find(&self.heap, hash, |at| {
+            if let Some(view) = self.view_at(at) {
+                types::go_ahead(&view, elements, whole);
             }
             false
         });
-        shard.heap.looked()
     }
+}
 
-    /// Makes resident what is to be looked up. It may wait for the disk, but holds no lock meanwhile.
-    pub fn bring(&self, lookup: &Lookup) {
-        while let Some(page) = self.absent(lookup) {
-            self.load_page(page);
-        }
+impl Keyspace {
+    /// Makes pages resident. It may wait for the disk, but holds no lock meanwhile.
+    pub fn bring(&self, pages: &[PageId]) {
+        pages.iter().for_each(|page| self.load_page(*page));
     }
 
     /// Brings every page of the image into memory: the indexes, what was used last, the rest; then lets go of the file

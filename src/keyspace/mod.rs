@@ -31,7 +31,6 @@ pub use changes::Changes;
 pub use cron::CronReport;
 pub use db::Db;
 pub use effects::{Effect, EffectKind, Effects};
-pub use loading::Lookup;
 pub use shard::AtCut;
 pub use sizes::{BINS, KeySizes, SizeRow};
 pub use waiters::{Ready, Want};
@@ -43,6 +42,7 @@ use crate::{
     types::tree::Heaps,
     util::clock::UnixMillis,
 };
+use loading::Look;
 use parking_lot::{Mutex, MutexGuard};
 use shard::Shard;
 use smallvec::SmallVec;
@@ -296,6 +296,8 @@ pub struct Locked<'k> {
     /// see expired keys.
     judged_at: UnixMillis,
     known: KnownHash,
+    /// What [`Self::look`] has found out.
+    look: Option<Box<Look>>,
 }
 
 impl Keyspace {
@@ -413,6 +415,7 @@ impl Keyspace {
             no_touch: false,
             judged_at: now,
             known: KnownHash::NONE,
+            look: None,
         }
     }
 
@@ -608,6 +611,7 @@ impl<'k> Locked<'k> {
             no_touch: false,
             judged_at: self.judged_at,
             known: KnownHash::NONE,
+            look: None,
         }
     }
 

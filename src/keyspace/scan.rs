@@ -108,7 +108,7 @@ impl Locked<'_> {
     }
 
     /// Runs `act` on a shard: the held one, or one locked for this alone when none is held.
-    fn with_shard<R>(&mut self, number: usize, act: impl FnOnce(&mut Shard) -> R) -> R {
+    pub(super) fn with_shard<R>(&mut self, number: usize, act: impl FnOnce(&mut Shard) -> R) -> R {
         if self.set.contains(number) {
             let rank = (self.set.0 & ((1 << number) - 1)).count_ones() as usize;
             return act(&mut self.guards[rank]);
@@ -117,7 +117,11 @@ impl Locked<'_> {
         let mut shard = self.keyspace.shards[number].0.lock();
         let epoch = self.keyspace.arena.epoch();
         shard.enter(epoch);
-        act(&mut shard)
+        let Some(look) = &mut self.look else { return act(&mut shard) };
+        shard.heap.look();
+        let result = act(&mut shard);
+        look.absent.append(&mut shard.heap.looked());
+        result
     }
 }
 

@@ -560,6 +560,7 @@ impl Shard {
 
     /// Removes a key whose time has passed.
     pub fn expire(&mut self, db: usize, hash: u64, found: Found, active: bool) {
+        let looks = self.heap.set_looks(false);
         self.note_effect(EffectKind::Expired, db, &found);
         self.keep_removal(db, &found);
         let trees = self.remove_item(db, hash, found);
@@ -571,6 +572,7 @@ impl Shard {
         self.counters.expired += 1;
         self.counters.expired_active += u64::from(active);
         self.counters.dirty += 1;
+        self.heap.set_looks(looks);
     }
 
     /// Finds the slot of the item at `at`, whose key is its own.

@@ -17,7 +17,7 @@ use super::{
     warming::{self, Warming},
 };
 use crate::{
-    command::{Block, Client, Flow, Reply, Shared, ahead, client_memory, dispatch},
+    command::{Block, Client, Flow, Reply, Shared, client_memory, dispatch},
     config::{AppendFsync, ClientMemory, OutputLimit},
     keyspace::KnownHash,
     resp::{Limits, ProtocolError, decode::Arguments},
@@ -125,7 +125,7 @@ impl Connection {
             heard: false,
             put_off: false,
             warming: None,
-            bringing: Bringing::Nothing,
+            bringing: Bringing::default(),
             timer: None,
             attached: false,
             judged_memory: 0,
@@ -380,12 +380,7 @@ impl Connection {
         if !self.input.arguments(&mut arguments) {
             return;
         }
-        if self.shared.keyspace.arena().is_loading() && !self.bringing.is_done() {
-            let lookups = ahead::absent(&self.shared, &self.client, &arguments);
-            if !lookups.is_empty() {
-                return self.bringing = Bringing::begin(&self.shared, lookups);
-            }
-        }
+        self.client.may_wait = self.shared.keyspace.arena().is_loading();
         let known = match (arguments.get(1), self.input.hashes()) {
             (Some(key), &[hash, ..]) if hash != 0 => KnownHash::new(key, hash),
             _ => KnownHash::NONE,
@@ -395,6 +390,9 @@ impl Connection {
             // It runs again when the client wakes up.
             Flow::Block(block) if block.retry => return self.blocked = Some(block),
             Flow::Block(block) => self.blocked = Some(block),
+            Flow::Absent => {
+                return self.bringing = Bringing::begin(&self.shared, std::mem::take(&mut self.client.absent));
+            }
             Flow::Close => self.closing = true,
             Flow::Continue => {}
         }
@@ -414,7 +412,7 @@ impl Connection {
             return true;
         }
         match dispatch::resume(&self.shared, &mut self.client, &mut self.output.encoder, now) {
-            Flow::Continue => {}
+            Flow::Continue | Flow::Absent => {}
             Flow::Close => self.closing = true,
             Flow::Block(block) => self.blocked = Some(block),
         }

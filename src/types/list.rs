@@ -139,7 +139,8 @@ pub fn insert(home: &mut dyn Home, rank: u64, value: &[u8], limit: Limit) -> Res
     grow(home, &[value], limit)?;
     let elements = List::new(home.view()).elements;
     let spot = elements.by_rank(rank);
-    let at = packed::element_at(elements.leaf(&spot), (rank - elements.rank(&spot)) as usize, ByPosition::WIDTH);
+    let at =
+        packed::element_at(elements.leaf(&spot), rank.saturating_sub(elements.rank(&spot)) as usize, ByPosition::WIDTH);
     sequence::splice::<ByPosition>(home, 0, &spot, at..at, &packed::encoded(value), 1)
 }
 

@@ -73,8 +73,12 @@ pub fn probe(view: &View<'_>, element: &[u8], least: u64) -> Option<Probe> {
     }
 }
 
-/// Goes the way to each of these elements, if they lie in a tree by hash, and to both ends of every tree.
-pub fn go_ahead(view: &View<'_>, elements: &[Box<[u8]>]) {
+/// Goes the way to each of these elements, if they lie in a tree by hash, and to both ends of every tree, or through all of
+/// it.
+pub fn go_ahead(view: &View<'_>, elements: &[&[u8]], whole: bool) {
+    if whole {
+        return roots(view.encoding, view.value).for_each(|root| tree::visit_all(view.heap, root));
+    }
     for mut probe in elements.iter().filter_map(|element| probe(view, element, 0)) {
         while probe.step(view.heap) {}
     }

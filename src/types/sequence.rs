@@ -232,7 +232,7 @@ impl<'a> Sequence<'a> {
             return None;
         }
         let spot = self.by_rank(rank);
-        let at = self.element_at(&spot, (rank - self.rank(&spot)) as usize);
+        let at = self.element_at(&spot, rank.saturating_sub(self.rank(&spot)) as usize);
         let element = packed::elements(self.leaf(&spot), at, self.width).next()?;
         Some((spot, element))
     }

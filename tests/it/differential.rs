@@ -3,7 +3,7 @@
 //! Runs wherever a `redis-server` is installed, with the same commands each time. `FLAGSTONE_SEED=<n>` draws others instead,
 //! `FLAGSTONE_COMMANDS=<n>` more of them.
 
-mod collections;
+pub mod collections;
 
 use crate::{
     client::{Client, request},
@@ -57,7 +57,7 @@ impl Drop for Peer {
     }
 }
 
-type Words = Vec<Vec<u8>>;
+pub type Words = Vec<Vec<u8>>;
 
 fn words(random: &mut Rng, pattern: &str) -> Words {
     pattern.split(' ').map(|word| word_for(random, word)).collect()

@@ -223,7 +223,13 @@ impl LocalClient {
         assert!(self.blocked.is_none(), "a client that waits sends no more");
         let words: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
         self.answer(args, |client, reply| {
-            dispatch::execute(shared, client, &words, KnownHash::NONE, reply, shared.clock.now())
+            loop {
+                client.may_wait = shared.keyspace.arena().is_loading();
+                match dispatch::execute(shared, client, &words, KnownHash::NONE, reply, shared.clock.now()) {
+                    Flow::Absent => shared.keyspace.bring(&std::mem::take(&mut client.absent)),
+                    flow => return flow,
+                }
+            }
         });
     }
 
@@ -243,7 +249,7 @@ impl LocalClient {
     fn answer(&mut self, args: &[Vec<u8>], run: impl FnOnce(&mut Client, &mut Encoder) -> Flow) {
         let mut reply = Encoder::new(self.client.protocol);
         match run(&mut self.client, &mut reply) {
-            Flow::Continue => {}
+            Flow::Continue | Flow::Absent => {}
             Flow::Close => self.closed = true,
             Flow::Block(block) => self.blocked = Some((block, args.to_vec())),
         }

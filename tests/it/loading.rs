@@ -1,9 +1,15 @@
 //! While a snapshot is loaded: who needs what is not there yet waits for the disk, and nobody else does.
 
-use crate::instance::{START, Server, options};
+use crate::{
+    differential::collections,
+    harness::Session,
+    instance::{Instance, Local, START, Server, options},
+    tree::{Tree, quote, split_words},
+};
 use flagstone::{
+    arena::PageId,
     command::Protocol,
-    keyspace::{Keyspace, Lookup},
+    keyspace::{Keyspace, Options},
     snapshot::{self, Image},
     util::disk::{Disk, DiskFile, System},
 };
@@ -11,8 +17,9 @@ use std::{
     ffi::OsString,
     io,
     path::Path,
-    sync::{Arc, Condvar, Mutex},
+    sync::{Arc, Condvar, LazyLock, Mutex},
 };
+use tempfile::TempDir;
 
 /// The real disk, of which nothing is read while it is shut.
 #[derive(Clone, Default)]
@@ -88,8 +95,8 @@ impl DiskFile for Gated {
 
 const KEYS: usize = 2000;
 
-/// A snapshot of many strings, a large value, and a large collection of each type, loaded from a disk with a gate.
-fn loading(gate: &Gate) -> Keyspace {
+/// A snapshot of many strings, a large value, and a large collection of each type.
+static SNAPSHOT: LazyLock<TempDir> = LazyLock::new(|| {
     let server = Server::of(Keyspace::new(&options()).unwrap());
     let mut client = server.connect(Protocol::Resp2);
     for i in 0..KEYS {
@@ -98,17 +105,34 @@ fn loading(gate: &Gate) -> Keyspace {
         client.call(&["HSET", "hash", &format!("field:{i}"), &"v".repeat(100)]);
         client.call(&["ZADD", "zset", &i.to_string(), &format!("member:{i}:{}", "m".repeat(100))]);
         client.call(&["RPUSH", "list", &format!("element:{i}:{}", "e".repeat(100))]);
+        client.call(&["XADD", "stream", &format!("{}-0", i + 1), "field", &"v".repeat(100)]);
     }
     client.call(&["SET", "large", &"v".repeat(1_000_000)]);
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("loading.flag");
-    snapshot::save(&server.shared().keyspace, &path, START).unwrap();
+    snapshot::save(&server.shared().keyspace, &dir.path().join("loading.flag"), START).unwrap();
+    dir
+});
+
+/// The snapshot, loaded from a disk with a gate.
+fn loading(gate: &Gate) -> Keyspace {
+    let path = SNAPSHOT.path().join("loading.flag");
     Image::open_on(gate, &path).unwrap().unwrap().into_keyspace(&options(), START).unwrap()
 }
 
-fn lookup(keyspace: &Keyspace, key: &str, elements: &[&str]) -> Lookup {
-    let elements = elements.iter().map(|element| element.as_bytes().into()).collect();
-    Lookup { db: 0, hash: keyspace.hash(key.as_bytes()), elements }
+/// What is not there of what a lookup comes to.
+fn absent(keyspace: &Keyspace, key: &str, element: &str) -> Vec<PageId> {
+    let mut locked = keyspace.lock(keyspace.shard_set(std::iter::once(key.as_bytes())), START);
+    locked.look();
+    locked.go_ahead(0, key.as_bytes(), &[element.as_bytes()], false);
+    locked.looked()
+}
+
+fn bring(keyspace: &Keyspace, key: &str, element: &str) {
+    while let pages = absent(keyspace, key, element)
+        && !pages.is_empty()
+    {
+        keyspace.bring(&pages);
+    }
 }
 
 #[test]
@@ -117,11 +141,10 @@ fn what_is_brought_need_not_be_read_again() {
     let keyspace = loading(&gate);
     let wanted =
         [("key:7", ""), ("large", ""), ("set", "member:7"), ("hash", "field:77"), ("zset", "member:3"), ("list", "")];
-    let wanted: Vec<_> = wanted.iter().map(|(key, element)| lookup(&keyspace, key, &[element])).collect();
-    assert!(keyspace.absent(&wanted[0]).is_some(), "nothing has been read yet");
-    for lookup in &wanted {
-        keyspace.bring(lookup);
-        assert_eq!(keyspace.absent(lookup), None);
+    assert!(!absent(&keyspace, "key:7", "").is_empty(), "nothing has been read yet");
+    for (key, element) in wanted {
+        bring(&keyspace, key, element);
+        assert_eq!(absent(&keyspace, key, element), []);
     }
     let (pages, left) = keyspace.arena().progress();
     assert!(left > pages / 2, "{left} of {pages} pages are left");
@@ -138,29 +161,17 @@ fn what_is_brought_need_not_be_read_again() {
     }
 }
 
-#[test]
-fn only_who_needs_the_disk_waits_for_it() {
-    let gate = Gate::default();
-    let keyspace = loading(&gate);
+/// Brings four keys and what shows that one is absent, then shuts the gate.
+fn shut<'g>(gate: &'g Gate, keyspace: &Keyspace) -> Shut<'g> {
     for key in ["key:0", "key:1", "key:2", "key:3", "absent"] {
-        keyspace.bring(&lookup(&keyspace, key, &[]));
+        bring(keyspace, key, "");
     }
-    let cold: Vec<_> = (0..KEYS)
-        .map(|i| format!("key:{i}"))
-        .filter(|key| keyspace.absent(&lookup(&keyspace, key, &[])).is_some())
-        .collect();
-    assert!(cold.len() > KEYS / 2);
     gate.set(true);
-    let server = Server::of(keyspace);
-    let shut = Shut(&gate);
-    // More than there are threads, in all shards; and behind what each waits for, something else.
-    let mut waiting: Vec<_> = cold.iter().take(32).map(|key| (server.connect(Protocol::Resp2), key)).collect();
-    for (client, key) in &mut waiting {
-        client.send(&["GET", "key:0"]);
-        client.send(&["STRLEN", key]);
-        client.send(&["ECHO", "behind"]);
-        assert!(client.receive().to_string().starts_with("\"vvv"), "what was before it is answered");
-    }
+    Shut(gate)
+}
+
+/// More clients than there are threads need nothing of the disk.
+fn others_are_served(server: &Server) {
     for _ in 0..4 {
         let mut client = server.connect(Protocol::Resp2);
         for i in 0..4 {
@@ -170,9 +181,174 @@ fn only_who_needs_the_disk_waits_for_it() {
         }
         assert_eq!(client.line("GET absent").to_string(), "(nil)");
     }
+}
+
+#[test]
+fn only_who_needs_the_disk_waits_for_it() {
+    let gate = Gate::default();
+    let keyspace = loading(&gate);
+    let shut = shut(&gate, &keyspace);
+    let cold: Vec<_> =
+        (0..KEYS).map(|i| format!("key:{i}")).filter(|key| !absent(&keyspace, key, "").is_empty()).collect();
+    assert!(cold.len() > KEYS / 2);
+    let server = Server::of(keyspace);
+    // More than there are threads, in all shards; and behind what each waits for, something else.
+    let mut waiting: Vec<_> = cold.iter().take(32).map(|key| (server.connect(Protocol::Resp2), key)).collect();
+    for (client, key) in &mut waiting {
+        client.send(&["GET", "key:0"]);
+        client.send(&["STRLEN", key]);
+        client.send(&["ECHO", "behind"]);
+        assert!(client.receive().to_string().starts_with("\"vvv"), "what was before it is answered");
+    }
+    others_are_served(&server);
     drop(shut);
     for (client, _) in &mut waiting {
         assert_eq!(client.receive().to_string(), "(integer) 1000");
         assert_eq!(client.receive().to_string(), "\"behind\"");
+    }
+}
+
+/// Commands that come to more than their keys, and to the middle of collections.
+#[test]
+fn whatever_a_command_comes_to_is_waited_for_by_nobody_else() {
+    let pushed = "EVAL \"return #redis.call('LRANGE', 'list', 900, 1100) + redis.call('RPUSH', 'list', 'x')\" 0";
+    let lines = [
+        "SCAN 0 COUNT 500",
+        "RANDOMKEY",
+        "SRANDMEMBER set 5",
+        "HRANDFIELD hash",
+        "KEYS key:19*",
+        "HSCAN hash 0 COUNT 1000",
+        "SSCAN set 0 COUNT 1000",
+        "ZSCAN zset 0 COUNT 1000",
+        "LINDEX list 1000",
+        "LRANGE list 900 1100",
+        "LPOS list nothing",
+        "ZRANGE zset 900 1100",
+        "ZRANGEBYSCORE zset 900 1100",
+        "ZRANK zset member:1000:",
+        "ZCOUNT zset 500 1500",
+        "HGETALL hash",
+        "SMEMBERS set",
+        "SINTER set set",
+        "SORT_RO list ALPHA LIMIT 5 5",
+        "XRANGE stream 1000 1100",
+        "DUMP zset",
+        "LSET list 1000 other",
+        "LINSERT list BEFORE nothing other",
+        "LREM list 0 nothing",
+        "ZREMRANGEBYRANK zset 900 1100",
+        "SUNIONSTORE other set set",
+        "EVAL \"return redis.call('GET', 'key:1' .. '7')\" 0",
+        "EVAL \"return redis.pcall('HGET', 'hash', 'field:1' .. '7')\" 0",
+        "EVAL \"return redis.call('HSET', 'hash', 'field:1' .. '7', 'x')\" 0",
+        pushed,
+    ];
+    let warm = loading(&Gate::default());
+    warm.load_all(&mut || true);
+    let warm = Server::of(warm);
+    let mut expected = warm.connect(Protocol::Resp2);
+    for line in lines {
+        let gate = Gate::default();
+        let keyspace = loading(&gate);
+        let shut = shut(&gate, &keyspace);
+        let server = Server::of(keyspace);
+        let mut client = server.connect(Protocol::Resp2);
+        client.send(&split_words(line));
+        others_are_served(&server);
+        drop(shut);
+        // (Others that have changed something come in between.)
+        match line.contains("RAND") {
+            true => assert!(!matches!(client.receive(), Tree::Null | Tree::Error(_)), "{line}"),
+            false => assert_eq!(client.receive(), expected.call(&split_words(line)), "{line}"),
+        }
+        warm.shared().keyspace.check().unwrap();
+        server.shared().keyspace.check().unwrap();
+    }
+}
+
+/// Of collections of thousands, what lies in the middle.
+const MIDDLE: &[&str] = &[
+    "LINDEX key rank",
+    "LRANGE key rank rank",
+    "LSET key rank member",
+    "LTRIM key 5 rank",
+    "LPOS key element RANK -1",
+    "LREM key 1 element",
+    "LINSERT key AFTER element member",
+    "ZRANGE key rank rank",
+    "ZREVRANGE key rank rank WITHSCORES",
+    "ZRANGEBYSCORE key rank rank LIMIT 10 20",
+    "ZCOUNT key rank rank",
+    "ZRANK key element",
+    "ZADD key rank element",
+    "ZINCRBY key rank element",
+    "ZREM key element",
+    "ZREMRANGEBYSCORE key rank rank",
+    "ZREMRANGEBYRANK key -5 -3",
+    "HGET key element",
+    "HDEL key element",
+    "HGETALL key",
+    "SISMEMBER key element",
+    "SREM key element",
+    "SMOVE key key element",
+    "SUNIONSTORE key key key",
+    "XRANGE key rank rank",
+    "XDEL key rank-0",
+    "XTRIM key MAXLEN ~ rank",
+    "SORT key BY nosort LIMIT rank 5",
+    "COPY key key REPLACE",
+];
+
+/// One that is restarted again and again, and looks before it reads, answers as one that is not.
+#[test]
+fn a_restart_in_between_changes_no_reply() {
+    for seed in 0..2 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let warm = Instance::new();
+        let alike = Options { hash_keys: warm.shared().keyspace.hash_keys(), ..options() };
+        let mut cold = Instance::with(Keyspace::new(&alike).unwrap(), START);
+        let mut expected = Local::new(&warm, Protocol::Resp2);
+        let mut other = Local::new(&cold, Protocol::Resp2);
+        let add = ["RPUSH", "SADD", "HSET", "ZADD", "XADD"];
+        for i in 0..1500 {
+            let element = format!("element:{i}:{}", "e".repeat(60));
+            for key in 0..10 {
+                let number = format!("{}{}", i + 1, if key % 5 == 4 { "-0" } else { "" });
+                let words = match add[key % 5] {
+                    add @ ("RPUSH" | "SADD") => vec![add, &element],
+                    "HSET" => vec!["HSET", &element, &number],
+                    add => vec![add, &number, &element],
+                };
+                let mut words: Vec<_> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+                words.insert(1, format!("k{key}").into_bytes());
+                if add[key % 5] == "XADD" {
+                    words.push(b"value".to_vec());
+                }
+                expected.call("", &words);
+                other.call("", &words);
+            }
+        }
+        for n in 0..90 {
+            if n % 3 == 0 {
+                cold = cold.restarted();
+            }
+            let mut client = Local::new(&cold, Protocol::Resp2);
+            let words = collections::command_from(&mut random, if n % 4 == 0 { collections::PATTERNS } else { MIDDLE });
+            let line = words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ");
+            let name = String::from_utf8_lossy(&words[0]).to_ascii_lowercase();
+            // What waits has no reply, and what is drawn by lot no certain one.
+            if name.starts_with('b')
+                || name.contains("rand")
+                || name == "spop"
+                || name.starts_with('x') && name.contains("read")
+            {
+                continue;
+            }
+            let (found, wanted) = (client.call("", &words), expected.call("", &words));
+            let is_same = collections::is_same(&wanted, &found, collections::is_ordered(&name));
+            assert!(is_same, "seed {seed}, command {n}: {line}\n{found:.2000}\n{wanted:.2000}");
+            cold.shared().keyspace.check().unwrap_or_else(|wrong| panic!("seed {seed}, command {n}: {line}: {wrong}"));
+        }
     }
 }

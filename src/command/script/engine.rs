@@ -365,6 +365,8 @@ enum Ending {
     Strayed,
     /// It takes its time, and has done nothing but read.
     Lingered,
+    /// It came to what is not in memory, before it wrote anything: `client.absent` says to what.
+    Absent,
 }
 
 impl<'e> Task<'e> {
@@ -382,7 +384,7 @@ impl<'e> Task<'e> {
             return self.hand_over(cx);
         }
         match self.run(cx, may_hand_over)? {
-            Ending::Answered => Ok(()),
+            Ending::Answered | Ending::Absent => Ok(()),
             Ending::Strayed if cx.client.in_exec || cx.client.stands_in => Err(host::STRAYED),
             Ending::Strayed => {
                 cx.lock_all();
@@ -457,6 +459,9 @@ impl<'e> Task<'e> {
         }
         if strayed && !wrote {
             return Ok(Ending::Strayed);
+        }
+        if !cx.client.absent.is_empty() {
+            return Ok(Ending::Absent);
         }
         if lingered {
             return Ok(Ending::Lingered);

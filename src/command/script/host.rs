@@ -35,6 +35,9 @@ const PATIENCE: Duration = Duration::from_millis(10);
 pub const STRAYED: Error =
     Error::new("ERR Script attempted to access a key that it did not declare after it had written");
 
+/// What a script is told that is to be begun anew.
+const ABSENT: Error = Error::new("ERR Script is run again when what it needs is in memory");
+
 /// By which of its names a script uses the server: the errors it gets say the same.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
@@ -114,6 +117,9 @@ impl Host for Run<'_, '_, '_> {
     }
 
     fn tick(&mut self) -> Result<(), Error> {
+        if !self.cx.client.absent.is_empty() {
+            return Err(ABSENT);
+        }
         if self.may_hand_over && self.only_read && self.since.elapsed() >= PATIENCE {
             self.lingered = true;
             return Err(Error::new("ERR Script is run again by another thread"));
@@ -168,6 +174,9 @@ impl Run<'_, '_, '_> {
         if self.strayed {
             return Err(STRAYED);
         }
+        if !self.cx.client.absent.is_empty() {
+            return Err(ABSENT);
+        }
         let flags = command.spec.flags;
         let cx = &self.cx;
         let admitted = self.admit(flags).and_then(|()| {
@@ -181,6 +190,8 @@ impl Run<'_, '_, '_> {
             self.strayed = true;
             return Err(STRAYED);
         }
+        // What has begun to write is not begun anew.
+        self.cx.client.may_wait &= !self.wrote;
         self.wrote |= flags.contains(Flags::WRITE);
         self.only_read &= flags.contains(Flags::READONLY);
         if let Some(running) = &self.running {
@@ -189,6 +200,9 @@ impl Run<'_, '_, '_> {
         (self.cx.command, self.cx.spec) = (command, command.spec);
         dispatch::call(&mut self.cx, words);
         self.cx.client.block = None;
+        if !self.cx.client.absent.is_empty() {
+            return Err(ABSENT);
+        }
         Ok(self.capture.borrow_mut().take())
     }
 

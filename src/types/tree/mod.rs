@@ -26,7 +26,7 @@ mod tests;
 pub use edit::{build, overwrite, part, splice};
 pub use free::{doom, free_some};
 pub use node::{TAG_INNER, TAG_LEAF, payload};
-pub use probe::{Probe, visit_ends};
+pub use probe::{Probe, visit_all, visit_ends};
 pub use relocate::{Heaps, Moved, copy, relocate, set_owner};
 pub use remove::remove_ranks;
 
@@ -201,7 +201,7 @@ pub fn leaf_by_rank(heap: &ShardHeap, root: Root, rank: u64) -> Spot {
     let mut left = rank;
     let mut spot = descend(heap, root, |entries| {
         let (child, before) = entries.by_rank(left);
-        left -= before;
+        left = left.saturating_sub(before);
         child
     });
     spot.rank = Some(rank - left);

@@ -270,17 +270,17 @@ impl<'a> Entries<'a> {
         let (mut index, mut before) = (0, 0);
         for step in self.0.chunks_exact(STEP * ENTRY) {
             let sum = step.chunks_exact(ENTRY).map(count).fold(0, u64::wrapping_add);
-            if rank - before < sum || index + STEP >= self.fan() {
+            if rank.saturating_sub(before) < sum || index + STEP >= self.fan() {
                 break;
             }
-            (index, before) = (index + STEP, before + sum);
+            (index, before) = (index + STEP, before.wrapping_add(sum));
         }
         for entry in self.0.chunks_exact(ENTRY).skip(index) {
             let below = count(entry);
-            if rank - before < below || index + 1 >= self.fan() {
+            if rank.saturating_sub(before) < below || index + 1 >= self.fan() {
                 break;
             }
-            (index, before) = (index + 1, before + below);
+            (index, before) = (index + 1, before.wrapping_add(below));
         }
         (index, before)
     }

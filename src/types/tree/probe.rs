@@ -5,7 +5,7 @@ use super::{
     DEPTH_MAX, Root,
     node::{self, Entries},
 };
-use crate::arena::{Offset, ShardHeap};
+use crate::arena::{Offset, PAGE, ShardHeap};
 
 /// The keys that belong below a node: from `low`, and less than `high` if there is more after them.
 pub(super) struct Bounds {
@@ -92,6 +92,18 @@ pub fn visit_ends(heap: &ShardHeap, root: Root) {
             let Some(child) = entries.child(end.min(entries.fan().saturating_sub(1))) else { break };
             at = child.at;
         }
+    }
+}
+
+/// Reads the nodes of a whole tree, as far as they are there.
+pub fn visit_all(heap: &ShardHeap, root: Root) {
+    // No more than there can be, whatever nodes refer to.
+    let mut left = heap.arena().frontier().0 as usize * (PAGE / 1024);
+    let mut level = vec![root.node];
+    for _ in 0..DEPTH_MAX {
+        let children = level.iter().flat_map(|at| node::children(heap, *at)).map(|child| child.at);
+        level = children.take(left).collect();
+        left -= level.len();
     }
 }
 

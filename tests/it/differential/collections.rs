@@ -11,7 +11,7 @@ use fastrand::Rng;
 use flagstone::command::Protocol;
 
 /// What is drawn from. Left out is what is drawn by lot, what tells of time or memory, and what a 7.0 does not know.
-const PATTERNS: &[&str] = &[
+pub const PATTERNS: &[&str] = &[
     "LPUSH key member member",
     "RPUSH key member member member",
     "RPUSH key member",
@@ -229,6 +229,9 @@ fn word_for(random: &mut Rng, word: &str) -> Vec<u8> {
         // Between members of different scores there is no order by name.
         "lexical" => format!("l{}", random.u8(..3)).into_bytes(),
         "key" => format!("k{}", random.u8(..10)).into_bytes(),
+        "element" => format!("element:{}:{}", random.u32(..1500), "e".repeat(60)).into_bytes(),
+        "rank" => random.i32(-300..1500).to_string().into_bytes(),
+        "rank-0" => format!("{}-0", random.u32(..1500)).into_bytes(),
         "member" => format!("m{}", random.u8(..25)).into_bytes(),
         "number" => random.i32(-100..30_000).to_string().into_bytes(),
         "small" => random.i32(-1..6).to_string().into_bytes(),
@@ -248,7 +251,12 @@ fn word_for(random: &mut Rng, word: &str) -> Vec<u8> {
 }
 
 fn command(random: &mut Rng) -> Words {
-    let pattern = PATTERNS[random.usize(..PATTERNS.len())];
+    command_from(random, PATTERNS)
+}
+
+/// A command after one of these patterns, now and then with a word that is wrong.
+pub fn command_from(random: &mut Rng, patterns: &[&str]) -> Words {
+    let pattern = patterns[random.usize(..patterns.len())];
     let mut words: Words = pattern.split(' ').map(|word| word_for(random, word)).collect();
     // With another word or one less these would draw lots, or wait for long.
     let is_touchy = pattern.starts_with("SPOP") || pattern.contains("RAND") || pattern.starts_with('B');
@@ -266,7 +274,7 @@ fn command(random: &mut Rng) -> Words {
 }
 
 /// Whether what a command answers has an order of its own.
-fn is_ordered(name: &str) -> bool {
+pub fn is_ordered(name: &str) -> bool {
     let unordered = ["smembers", "sinter", "sunion", "sdiff", "hkeys", "hvals", "hgetall", "sscan", "hscan", "zscan"];
     !unordered.contains(&name)
 }
@@ -277,7 +285,7 @@ fn is_same_text(theirs: &[u8], ours: &[u8]) -> bool {
     theirs == ours || number(theirs).is_some_and(|theirs| Some(theirs) == number(ours))
 }
 
-fn is_same(theirs: &Tree, ours: &Tree, ordered: bool) -> bool {
+pub fn is_same(theirs: &Tree, ours: &Tree, ordered: bool) -> bool {
     match (theirs, ours) {
         (Tree::Bulk(theirs), Tree::Bulk(ours)) => is_same_text(theirs, ours),
         (Tree::Array(theirs), Tree::Array(ours)) | (Tree::Set(theirs), Tree::Set(ours)) => {
