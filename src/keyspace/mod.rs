@@ -37,7 +37,7 @@ pub use waiters::{Ready, Want};
 
 use crate::{
     aof::{Commands, Log},
-    arena::{Arena, Kind, PageId, SavedPage, Take},
+    arena::{Arena, CutSink, Kind, PageId, SavedPage, Take},
     config::Policy,
     types::tree::Heaps,
     util::clock::UnixMillis,
@@ -492,6 +492,14 @@ impl Keyspace {
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub fn set_active_expire(&self, on: bool) {
         self.active_expire.store(on, Relaxed);
+    }
+
+    /// For the snapshot: makes its cut, and waits until every operation from before it is over. One that still ran while
+    /// pages are taken could put what belongs to the image where the sweep has been already.
+    pub fn begin_cut(&self, sink: Arc<dyn CutSink>) -> u32 {
+        let epoch = self.arena.begin_cut(sink);
+        self.shards.iter().for_each(|shard| shard.0.lock().enter(epoch));
+        epoch
     }
 
     /// For the snapshot: takes a page of whichever shard owns it, as it was at the cut. Each

@@ -334,3 +334,37 @@ fn a_random_key_is_any_of_a_few() {
     // Each is a fifth; less than half of that comes by chance once in never.
     assert!(cfg!(miri) || seen.values().all(|times| *times > draws / 10), "{seen:?}");
 }
+
+/// What an operation does that began before a cut is in the image, wherever it puts it: so none is under way any more when
+/// pages are taken.
+#[test]
+fn a_cut_waits_for_what_began_before_it() {
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+    struct Nowhere;
+    impl CutSink for Nowhere {
+        fn reserve(&self) -> Option<Box<crate::arena::Block>> {
+            None
+        }
+        fn give_back(&self, _: Box<crate::arena::Block>) {}
+        fn spill(&self, _: u64, _: u32, _: &crate::arena::Block) {}
+    }
+    let keyspace = keyspace(0, Policy::NoEviction, 2);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let mut locked = keyspace.lock(keyspace.all_shards(), 1);
+        let cut = scope.spawn(|| {
+            keyspace.begin_cut(Arc::new(Nowhere));
+            assert!(is_over.load(SeqCst), "an operation goes on");
+        });
+        while keyspace.arena().cut_epoch() == 0 {
+            std::thread::yield_now();
+        }
+        // Were it not waited for, the other would have come to its end.
+        (0..1000).for_each(|_| std::thread::yield_now());
+        locked.db(0).set(b"key", b"value", Ttl::Clear).unwrap();
+        is_over.store(true, SeqCst);
+        drop(locked);
+        cut.join().unwrap();
+    });
+    keyspace.arena().end_cut();
+}

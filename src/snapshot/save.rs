@@ -322,7 +322,7 @@ fn write_image(
     };
     let dirty = keyspace.stats().dirty;
     let log = keyspace.log().rotate(arena.epoch() + 1)?;
-    let epoch = arena.begin_cut(pool.clone());
+    let epoch = keyspace.begin_cut(pool.clone());
     let mut swept = sweep(keyspace, &pool, &mut writer);
     arena.end_cut();
     let spilled = pool.take_spilled();
