@@ -100,6 +100,11 @@ impl Arena {
         epoch
     }
 
+    /// Whether a cut is under way.
+    pub fn is_cut(&self) -> bool {
+        self.cut_epoch() != 0
+    }
+
     /// Ends the cut; every shard must have been taken (or the snapshot is given up).
     pub fn end_cut(&self) {
         self.cut.store(0, SeqCst);

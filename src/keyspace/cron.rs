@@ -17,8 +17,8 @@ const SEGMENTS: usize = 64;
 const KEYS: usize = 256;
 /// Retired pages that are given back in one step.
 const PAGES: usize = 64;
-/// Regions made huge pages in one run: each copies 2 MiB.
-const REGIONS: usize = 4;
+/// Regions made huge pages in one run: each copies 2 MiB, and whoever touches it meanwhile waits.
+const REGIONS: usize = 2;
 /// A shard moves chunks to give pages back when so much of its slab memory is free chunks (in
 /// percent), and then only from pages filled to at most so much: the more is free, the more
 /// moving is worth.
@@ -95,8 +95,8 @@ impl Keyspace {
                 break;
             }
         }
-        // Not while pages come in: each touch of new memory would wait for it.
-        if go_on() && !self.arena.is_loading() {
+        // Not while pages come in: each touch of new memory would wait for it. And a snapshot is work enough.
+        if go_on() && !self.arena.is_loading() && !self.arena.is_cut() {
             self.arena.collapse_full_regions(REGIONS);
         }
         report

@@ -1,20 +1,28 @@
 //! What snapshots and the append-only file ask of the disk: few and plain operations, so that tests can take the disk's
 //! place, have each of them fail, and lose power at each of them.
 
-use rustix::fs::{self, Advice, FallocateFlags, FlockOperation, RenameFlags};
+use rustix::fs::{self, Advice, FallocateFlags, FlockOperation, OFlags, RenameFlags};
 use std::{
     ffi::OsString,
     fs::{File, OpenOptions},
     io,
     num::NonZeroU64,
-    os::unix::fs::FileExt,
+    os::{
+        fd::AsRawFd,
+        unix::fs::{FileExt, OpenOptionsExt},
+    },
     path::Path,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 pub trait DiskFile: Send + Sync {
     /// Writes the first of these bytes, as many as it answers.
     fn write_some(&self, bytes: &[u8], at: u64) -> io::Result<usize>;
+    /// The same for much that nobody reads soon: past the system's memory, where that is possible and the bytes lie at
+    /// multiples of [`UNIT`]. It is on the disk then, but not yet sure to survive a loss of power.
+    fn write_some_through(&self, bytes: &[u8], at: u64) -> io::Result<usize> {
+        self.write_some(bytes, at)
+    }
     /// Reads some bytes, as many as it answers; 0 at the end.
     fn read_some(&self, into: &mut [u8], at: u64) -> io::Result<usize>;
     fn size(&self) -> io::Result<u64>;
@@ -38,16 +46,13 @@ pub trait DiskFile: Send + Sync {
 
 impl dyn DiskFile + '_ {
     /// Writes all of it.
-    pub fn write_at(&self, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match self.write_some(bytes, at) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => (bytes, at) = (&bytes[count.min(bytes.len())..], at + count as u64),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    pub fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        write_all(bytes, at, |bytes, at| self.write_some(bytes, at))
+    }
+
+    /// Writes all of it, as [`DiskFile::write_some_through`] does.
+    pub fn write_through_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        write_all(bytes, at, |bytes, at| self.write_some_through(bytes, at))
     }
 
     /// Fills `into`.
@@ -62,6 +67,18 @@ impl dyn DiskFile + '_ {
         }
         Ok(())
     }
+}
+
+fn write_all(mut bytes: &[u8], mut at: u64, some: impl Fn(&[u8], u64) -> io::Result<usize>) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match some(bytes, at) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => (bytes, at) = (&bytes[count.min(bytes.len())..], at + count as u64),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 pub trait Disk: Send + Sync {
@@ -94,15 +111,15 @@ pub struct System;
 
 impl Disk for System {
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(OpenOptions::new().read(true).write(true).open(path)?))
+        Ok(Arc::new(SystemFile::new(OpenOptions::new().read(true).write(true).open(path)?)))
     }
 
     fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(File::open(path)?))
+        Ok(Arc::new(SystemFile::new(File::open(path)?)))
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(OpenOptions::new().read(true).write(true).create_new(true).open(path)?))
+        Ok(Arc::new(SystemFile::new(OpenOptions::new().read(true).write(true).create_new(true).open(path)?)))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -131,45 +148,109 @@ impl Disk for System {
     }
 }
 
-impl DiskFile for File {
+/// What memory and place must be multiples of to be written past the system's memory. (open(2), O_DIRECT: that of the
+/// device, which is hardly ever more.)
+pub const UNIT: usize = 4096;
+
+struct SystemFile {
+    file: File,
+    /// The same file, for what is written past the system's memory; none where the file system knows no such thing.
+    direct: OnceLock<Option<File>>,
+}
+
+impl SystemFile {
+    fn new(file: File) -> SystemFile {
+        SystemFile { file, direct: OnceLock::new() }
+    }
+
+    /// Opened by way of the file itself: by its name there may be another one by now.
+    fn direct(&self) -> Option<&File> {
+        let open = || {
+            let direct = i32::try_from(OFlags::DIRECT.bits()).ok()?;
+            let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+            OpenOptions::new().write(true).custom_flags(direct).open(path).ok()
+        };
+        self.direct.get_or_init(open).as_ref()
+    }
+}
+
+impl DiskFile for SystemFile {
     fn write_some(&self, bytes: &[u8], at: u64) -> io::Result<usize> {
-        FileExt::write_at(self, bytes, at)
+        self.file.write_at(bytes, at)
+    }
+
+    fn write_some_through(&self, bytes: &[u8], at: u64) -> io::Result<usize> {
+        let fits = (bytes.as_ptr() as usize | bytes.len() | at as usize).is_multiple_of(UNIT);
+        if let Some(direct) = self.direct().filter(|_| fits) {
+            match direct.write_at(bytes, at) {
+                // A device of larger units.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+                done => return done,
+            }
+        }
+        self.write_some(bytes, at)
     }
 
     fn read_some(&self, into: &mut [u8], at: u64) -> io::Result<usize> {
-        FileExt::read_at(self, into, at)
+        self.file.read_at(into, at)
     }
 
     fn size(&self) -> io::Result<u64> {
-        Ok(self.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        File::set_len(self, len)
+        self.file.set_len(len)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.sync_data()
+        self.file.sync_data()
     }
 
     fn forget(&self, len: u64) {
-        let _ = fs::fadvise(self, 0, NonZeroU64::new(len), Advice::DontNeed);
+        let _ = fs::fadvise(&self.file, 0, NonZeroU64::new(len), Advice::DontNeed);
     }
 
     fn expect(&self, at: u64, len: u64) {
-        let _ = fs::fadvise(self, at, NonZeroU64::new(len), Advice::WillNeed);
+        let _ = fs::fadvise(&self.file, at, NonZeroU64::new(len), Advice::WillNeed);
     }
 
     fn punch(&self, at: u64, len: u64) {
-        let _ = fs::fallocate(self, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at, len);
+        let _ = fs::fallocate(&self.file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, at, len);
     }
 
     fn lock(&self) -> bool {
         // Where there are no locks, nobody can hold one.
-        fs::flock(self, FlockOperation::NonBlockingLockExclusive) != Err(rustix::io::Errno::WOULDBLOCK)
+        fs::flock(&self.file, FlockOperation::NonBlockingLockExclusive) != Err(rustix::io::Errno::WOULDBLOCK)
     }
 
     fn lock_for_reading(&self) {
-        let _ = fs::flock(self, FlockOperation::LockShared);
+        let _ = fs::flock(&self.file, FlockOperation::LockShared);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_past_the_memory_is_read_like_the_rest() {
+        let path = std::env::temp_dir().join(format!("flagstone-disk-{}", std::process::id()));
+        let _ = System.remove(&path);
+        let file = System.create(&path).unwrap();
+        let bytes: Vec<u8> = (0..5 * UNIT).map(|n| (n / 7) as u8).collect();
+        let aligned = bytes.as_ptr().align_offset(UNIT);
+        // Memory, length and place are whole units; then one of each is not.
+        for (from, len, at) in
+            [(aligned, 3 * UNIT, UNIT), (aligned + 1, UNIT, 0), (aligned, 100, UNIT), (aligned, UNIT, 77)]
+        {
+            let written = &bytes[from..from + len];
+            file.write_through_at(written, at as u64).unwrap();
+            let mut read = vec![0; len];
+            file.read_at(&mut read, at as u64).unwrap();
+            assert!(read == written, "{len} bytes at {at}");
+        }
+        assert_eq!(file.size().unwrap(), 4 * UNIT as u64);
+        System.remove(&path).unwrap();
     }
 }
