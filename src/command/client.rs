@@ -53,6 +53,8 @@ pub struct Client {
     pub closing: bool,
     /// A handler sets this to have the connection wait.
     pub block: Option<Block>,
+    /// The generation of the function libraries that is to be on the disk before its replies go; 0 for none.
+    pub owed: u64,
     /// In a blocking command.
     pub(super) waiting: Option<Arc<Waiter>>,
     /// It is not connected itself: a waiting client's command is executed in its name.
@@ -200,6 +202,7 @@ impl Client {
             import_source: false,
             closing: false,
             block: None,
+            owed: 0,
             waiting: None,
             stands_in: false,
             paused: false,
@@ -220,6 +223,18 @@ impl Client {
             redacted: SmallVec::new(),
             started: None,
         }
+    }
+
+    /// Whether its replies have to wait for the disk; its connection is woken when they need not.
+    pub fn waits_to_be_kept(&mut self) -> bool {
+        if self.owed != 0 {
+            self.handle.take_kept();
+            if !self.shared.functions.keeping.has(self.owed) {
+                return true;
+            }
+            self.owed = 0;
+        }
+        false
     }
 
     /// The server that it is a client of.
@@ -260,6 +275,18 @@ impl Client {
                 self.log_denial(Reason::Auth, args.first().copied().unwrap_or_default(), Some(user), now);
                 Err(Error::new("WRONGPASS invalid username-password pair or user is disabled."))
             }
+        }
+    }
+
+    /// `tls-auth-clients-user`: the client has shown a certificate with this name, and becomes the user who is called so. Who
+    /// is not known, or may not log in, has to do so otherwise.
+    pub fn authenticate_by_certificate(&mut self, name: &[u8], now: UnixMillis) {
+        match self.shared.users.get(name).filter(|user| user.on) {
+            Some(user) => {
+                self.authenticated = true;
+                self.become_user(user);
+            }
+            None => self.log_denial(Reason::Certificate, b"", Some(name), now),
         }
     }
 

@@ -62,6 +62,8 @@ const KILLED: u8 = 1 << 1;
 const NUDGED: u8 = 1 << 2;
 /// The connection holds a larger read buffer than it seems to need.
 const TRIM: u8 = 1 << 3;
+/// What it waited for is on the disk.
+const KEPT: u8 = 1 << 4;
 
 #[derive(Default)]
 pub struct ClientHandle {
@@ -265,6 +267,15 @@ impl ClientHandle {
 
     pub fn take_trim(&self) -> bool {
         self.take(TRIM)
+    }
+
+    /// What its replies waited for has been written.
+    pub fn note_kept(&self) {
+        self.signal(KEPT);
+    }
+
+    pub fn take_kept(&self) -> bool {
+        self.take(KEPT)
     }
 
     fn take(&self, bit: u8) -> bool {

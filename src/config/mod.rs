@@ -28,7 +28,7 @@ pub use rewrite::replace as replace_file;
 pub use settings::Settings;
 pub use shared::{Config, Hook, SetError};
 pub use table::{SECTIONS, Section, all, find};
-pub use tls::{AuthClients, Protocols, TlsSettings};
+pub use tls::{AuthClients, AuthClientsUser, Protocols, TlsSettings};
 pub use value::*;
 
 /// The words of a row's default: split at blanks, and one empty word for an empty default.

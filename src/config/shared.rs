@@ -222,11 +222,6 @@ mod tests {
             &[("maxmemory", "1"), ("MAXMEMORY", "2")],
             "CONFIG SET failed (possibly related to argument 'MAXMEMORY') - duplicate parameter",
         );
-        check(
-            &[("tls-auth-clients-user", "cn")],
-            "CONFIG SET failed (possibly related to argument 'tls-auth-clients-user') - \
-             users are not taken from certificates yet: let clients log in with AUTH",
-        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub struct TlsSettings {
     pub ca_cert_file: String,
     pub ca_cert_dir: String,
     pub auth_clients: AuthClients,
+    pub auth_clients_user: AuthClientsUser,
     /// Empty: all there are.
     pub protocols: Protocols,
     /// Of TLS 1.2, as OpenSSL names them. Empty: all there are.
@@ -54,6 +55,34 @@ impl Value for AuthClients {
             AuthClients::No => "no",
             AuthClients::Yes => "yes",
             AuthClients::Optional => "optional",
+        }
+        .to_owned()
+    }
+}
+
+/// What of a client's certificate says which user it is.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum AuthClientsUser {
+    #[default]
+    Off,
+    CommonName,
+}
+
+impl AuthClientsUser {
+    pub const NAMES: &'static [&'static str] = &["CN", "off"];
+}
+
+impl Value for AuthClientsUser {
+    fn read(_: Kind, words: &[String]) -> Result<Self, Reason> {
+        Ok(match directive::choice(Self::NAMES, words)?.as_slice() {
+            ["CN"] => AuthClientsUser::CommonName,
+            _ => AuthClientsUser::Off,
+        })
+    }
+    fn show(&self) -> String {
+        match self {
+            AuthClientsUser::Off => "off",
+            AuthClientsUser::CommonName => "CN",
         }
         .to_owned()
     }

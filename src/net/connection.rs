@@ -461,6 +461,9 @@ impl Connection {
         if self.output.pending() == 0 && !self.socket.holds() && self.output.deadline.is_none() {
             return Ok(());
         }
+        if self.client.waits_to_be_kept() {
+            return Ok(());
+        }
         self.keep_before_reply()?;
         let count = self.output.flush(cx, &mut self.socket)? as u64;
         if count > 0 {

@@ -135,6 +135,14 @@ impl Socket {
         Ok(())
     }
 
+    /// The name in the certificate that the client has shown.
+    pub fn common_name(&self) -> Option<String> {
+        let Socket::Tls(tls) = self else { return None };
+        let certificate = tls.stream.get_ref().1.peer_certificates()?.first()?;
+        let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+        parsed.subject().iter_common_name().next()?.as_str().ok().map(str::to_owned)
+    }
+
     /// Its number in this process, for CLIENT LIST.
     pub fn descriptor(&self) -> i32 {
         match self {

@@ -6,7 +6,10 @@ use super::{
     socket::{self, Accepted, Carrier, Socket},
     tls::Tls,
 };
-use crate::command::{Client, Shared};
+use crate::{
+    command::{Client, Shared},
+    config::AuthClientsUser,
+};
 use parking_lot::{Mutex, RwLock};
 use std::{
     any::Any,
@@ -237,7 +240,12 @@ async fn connect(shared: Arc<Shared>, tls: &Tls, accepted: Accepted, worker: usi
     };
     match socket {
         Ok(socket) => {
-            let client = Client::new(&shared, peer, local, worker);
+            let mut client = Client::new(&shared, peer, local, worker);
+            if shared.config.current().tls.auth_clients_user == AuthClientsUser::CommonName
+                && let Some(name) = socket.common_name()
+            {
+                client.authenticate_by_certificate(name.as_bytes(), shared.clock.now());
+            }
             Some(Box::new(Connection::new(shared, client, socket)))
         }
         Err(error) => {

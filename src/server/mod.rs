@@ -4,6 +4,7 @@ mod acceptor;
 mod apply;
 mod cron;
 mod damaged;
+mod libraries;
 mod scripts;
 pub mod health;
 mod logging;
@@ -30,6 +31,7 @@ pub struct Server {
     // Declared in the order in which they end.
     _acceptor: Acceptor,
     _scripts: scripts::ScriptRunner,
+    _libraries: libraries::LibraryKeeper,
     _cron: cron::Cron,
     _persistence: persistence::Persistence,
     _workers: Arc<Workers>,
@@ -47,11 +49,13 @@ impl Server {
         let cron = cron::Cron::start(Arc::clone(&shared))?;
         let persistence = persistence::Persistence::start(&shared)?;
         let scripts = scripts::ScriptRunner::start(&shared)?;
+        let libraries = libraries::LibraryKeeper::start(&shared)?;
         Ok(Server {
             shared,
             addresses,
             _acceptor: acceptor,
             _scripts: scripts,
+            _libraries: libraries,
             _cron: cron,
             _persistence: persistence,
             _workers: workers,

@@ -141,6 +141,14 @@ impl Client {
         }
     }
 
+    /// Whether something has come that has not been received.
+    pub fn has_reply(&self) -> bool {
+        self.stream.set_nonblocking(true).expect("a mode");
+        let came = self.stream.peek(&mut [0]).is_ok();
+        self.stream.set_nonblocking(false).expect("a mode");
+        came
+    }
+
     /// Reads until the server closes; what came before that.
     pub fn receive_until_closed(&mut self) -> Vec<Tree> {
         let mut replies = Vec::new();

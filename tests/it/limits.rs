@@ -355,6 +355,29 @@ fn a_script_in_a_transaction_holds_up_nobody() {
     assert!(client.receive().to_string().contains("Script killed by user"));
 }
 
+/// The disk takes its time: a file that is not read blocks who writes it.
+#[test]
+fn who_loads_a_library_waits_for_the_disk_and_nobody_else_does() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let options = ["--server-threads", "1", "--dbfilename", "image"];
+    let (process, mut other) = Process::start(dir.path(), &options).connected();
+    let pipe = dir.path().join("image.unfinished");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    let mut client = process.connect();
+    let code = |n| format!("#!lua name=l{n}\nredis.register_function('f{n}', function() return {n} end)");
+    for n in 0..100 {
+        client.send(&["FUNCTION", "LOAD", &code(n)]);
+    }
+    // Its libraries are there, but it is not told.
+    while other.line("FCALL f99 0") != Tree::Integer(99) {}
+    assert!(!client.has_reply());
+    std::thread::spawn(move || while std::fs::read(&pipe).is_ok() {});
+    for n in 0..100 {
+        assert_eq!(client.receive(), Tree::Bulk(format!("l{n}").into_bytes()));
+    }
+    assert_eq!(client.line("PING"), Tree::Simple("PONG".into()));
+}
+
 #[test]
 fn what_a_script_or_a_library_may_hold_is_limited() {
     let server = Server::start();

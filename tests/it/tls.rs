@@ -168,6 +168,31 @@ fn certificates_of_clients() {
 }
 
 #[test]
+fn a_certificate_says_who_a_client_is() {
+    let mut secure = Secure::start("optional");
+    let known = secure.authority.sign("ann");
+    let who = |secure: &Secure, identity: Option<&Identity>, answer: &str| {
+        let answer = format!("${}\r\n{answer}\r\n", answer.len());
+        assert_eq!(ask(&mut secure.connect(identity), b"ACL WHOAMI\r\n", answer.len()).unwrap(), answer);
+    };
+    assert_eq!(secure.admin.line("ACL SETUSER ann on >secret ~* +@all"), Tree::Simple("OK".into()));
+    who(&secure, Some(&known), "default");
+    assert_eq!(secure.set("tls-auth-clients-user cn"), "OK");
+    who(&secure, Some(&known), "ann");
+    who(&secure, None, "default");
+    // One who must not log in, or whom nobody knows, is not let in by this, and it is noted.
+    secure.admin.line("ACL SETUSER ann off");
+    who(&secure, Some(&known), "default");
+    secure.admin.line("CONFIG SET requirepass secret");
+    let refused = "-NOAUTH Authentication required.\r\n";
+    let bob = secure.authority.sign("bob");
+    assert_eq!(ask(&mut secure.connect(Some(&bob)), b"PING\r\n", refused.len()).unwrap(), refused);
+    let log = secure.admin.line("ACL LOG").to_string();
+    assert!(log.contains("tls-cert") && log.contains("ann") && log.contains("bob"), "{log}");
+    assert!(secure.admin.line("INFO stats").to_string().contains("acl_access_denied_tls_cert:2"));
+}
+
+#[test]
 fn a_bad_certificate_leaves_the_old_one() {
     let mut secure = Secure::start("no");
     let mut before = secure.connect(None);

@@ -18,6 +18,7 @@ pub enum Reason {
     Command,
     Key,
     Channel,
+    Certificate,
 }
 
 impl Reason {
@@ -27,6 +28,7 @@ impl Reason {
             Reason::Command => "command",
             Reason::Key => "key",
             Reason::Channel => "channel",
+            Reason::Certificate => "tls-cert",
         }
     }
 }
@@ -67,7 +69,7 @@ pub struct Entry {
 pub struct AclLog {
     /// The latest first.
     entries: Mutex<Log>,
-    denied: [AtomicU64; 4],
+    denied: [AtomicU64; 5],
 }
 
 #[derive(Default)]

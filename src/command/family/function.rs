@@ -195,13 +195,16 @@ fn load(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     Ok(())
 }
 
-/// Libraries outlive the server as its data does. They are few and change seldom: they are written at once.
-fn keep(cx: &Context<'_>) {
-    let settings = cx.shared.config.current();
-    if let Some(path) = settings.functions_path()
-        && let Err(error) = cx.shared.functions.write(&path)
-    {
-        tracing::error!(path = %path.display(), %error, "function libraries cannot be kept: they will not outlive the server");
+/// Libraries outlive the server as its data does: the reply waits until they have been written.
+fn keep(cx: &mut Context<'_>) {
+    let (settings, functions) = (cx.shared.config.current(), &cx.shared.functions);
+    if settings.functions_path().is_none() {
+        return;
+    }
+    let generation = functions.generation();
+    match functions.keeping.ask(generation, &cx.client.handle) {
+        true => cx.client.owed = generation,
+        false => functions.keep(&settings),
     }
 }
 

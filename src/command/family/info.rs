@@ -383,6 +383,7 @@ fn stats(view: &View<'_>, out: &mut String) {
     line(out, "acl_access_denied_cmd", denied(Reason::Command));
     line(out, "acl_access_denied_key", denied(Reason::Key));
     line(out, "acl_access_denied_channel", denied(Reason::Channel));
+    line(out, "acl_access_denied_tls_cert", denied(Reason::Certificate));
 }
 
 /// Milliseconds with two decimals.

@@ -1,11 +1,12 @@
 //! Function libraries: what the server knows of them. Each interpreter loads them when it first needs one.
 
-use super::{ScriptFlags, after_shebang};
+use super::{ScriptFlags, after_shebang, keeping::Keeping};
 use crate::{
     command::Error,
+    config::Settings,
     types::rdb::{self, Input},
 };
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -105,6 +106,9 @@ pub struct Functions {
     libraries: RwLock<Arc<Libraries>>,
     /// Counts the changes: an interpreter that has seen another number loads anew.
     generation: AtomicU64,
+    pub keeping: Keeping,
+    /// Who writes the file.
+    writing: Mutex<()>,
 }
 
 impl Functions {
@@ -171,7 +175,8 @@ impl Functions {
     ///
     /// # Errors
     /// What the file system says. The file is as it was then.
-    pub fn write(&self, path: &Path) -> io::Result<()> {
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let _writing = self.writing.lock();
         if self.all().is_empty() {
             return match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -184,6 +189,15 @@ impl Functions {
         file.sync_all()?;
         fs::rename(&unfinished, path)?;
         path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+    }
+
+    /// Writes them where the settings say. That they cannot be kept is an operator's concern, not a client's.
+    pub fn keep(&self, settings: &Settings) {
+        if let Some(path) = settings.functions_path()
+            && let Err(error) = self.write(&path)
+        {
+            tracing::error!(path = %path.display(), %error, "function libraries cannot be kept: they will not outlive the server");
+        }
     }
 
     /// The libraries as FUNCTION DUMP answers them.

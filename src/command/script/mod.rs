@@ -6,6 +6,7 @@ mod convert;
 mod engine;
 pub mod functions;
 mod host;
+pub mod keeping;
 mod libraries;
 pub mod queue;
 mod reading;

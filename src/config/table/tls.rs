@@ -2,8 +2,8 @@
 
 use super::{Section, field};
 use crate::config::{
-    directive::{Flags, Getter, Kind, Setter, directive, inert, refused},
-    tls::AuthClients,
+    directive::{Flags, Getter, Kind, Setter, directive, inert},
+    tls::{AuthClients, AuthClientsUser},
 };
 use Kind::*;
 
@@ -61,11 +61,12 @@ pub static TLS: Section = Section {
             "Whether clients have to show a certificate; 'optional' checks it if there is one.",
             tls!(auth_clients),
         ),
-        refused(
+        directive(
             "tls-auth-clients-user",
-            Choice(&["off", "cn"]),
+            Choice(AuthClientsUser::NAMES),
             "off",
-            "users are not taken from certificates yet: let clients log in with AUTH",
+            "With 'CN', a client is the user whom its certificate names, if there is one.",
+            tls!(auth_clients_user),
         ),
         directive(
             "tls-protocols",
