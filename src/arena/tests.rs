@@ -400,7 +400,8 @@ fn a_retired_heap_goes_in_steps() {
     let (mut old, mut taken) = (0, Vec::new());
     let mut each = |_: u64, taken: Taken<'_>| {
         let Taken::Bytes(_, bytes) = taken else { panic!("nothing is held") };
-        old += bytes.iter().filter(|b| **b == 1).count();
+        // Zeros come after them; each byte by itself would take Miri minutes.
+        old += bytes.partition_point(|byte| *byte == 1);
     };
     // In steps of a few pages, each of which can go when it is taken.
     assert!(heap.take_early(false, &mut taken, &mut each));

@@ -338,6 +338,7 @@ fn a_random_key_is_any_of_a_few() {
 /// What an operation does that began before a cut is in the image, wherever it puts it: so none is under way any more when
 /// pages are taken.
 #[test]
+#[cfg_attr(miri, ignore = "Miri has no waiting for a lock as parking_lot does it")]
 fn a_cut_waits_for_what_began_before_it() {
     use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
     struct Nowhere;
