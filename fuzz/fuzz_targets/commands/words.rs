@@ -10,7 +10,7 @@ use flagstone::command::{
 use std::sync::LazyLock;
 
 /// What ends the process, looks for other machines, takes long by design, or writes to this machine's disk.
-const NOT_HERE: [&str; 14] = [
+const NOT_HERE: [&str; 15] = [
     "shutdown",
     "debug",
     "migrate",
@@ -25,6 +25,7 @@ const NOT_HERE: [&str; 14] = [
     "psync",
     "failover",
     "replicaof",
+    "pfselftest",
 ];
 
 /// A command, and what its arguments are.
