@@ -3,6 +3,7 @@
 use crate::{
     command::{
         Args, CommandResult, Context, Error,
+        blocking::deadline_in_milliseconds,
         redis_file::{Contents, send},
         spec::{Acl, Flags, Spec},
     },
@@ -214,17 +215,9 @@ fn no_replication() -> Error {
     Error::new("ERR a replica is refused: there is no replication yet")
 }
 
-fn timeout(word: &[u8]) -> Result<(), Error> {
-    match parse_i64(word) {
-        None => Err(Error::new("ERR timeout is not an integer or out of range")),
-        Some(timeout) if timeout < 0 => Err(Error::new("ERR timeout is negative")),
-        Some(_) => Ok(()),
-    }
-}
-
 fn wait(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     parse_i64(args[1]).ok_or(Error::NOT_INTEGER)?;
-    timeout(args[2])?;
+    deadline_in_milliseconds(args[2], cx.now)?;
     cx.reply.integer(0);
     Ok(())
 }
@@ -234,7 +227,7 @@ fn waitaof(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         .filter(|count| (0..=1).contains(count))
         .ok_or(Error::new("ERR value is out of range, value must between 0 and 1"))?;
     parse_i64(args[2]).filter(|count| *count >= 0).ok_or(Error::new("ERR value is out of range, must be positive"))?;
-    timeout(args[3])?;
+    deadline_in_milliseconds(args[3], cx.now)?;
     let log = cx.shared.keyspace.log();
     if local > 0 && !log.is_on() {
         return Err(Error::new("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."));

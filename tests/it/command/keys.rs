@@ -505,6 +505,8 @@ fn wait() {
         (integer) 0
         > WAIT 0 -1
         (error) ERR timeout is negative
+        > WAIT 1 9223372036854775807
+        (error) ERR timeout is out of range
         > WAIT abc 0
         (error) ERR value is not an integer or out of range
         "#,
