@@ -191,6 +191,10 @@ impl Connection {
         let mut turn = Turn::begin(&self.shared, &mut self.client);
         let next = self.turn(cx, &mut turn);
         turn.end(&self.shared, self.client.worker);
+        if let Err(End::OutputBuffer) = next {
+            // Others need not give way to what will be free in a moment.
+            self.client.handle.kill();
+        }
         if self.warming.is_none() {
             self.rest();
         }

@@ -413,3 +413,23 @@ fn what_is_changed_counts_as_used() {
         assert_eq!(client.line("EXISTS read"), Tree::Integer(read_stays.into()), "{policy}");
     }
 }
+
+/// Who is closed for what it leaves unread holds nothing that others would have to give way to.
+#[test]
+fn a_client_beyond_its_output_limit_costs_no_other_its_place() {
+    let server = Server::start();
+    let mut admin = server.connect(Protocol::Resp2);
+    assert_eq!(admin.line("CONFIG SET client-output-buffer-limit 'normal 3mb 0 0'"), ok());
+    assert_eq!(admin.line("SETRANGE k 4194304 v"), Tree::Integer(4_194_305));
+    let holder = client_that_holds(&server, 3 << 20);
+    wait_for_clients(&mut admin, |list| list.contains(&format!(" qbuf={} ", 3 << 20)));
+    let memory = |line: &str| -> Option<u64> { line.split("tot-mem=").nth(1)?.split(' ').next()?.parse().ok() };
+    let held: u64 = text(admin.line("CLIENT LIST")).lines().filter_map(memory).sum();
+    assert_eq!(admin.line(&format!("CONFIG SET maxmemory-clients {}", held + (1 << 20))), ok());
+    let mut greedy = server.connect(Protocol::Resp2);
+    greedy.send(&["GET", "k"]);
+    assert_eq!(greedy.receive_until_closed(), []);
+    wait_for_clients(&mut admin, |list| list.lines().count() == 2);
+    assert!(text(admin.line("INFO stats")).contains("evicted_clients:0\r\n"));
+    drop(holder);
+}
