@@ -352,7 +352,9 @@ impl Decoder {
         let line = &buffer[self.position..];
         // Nearly every header is a few digits and CR LF.
         let mut number = 0i64;
-        for (index, &byte) in line.iter().enumerate().take(10).skip(1) {
+        // A line may be empty: then there is not even a kind before its end.
+        let digits = if line.first() == Some(&b'\r') { &[] } else { line };
+        for (index, &byte) in digits.iter().enumerate().take(10).skip(1) {
             match byte {
                 b'0'..=b'9' => number = number * 10 + i64::from(byte - b'0'),
                 b'\r' if index > 1 && (line[1] != b'0' || index == 2) => {
@@ -367,7 +369,6 @@ impl Decoder {
         if end + 1 >= buffer.len() {
             return Ok(None);
         }
-        // A line may be empty: then there is not even a kind before its end.
         let text = buffer.get(self.position + 1..end).unwrap_or_default();
         Ok(Some((integer(text), end + 2)))
     }
@@ -516,6 +517,7 @@ mod tests {
             ("*1\r\nfoo\r\n", ProtocolError::ExpectedBulk(b'f')),
             ("*1\r\n\r\n", ProtocolError::ExpectedBulk(b'\r')),
             ("*1\r\n\rfoo\r\n", ProtocolError::ExpectedBulk(b'\r')),
+            ("*1\r\n\r0\r", ProtocolError::ExpectedBulk(b'\r')),
             ("*2\r\n$1\r\nx\r\n$-1\r\n", ProtocolError::BulkLength),
             ("*1\r\n$blabla\r\n", ProtocolError::BulkLength),
             ("*1\r\n$536870913\r\n", ProtocolError::BulkLength),
