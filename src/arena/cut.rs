@@ -159,11 +159,14 @@ impl ShardHeap {
 
     /// Blocks that held nothing until now come into use: whatever the running cut needs, it is not these.
     pub(super) fn begin_blocks(&self, page: PageId, blocks: Range<usize>) {
-        for block in blocks.map(|index| page.first_block() + index) {
-            if self.arena.stamps[block].swap(self.epoch, Relaxed) != self.epoch {
-                self.arena.changed[0].fetch_add(1, Relaxed);
+        let mut fresh = 0;
+        for stamp in blocks.map(|index| &self.arena.stamps[page.first_block() + index]) {
+            if stamp.load(Relaxed) != self.epoch {
+                stamp.store(self.epoch, Relaxed);
+                fresh += 1;
             }
         }
+        self.arena.changed[0].fetch_add(fresh, Relaxed);
     }
 
     fn save_block(&mut self, block: usize) {

@@ -13,6 +13,12 @@ impl ShardHeap {
         let blocks = u32::try_from(bytes.div_ceil(BLOCK)).map_err(|_| ArenaFull)?;
         let pages = u32::try_from(bytes.max(reserve).div_ceil(PAGE)).map_err(|_| ArenaFull)?;
         let page = PageId(self.arena.take_pages(pages)?);
+        self.own_run(page, pages, blocks);
+        Ok(page.start())
+    }
+
+    /// Makes a run of pages that are nobody's a chunk of this shard, which holds so many blocks.
+    pub(super) fn own_run(&mut self, page: PageId, pages: u32, blocks: u32) {
         for tail in page.0..page.0 + pages {
             let entry = self.entry(PageId(tail));
             entry.set_born(self.epoch);
@@ -22,7 +28,13 @@ impl ShardHeap {
         self.set_run_blocks(page, pages, blocks);
         self.arena.count_blocks(blocks);
         self.large_blocks.set(self.large_blocks.get() + u64::from(blocks));
-        Ok(page.start())
+    }
+
+    /// Stamps all that a run holds.
+    pub(super) fn stamp_run(&mut self, page: PageId, pages: u32) {
+        for page in (page.0..page.0 + pages).map(PageId) {
+            self.begin_blocks(page, 0..self.entry(page).blocks_in_use());
+        }
     }
 
     pub(super) fn free_large(&mut self, at: Offset) {

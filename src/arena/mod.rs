@@ -24,6 +24,7 @@
 mod class;
 mod cut;
 mod damage;
+mod draft;
 mod heap;
 mod huge;
 mod large;
@@ -39,6 +40,7 @@ mod slab;
 pub use class::{CLASSES, MAX_SLAB, class_of, class_size};
 pub use cut::{Block, CutSink, SavedPage, Take, Taken};
 pub use damage::Damage;
+pub use draft::Draft;
 pub use heap::{HeapStats, ShardHeap};
 pub use loading::{Loaded, PageSource};
 pub use offset::{BLOCK, BLOCKS_PER_PAGE, Offset, PAGE, PageId};
@@ -77,6 +79,7 @@ pub struct Arena {
     stamps: Table<AtomicU32>,
     pool: Mutex<PagePool>,
     retired: Mutex<retire::Retired>,
+    drafts: Mutex<draft::DraftRuns>,
     pinned: Mutex<pinned::PinnedRuns>,
     pinned_runs: AtomicU32,
     pins_max: AtomicU64,
@@ -126,6 +129,7 @@ impl Arena {
             stamps: Table::reserve(pages * BLOCKS_PER_PAGE)?,
             pool: Mutex::new(PagePool::new(pages as u32)),
             retired: Mutex::default(),
+            drafts: Mutex::default(),
             pinned: Mutex::default(),
             pinned_runs: AtomicU32::new(0),
             pins_max: AtomicU64::new(u64::MAX),

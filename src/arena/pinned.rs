@@ -77,18 +77,39 @@ impl Arena {
                 // Whoever lent the bytes holds the lock of their shard: its pages stay what they are.
                 let head = (1..=page.0).rev().map(PageId).find(|page| self.page(*page).kind() != Kind::Tail)?;
                 let (meta, blocks) = (self.page(head), self.pages[head.0 as usize].large_blocks());
-                let run = Run { pins: 1, pages: meta.run(), blocks, bytes: at..at + bytes.len(), given_up: Vec::new() };
                 let total = pinned.blocks + u64::from(blocks);
                 if meta.kind() != Kind::Large || total.saturating_mul(BLOCK as u64) > self.pins_max.load(Relaxed) {
                     return None;
                 }
-                pinned.blocks = total;
-                pinned.runs.insert(head.0, run);
-                self.pinned_runs.fetch_add(1, Release);
+                drop(pinned);
+                self.pin_run(head, meta.run(), blocks, at..at + bytes.len());
                 head
             }
         };
         Some(Pin { arena: Arc::clone(self), head, at, len: bytes.len() })
+    }
+
+    /// Pins bytes of a run that has no pins; whoever calls holds the lock of its shard.
+    pub(super) fn pin_run(&self, head: PageId, pages: u32, blocks: u32, bytes: Range<usize>) {
+        let mut pinned = self.pinned.lock();
+        pinned.blocks += u64::from(blocks);
+        pinned.runs.insert(head.0, Run { pins: 1, pages, blocks, bytes, given_up: Vec::new() });
+        self.pinned_runs.fetch_add(1, Release);
+    }
+
+    /// One of the pins of a run goes.
+    pub(super) fn unpin(&self, head: PageId) {
+        let mut pinned = self.pinned.lock();
+        let Some(run) = pinned.runs.get_mut(&head.0) else { return };
+        run.pins -= 1;
+        if run.pins == 0
+            && let Some(run) = pinned.runs.remove(&head.0)
+        {
+            pinned.blocks -= u64::from(run.blocks);
+            self.pinned_runs.fetch_sub(1, Release);
+            drop(pinned);
+            self.retire(run.given_up.into_iter());
+        }
     }
 
     /// Whether any run is. A shard's runs are pinned under its lock, so for them it does not become so meanwhile.
@@ -131,16 +152,6 @@ impl Pin {
 
 impl Drop for Pin {
     fn drop(&mut self) {
-        let mut pinned = self.arena.pinned.lock();
-        let Some(run) = pinned.runs.get_mut(&self.head.0) else { return };
-        run.pins -= 1;
-        if run.pins == 0
-            && let Some(run) = pinned.runs.remove(&self.head.0)
-        {
-            pinned.blocks -= u64::from(run.blocks);
-            self.arena.pinned_runs.fetch_sub(1, Release);
-            drop(pinned);
-            self.arena.retire(run.given_up.into_iter());
-        }
+        self.arena.unpin(self.head);
     }
 }

@@ -168,6 +168,25 @@ pub enum ChannelUse {
 }
 
 /// One command or subcommand.
+/// Which arguments are stored as they are, each as the string at a key: a large one is received where it is to lie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stored {
+    pub first: usize,
+    /// From one to the next; 0 when there is only one.
+    pub step: usize,
+    /// How many arguments before it its key is.
+    pub key_before: usize,
+}
+
+impl Stored {
+    /// The key of the argument `index`, if that is stored.
+    pub fn key_of(self, index: usize) -> Option<usize> {
+        let after = index.checked_sub(self.first)?;
+        let is_stored = after == 0 || self.step > 0 && after.is_multiple_of(self.step);
+        is_stored.then(|| index - self.key_before)
+    }
+}
+
 pub struct Spec {
     /// Lower case; for a subcommand only its own word (`setname`).
     pub name: &'static str,
@@ -189,6 +208,7 @@ pub struct Spec {
     pub vary: fn(&Args<'_>, KeyFlags) -> KeyFlags,
     /// Which arguments are channels, for what users may do.
     pub channels: ChannelUse,
+    pub stored: Option<Stored>,
     pub tips: &'static [&'static str],
     pub subcommands: &'static [Spec],
     pub handler: Handler,
@@ -225,6 +245,7 @@ impl Spec {
         syntax: "",
         vary: |_, flags| flags,
         channels: ChannelUse::None,
+        stored: None,
         tips: &[],
         subcommands: &[],
         handler: |cx, _| {

@@ -132,7 +132,7 @@ pub fn rename(pairs: &[(String, String)]) -> Result<(), String> {
 
 /// The command that a request calls so.
 #[inline]
-fn called(name: &[u8]) -> Option<&'static Command> {
+pub fn called(name: &[u8]) -> Option<&'static Command> {
     match RENAMED.get() {
         None => lookup(name),
         Some(renamed) => renamed.get(&name.to_ascii_lowercase()).copied().unwrap_or_else(|| lookup(name)),

@@ -7,6 +7,8 @@
 //! [6 or 8 B expiry, ms since the epoch]  key  value
 //! ```
 //!
+//! An item beyond the largest class has its length in 8 bytes, and room for an expiry of 8, whether it has one (else it is
+//! marked as wide only): so where its value begins follows from its key alone, and a time to live moves no large value.
 //! An integer is stored in 1, 2, 4 or 8 bytes. All fields are little-endian. The kind is never 0
 //! and never 15, so an item's first byte is neither "unused" nor "free" nor an index chunk's tag.
 
@@ -37,31 +39,20 @@ impl Header {
         key_len: usize,
         value_len: usize,
     ) -> Header {
-        let long_key = if key_len >= LONG_KEY as usize { 4 } else { 0 };
-        let expiry_len = match expiry {
-            None => 0,
-            Some(at) if (0..=NARROW_MAX).contains(&at) => 6,
-            Some(_) => 8,
-        };
-        let mut key_at = 4 + long_key + expiry_len;
-        if key_at + key_len + value_len >= LONG as usize || key_at + key_len + value_len + 8 > crate::arena::MAX_SLAB {
-            key_at += 8;
-        }
-        let value_at = key_at + key_len;
-        Header { kind, encoding, expiry, key_at, value_at, end: value_at + value_len }
+        let short = 4 + long_key(key_len) + expiry_len(expiry);
+        let used = short + key_len + value_len;
+        let is_large = used >= LONG as usize || used + 8 > crate::arena::MAX_SLAB;
+        let value_at = if is_large { large_value_at(key_len) } else { short + key_len };
+        Header { kind, encoding, expiry, key_at: value_at - key_len, value_at, end: value_at + value_len }
     }
 
-    fn is_long(&self, key_len: usize) -> bool {
-        let without = 4 + if key_len >= LONG_KEY as usize { 4 } else { 0 } + self.expiry_len();
-        self.key_at > without
+    fn key_len(&self) -> usize {
+        self.value_at - self.key_at
     }
 
-    fn expiry_len(&self) -> usize {
-        match self.expiry {
-            None => 0,
-            Some(at) if (0..=NARROW_MAX).contains(&at) => 6,
-            Some(_) => 8,
-        }
+    /// Whether there are a long length and room for an expiry.
+    fn is_large(&self) -> bool {
+        self.value_at == large_value_at(self.key_len())
     }
 
     /// Writes header and key; the value's bytes follow at `value_at`.
@@ -72,7 +63,7 @@ impl Header {
 
     /// Writes what is before the key.
     pub fn write_fields(&self, chunk: &mut [u8]) {
-        let key_len = self.value_at - self.key_at;
+        let key_len = self.key_len();
         chunk[0] = self.tag();
         let mut at = 4;
         if key_len >= LONG_KEY as usize {
@@ -82,7 +73,7 @@ impl Header {
         } else {
             chunk[1] = key_len as u8;
         }
-        if self.is_long(key_len) {
+        if self.is_large() {
             chunk[2..4].copy_from_slice(&LONG.to_le_bytes());
             chunk[at..at + 8].copy_from_slice(&(self.end as u64).to_le_bytes());
             at += 8;
@@ -90,7 +81,7 @@ impl Header {
             chunk[2..4].copy_from_slice(&(self.end as u16).to_le_bytes());
         }
         if let Some(expiry) = self.expiry {
-            let len = self.expiry_len();
+            let len = self.key_at - at;
             chunk[at..at + len].copy_from_slice(&expiry.to_le_bytes()[..len]);
         }
     }
@@ -114,17 +105,20 @@ impl Header {
         }
         let expiry = match first & 3 {
             0 => None,
+            2 => {
+                at += 8;
+                None
+            }
             1 => {
                 let mut bytes = [0; 8];
                 bytes[..6].copy_from_slice(chunk.get(at..at + 6)?);
                 at += 6;
                 Some(i64::from_le_bytes(bytes))
             }
-            3 => {
+            _ => {
                 at += 8;
                 Some(i64::from_le_bytes(*chunk.get(at - 8..)?.first_chunk()?))
             }
-            _ => return None,
         };
         let value_at = at.checked_add(key_len)?;
         (value_at <= end && end <= chunk.len()).then_some(Header { kind, encoding, expiry, key_at: at, value_at, end })
@@ -146,7 +140,7 @@ impl Header {
     /// The first byte.
     #[inline]
     fn tag(&self) -> u8 {
-        let wide = self.expiry_len() == 8;
+        let wide = self.is_large() || expiry_len(self.expiry) == 8;
         (self.kind as u8) << 4 | self.encoding.code(self.kind) << 2 | (wide as u8) << 1 | self.expiry.is_some() as u8
     }
 
@@ -154,6 +148,25 @@ impl Header {
     pub fn same_shape(&self, other: &Header) -> bool {
         self.key_at == other.key_at && self.value_at == other.value_at && self.end == other.end
     }
+}
+
+/// Bytes of the field for a long key's length.
+fn long_key(key_len: usize) -> usize {
+    if key_len >= LONG_KEY as usize { 4 } else { 0 }
+}
+
+/// Bytes of an expiry in an item that is not large.
+fn expiry_len(expiry: Option<UnixMillis>) -> usize {
+    match expiry {
+        None => 0,
+        Some(at) if (0..=NARROW_MAX).contains(&at) => 6,
+        Some(_) => 8,
+    }
+}
+
+/// Where the value begins in an item that is larger than the largest class.
+pub fn large_value_at(key_len: usize) -> usize {
+    4 + long_key(key_len) + 8 + 8 + key_len
 }
 
 /// The key of the item in a chunk.

@@ -31,6 +31,7 @@ pub use changes::Changes;
 pub use cron::CronReport;
 pub use db::Db;
 pub use effects::{Effect, EffectKind, Effects};
+pub use item::large_value_at;
 pub use shard::AtCut;
 pub use sizes::{BINS, KeySizes, SizeRow};
 pub use waiters::{Ready, Want};

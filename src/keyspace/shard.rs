@@ -299,14 +299,21 @@ impl Shard {
             && found.is_some_and(|found| header.is_alike(self.heap.chunk(found.at()), key.len()));
         let other = found.filter(|_| !is_as_long);
         let (old, trees) = other.map_or_else(Default::default, |old| (self.size_at(old.at()), self.trees_of(old.at())));
-        let at = self.place_for(db, hash, key, &header, found, now)?;
+        let ready = self.heap.adopt(value, header.value_at);
+        let at = match ready {
+            Some(at) => self.refer_to(at, db, (key, hash), &header, found, now).map(|()| at)?,
+            None => self.place_for(db, hash, key, &header, found, now)?,
+        };
         if !is_as_long {
             self.doom(trees);
             self.resized(db, hash, old, Size::of(kind, encoding, value, expiry.is_some()));
         }
-        let chunk = self.heap.range_mut(at, 0..header.end);
+        let written = if ready.is_some() { header.value_at } else { header.end };
+        let chunk = self.heap.range_mut(at, 0..written);
         header.write(chunk, key);
-        chunk[header.value_at..].copy_from_slice(value);
+        if ready.is_none() {
+            chunk[header.value_at..].copy_from_slice(value);
+        }
         if kind != Type::String {
             for root in types::roots(encoding, value) {
                 tree::set_owner(&mut self.heap, root, hash);
@@ -377,16 +384,33 @@ impl Shard {
         found: Option<Found>,
         now: UnixMillis,
     ) -> Result<Offset, OutOfMemory> {
+        let fits = found.is_some_and(|found| {
+            let span = self.heap.span(found.at());
+            span >= header.end && (span == self.best_span(header.end) || self.heap.resize_large(found.at(), header.end))
+        });
+        let at = match found {
+            Some(found) if fits => found.at(),
+            _ => self.alloc_item(header.end)?,
+        };
+        self.refer_to(at, db, (key, hash), header, found, now).map(|()| at)
+    }
+
+    /// Makes the index refer to the item at `at`, in the place of what was found.
+    fn refer_to(
+        &mut self,
+        at: Offset,
+        db: usize,
+        (key, hash): (&[u8], u64),
+        header: &Header,
+        found: Option<Found>,
+        now: UnixMillis,
+    ) -> Result<(), OutOfMemory> {
         let code = header.expiry.map_or(0, |at| expiry_code(at, now));
         self.changed(db, key);
         match found {
             Some(found) => {
                 self.recency.note(hash, now);
                 let old = found.at();
-                let span = self.heap.span(old);
-                let fits = span >= header.end
-                    && (span == self.best_span(header.end) || self.heap.resize_large(old, header.end));
-                let at = if fits { old } else { self.alloc_item(header.end)? };
                 let slot = found.slot.used(self.evictor.age()).with_location(at).with_expiry(code);
                 if slot != found.slot {
                     self.indexes[db].replace(&mut self.heap, found.place, slot);
@@ -394,17 +418,15 @@ impl Shard {
                 if at != old {
                     self.heap.free(old);
                 }
-                Ok(at)
+                Ok(())
             }
             None => {
                 self.recency.begin(hash, now);
                 if !std::mem::take(&mut self.is_vacated) {
                     self.note_absent(EffectKind::New, db, key);
                 }
-                let at = self.alloc_item(header.end)?;
                 let slot = self.evictor.admit(hash, Slot::new(at).with_expiry(code), self.indexes[db].len(), now);
-                self.insert(db, hash, slot, at)?;
-                Ok(at)
+                self.insert(db, hash, slot, at)
             }
         }
     }

@@ -274,10 +274,8 @@ impl Connection {
             if self.blocked.is_some() || self.input.waiting() > 0 {
                 continue;
             }
-            if self.read(cx)?.is_pending() {
-                return Ok(Next::Wait);
-            }
-            turn.look_at_clock(&self.shared, &mut self.client);
+            let Poll::Ready(bytes) = self.read(cx)? else { return Ok(Next::Wait) };
+            turn.has_read(bytes, &self.shared, &mut self.client);
         }
     }
 
@@ -427,23 +425,23 @@ impl Connection {
     fn watch_blocked(&mut self, cx: &mut Context<'_>) -> Result<Next, End> {
         while self.input.len() < BLOCKED_INPUT_MAX {
             match self.read(cx)? {
-                Poll::Ready(()) if self.closing => return Err(End::Closed),
-                Poll::Ready(()) => {}
+                Poll::Ready(_) if self.closing => return Err(End::Closed),
+                Poll::Ready(_) => {}
                 Poll::Pending => break,
             }
         }
         Ok(Next::Wait)
     }
 
-    /// Reads once. A client that has sent all it will still gets its replies.
-    fn read(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, End> {
-        let count = match self.input.read(cx, &mut self.socket) {
+    /// Reads once; answers how many bytes. A client that has sent all it will still gets its replies.
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<Poll<usize>, End> {
+        let count = match self.input.read(cx, &mut self.socket, self.shared.keyspace.arena()) {
             Poll::Pending => return Ok(Poll::Pending),
             Poll::Ready(result) => result?,
         };
         if count == 0 {
             self.closing = true;
-            return Ok(Poll::Ready(()));
+            return Ok(Poll::Ready(0));
         }
         self.heard = true;
         let worker = self.shared.stats.worker(self.client.worker);
@@ -457,7 +455,7 @@ impl Connection {
             true => self.client.settings.client_query_buffer_limit,
             false => self.client.settings.client_query_buffer_limit.min(UNAUTHENTICATED_QUERY_MAX),
         };
-        if self.input.len() as u64 > limit { Err(End::QueryBuffer) } else { Ok(Poll::Ready(())) }
+        if self.input.len() as u64 > limit { Err(End::QueryBuffer) } else { Ok(Poll::Ready(count)) }
     }
 
     /// Writes what the socket takes.

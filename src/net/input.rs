@@ -1,11 +1,17 @@
 //! What a client has sent: the bytes, and the commands found in them.
 
 use super::{buffers, socket::Socket};
-use crate::resp::{Decoder, Limits, ProtocolError, decode::Arguments};
+use crate::{
+    arena::{Arena, Draft},
+    command::table,
+    keyspace::large_value_at,
+    resp::{Decoder, Limits, ProtocolError, decode::Arguments},
+};
 use bytes::{Buf, BytesMut};
 use smallvec::SmallVec;
 use std::{
     io,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -17,6 +23,10 @@ const LIKELY_MAX: usize = 512;
 const ROOM_MIN: usize = 4 * 1024;
 /// What an announced argument may reserve before it has arrived.
 const RESERVE_AT_ONCE: usize = 1024 * 1024;
+/// Values of at least this length are received where they are to lie, instead of being copied there.
+const DRAFT_MIN: usize = 64 * 1024;
+/// What is read of them at once.
+const DRAFT_READ: usize = 1024 * 1024;
 
 #[derive(Default)]
 pub struct Input {
@@ -25,6 +35,8 @@ pub struct Input {
     /// Whether `buffer` stays with this connection when it is empty: it was needed for a request
     /// that came in part or was large, and the next may be like it.
     private: bool,
+    /// Arguments that are kept apart, in order. The last may still be coming.
+    drafts: Vec<Draft>,
     /// Hashes of the likely keys of the commands parsed ahead; 0 for none. The commands before `next` have run.
     hashes: SmallVec<[u64; AHEAD]>,
     next: usize,
@@ -32,7 +44,16 @@ pub struct Input {
 
 impl Input {
     /// Reads once; `Ready(Ok(0))` is the end.
-    pub fn read(&mut self, cx: &mut Context<'_>, socket: &mut Socket) -> Poll<io::Result<usize>> {
+    pub fn read(&mut self, cx: &mut Context<'_>, socket: &mut Socket, arena: &Arc<Arena>) -> Poll<io::Result<usize>> {
+        self.begin_draft(arena);
+        if let Some(draft) = self.drafts.last_mut().filter(|draft| !draft.is_whole()) {
+            let mut room = draft.room(DRAFT_READ);
+            let read = socket.poll_read(cx, &mut room);
+            if let Poll::Ready(Ok(count)) = read {
+                draft.advance(count);
+            }
+            return read;
+        }
         if self.buffer.capacity() == 0 {
             self.buffer = buffers::take_input();
             self.private = false;
@@ -58,9 +79,23 @@ impl Input {
         socket.poll_read(cx, &mut self.buffer)
     }
 
+    /// The argument that is being received is kept apart from here on, if it is large and is to be stored as it is.
+    fn begin_draft(&mut self, arena: &Arc<Arena>) {
+        let Some((length, index)) = self.decoder.receiving().filter(|(length, _)| *length >= DRAFT_MIN) else { return };
+        let received = |index| self.decoder.received(&self.buffer, index);
+        let stored = received(0).and_then(table::called).and_then(|command| command.spec.stored);
+        let Some(key) = stored.and_then(|stored| received(stored.key_of(index)?)) else { return };
+        let Some(mut draft) = arena.draft(large_value_at(key.len()), length) else { return };
+        let at = self.decoder.divert();
+        let taken = draft.fill(&self.buffer[at..]);
+        self.buffer.copy_within(at + taken.., at);
+        self.buffer.truncate(self.buffer.len() - taken);
+        self.drafts.push(draft);
+    }
+
     /// Bytes held, and how many more there is room for.
     pub fn len(&self) -> usize {
-        self.buffer.len()
+        self.buffer.len() + self.drafts.iter().map(Draft::len).sum::<usize>()
     }
 
     pub fn free(&self) -> usize {
@@ -111,11 +146,20 @@ impl Input {
     /// Puts the words of the next command into `arguments`; false when none waits.
     #[inline]
     pub fn arguments<'b>(&'b self, arguments: &mut Arguments<'b>) -> bool {
-        self.decoder.peek(&self.buffer, arguments)
+        let is_any = self.decoder.peek(&self.buffer, arguments);
+        if !self.drafts.is_empty() {
+            for (index, draft) in self.decoder.elsewhere().zip(&self.drafts) {
+                arguments[index] = draft.bytes();
+            }
+        }
+        is_any
     }
 
     /// The next command has run.
     pub fn pop(&mut self) {
+        if !self.drafts.is_empty() {
+            self.drafts.drain(..self.decoder.elsewhere().count());
+        }
         self.decoder.pop();
         self.next += 1;
     }

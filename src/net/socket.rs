@@ -1,6 +1,6 @@
 //! A client's socket: TCP, TLS or Unix.
 
-use bytes::BytesMut;
+use bytes::BufMut;
 use socket2::{SockRef, TcpKeepalive};
 use std::{
     io::{self, IoSlice},
@@ -154,7 +154,7 @@ impl Socket {
     }
 
     /// Reads into the free room of `buffer`. `Ready(Ok(0))` is the end.
-    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut impl BufMut) -> Poll<io::Result<usize>> {
         // The futures hold no state of their own, so making one per call costs nothing. They know
         // that a read that did not fill the buffer has emptied the socket, and spare the next one.
         match self {

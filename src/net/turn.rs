@@ -5,8 +5,9 @@ use crate::{
     util::clock::{Moment, UnixMillis},
 };
 
-/// After so many commands, or so much time, the thread's other connections get their turn.
+/// After so many commands, or bytes read, or so much time, the thread's other connections get their turn.
 const COMMANDS_MAX: usize = 1024;
+const READ_MAX: usize = 1024 * 1024;
 const TIME_MAX_NANOS: u64 = 2_000_000;
 
 /// The clock is read once per read from the socket; after that the end of one command, which is
@@ -14,6 +15,7 @@ const TIME_MAX_NANOS: u64 = 2_000_000;
 pub struct Turn {
     began: Moment,
     commands: usize,
+    read: usize,
     latest: Moment,
     pub now: UnixMillis,
 }
@@ -22,15 +24,16 @@ impl Turn {
     pub fn begin(shared: &Shared, client: &mut Client) -> Self {
         let began = Moment::now();
         client.begin(began);
-        Turn { began, commands: 0, latest: began, now: shared.clock.at(began) }
+        Turn { began, commands: 0, read: 0, latest: began, now: shared.clock.at(began) }
     }
 
-    /// Something was read: its commands begin now.
-    pub fn look_at_clock(&mut self, shared: &Shared, client: &mut Client) {
+    /// So many bytes were read: their commands begin now.
+    pub fn has_read(&mut self, bytes: usize, shared: &Shared, client: &mut Client) {
+        self.read += bytes;
         // What was read before the first command was there when the turn began.
         if self.commands > 0 {
-            let Turn { began, commands, .. } = *self;
-            *self = Turn { began, commands, ..Turn::begin(shared, client) };
+            let Turn { began, commands, read, .. } = *self;
+            *self = Turn { began, commands, read, ..Turn::begin(shared, client) };
         }
     }
 
@@ -47,6 +50,6 @@ impl Turn {
     }
 
     pub fn is_over(&self) -> bool {
-        self.commands >= COMMANDS_MAX || self.latest.since(self.began) >= TIME_MAX_NANOS
+        self.commands >= COMMANDS_MAX || self.read >= READ_MAX || self.latest.since(self.began) >= TIME_MAX_NANOS
     }
 }

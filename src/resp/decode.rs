@@ -83,6 +83,22 @@ struct Span {
     length: u32,
 }
 
+impl Span {
+    /// One that is not among these bytes.
+    const ELSEWHERE: Span = Span { start: u32::MAX, length: 0 };
+
+    /// Empty for one that lies elsewhere.
+    #[inline]
+    fn of<'b>(&self, command: &'b [u8]) -> &'b [u8] {
+        let start = self.start as usize;
+        command.get(start..start + self.length as usize).unwrap_or_default()
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        self.start == u32::MAX
+    }
+}
+
 /// A complete command.
 #[derive(Clone, Copy, Debug)]
 struct Command {
@@ -102,6 +118,8 @@ enum State {
     Header,
     /// Before the body of an argument of this length.
     Body(usize),
+    /// The same, but the body lies elsewhere: before the line end that follows it.
+    Elsewhere(usize),
 }
 
 /// The arguments of one command, as dispatch takes them.
@@ -199,9 +217,16 @@ impl Decoder {
         let Some(command) = self.commands.get(self.next) else { return false };
         let base = &buffer[command.start..];
         for span in &self.spans[command.first_span..command.end_span] {
-            arguments.push(&base[span.start as usize..span.start as usize + span.length as usize]);
+            arguments.push(span.of(base));
         }
         true
+    }
+
+    /// Which arguments of the next command are only empty because they lie elsewhere.
+    pub fn elsewhere(&self) -> impl Iterator<Item = usize> {
+        let command = self.commands.get(self.next);
+        let spans = command.map_or(&[][..], |command| &self.spans[command.first_span..command.end_span]);
+        spans.iter().enumerate().filter(|(_, span)| span.is_elsewhere()).map(|(index, _)| index)
     }
 
     /// The argument `index` of the waiting command number `ahead`.
@@ -209,8 +234,30 @@ impl Decoder {
     pub fn peek_argument<'b>(&self, buffer: &'b [u8], ahead: usize, index: usize) -> Option<&'b [u8]> {
         let command = self.commands.get(self.next.checked_add(ahead)?)?;
         let span = self.spans[command.first_span..command.end_span].get(index)?;
-        let start = command.start + span.start as usize;
-        Some(&buffer[start..start + span.length as usize])
+        Some(span.of(&buffer[command.start..]))
+    }
+
+    /// The argument of which the body is being received: its length, and which one of its command's it is.
+    pub fn receiving(&self) -> Option<(usize, usize)> {
+        match self.state {
+            State::Body(length) => Some((length, self.spans.len() - self.first_span)),
+            _ => None,
+        }
+    }
+
+    /// The argument `index` of the command that is being received, if it has come.
+    pub fn received<'b>(&self, buffer: &'b [u8], index: usize) -> Option<&'b [u8]> {
+        let span = self.spans[self.first_span..].get(index)?;
+        Some(span.of(&buffer[self.start..]))
+    }
+
+    /// The body that is being received is kept elsewhere: answers where in the buffer its first bytes lie, which are to be
+    /// taken out there.
+    pub fn divert(&mut self) -> usize {
+        if let State::Body(length) = self.state {
+            self.state = State::Elsewhere(length);
+        }
+        self.position
     }
 
     /// The next command has run.
@@ -255,6 +302,7 @@ impl Decoder {
     pub fn missing(&self, received: usize) -> usize {
         match self.state {
             State::Body(length) => (self.position + length + 2).saturating_sub(received),
+            State::Elsewhere(_) => (self.position + 2).saturating_sub(received),
             State::Start | State::Header => 0,
         }
     }
@@ -328,17 +376,34 @@ impl Decoder {
                         return Ok(false);
                     }
                     self.spans.push(Span { start: (self.position - self.start) as u32, length: length as u32 });
-                    self.argument_bytes += length as u64;
                     self.position += length + 2;
-                    self.state = State::Header;
-                    self.arguments_left -= 1;
-                    if self.arguments_left == 0 {
-                        self.finish();
+                    if self.end_argument(length) {
+                        return Ok(true);
+                    }
+                }
+                State::Elsewhere(length) => {
+                    if buffer.len() - self.position < 2 {
+                        return Ok(false);
+                    }
+                    self.spans.push(Span::ELSEWHERE);
+                    self.position += 2;
+                    if self.end_argument(length) {
                         return Ok(true);
                     }
                 }
             }
         }
+    }
+
+    /// An argument is complete; whether its command is.
+    fn end_argument(&mut self, length: usize) -> bool {
+        self.argument_bytes += length as u64;
+        self.state = State::Header;
+        self.arguments_left -= 1;
+        if self.arguments_left == 0 {
+            self.finish();
+        }
+        self.arguments_left == 0
     }
 
     /// Reads the number of the header line at `position` (`*3`, `$5`). `None`: the line has not
@@ -594,6 +659,33 @@ mod tests {
             size in 1usize..10,
         ) {
             prop_assert_eq!(decode(stream.chunks(size), &LIMITS), decode([&stream[..]].into_iter(), &LIMITS));
+        }
+    }
+
+    #[test]
+    fn a_body_may_be_kept_elsewhere() {
+        let bytes = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$9\r\n123456789\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+        // Whatever of the body, and of what follows, has come when it is taken out.
+        for come in 24..=34 {
+            let (mut decoder, mut buffer) = (Decoder::new(), bytes[..come].to_vec());
+            decoder.parse(&mut buffer, &LIMITS, 32).unwrap();
+            assert_eq!(decoder.receiving(), Some((9, 2)));
+            assert_eq!([0, 1, 2].map(|index| decoder.received(&buffer, index)), [Some(&b"SET"[..]), Some(b"k"), None]);
+            let (at, taken) = (decoder.divert(), (come - 24).min(9));
+            assert_eq!((at, decoder.receiving()), (24, None));
+            buffer.drain(at..at + taken);
+            buffer.extend_from_slice(&bytes[come.max(33)..]);
+            decoder.parse(&mut buffer, &LIMITS, 32).unwrap();
+            assert_eq!((decoder.waiting(), decoder.elsewhere().collect::<Vec<_>>()), (2, vec![2]));
+            assert_eq!(decoder.peek_argument(&buffer, 0, 2), Some(&b""[..]));
+            let mut arguments = Arguments::new();
+            assert!(decoder.peek(&buffer, &mut arguments));
+            assert_eq!(arguments[..], [&b"SET"[..], b"k", b""]);
+            decoder.pop();
+            assert_eq!(decoder.elsewhere().count(), 0);
+            arguments.clear();
+            assert!(decoder.peek(&buffer, &mut arguments));
+            assert_eq!(arguments[..], [&b"GET"[..], b"k"]);
         }
     }
 }

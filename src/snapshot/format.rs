@@ -6,7 +6,7 @@ use crate::{
 };
 
 pub(super) const MAGIC: [u8; 8] = *b"FLAGSTON";
-pub(super) const VERSION: u32 = 5;
+pub(super) const VERSION: u32 = 6;
 const ENDIAN_MARK: u32 = 0x0102_0304;
 /// What is hashed to tell whether the hash function is still the one that placed the keys.
 const HASH_VECTOR: &[u8] = b"flagstone hash test vector";

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 /// More than a socket takes that nobody reads from.
 const LEN: usize = 24 << 20;
+const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
 
 fn value(byte: u8) -> Vec<u8> {
     let mut bytes = vec![0; LEN];
@@ -128,4 +129,76 @@ fn what_is_being_sent_counts_for_its_client_and_goes_with_it() {
     reader.write(b"GET large\r\n").expect("taken");
     wait_until(|| server.shared().stats.output_limit_closes.get() == 1);
     wait_until(|| pinned(&server) == 0);
+}
+
+#[test]
+fn what_is_large_is_stored_however_it_comes() {
+    let server = Server::start();
+    let mut client = server.connect(Protocol::Resp2);
+    for len in [65_535, 65_536, 100_000, (1 << 20) + 4076, 3 << 20] {
+        let (one, other) = (&value(1)[..len], &value(2)[..len]);
+        set(&mut client, "k", one);
+        let requests: &[(&[&[u8]], Tree)] = &[
+            (&[b"SET", b"k", other, b"GET", b"EX", b"100"], Tree::Bulk(one.to_vec())),
+            (&[b"TTL", b"k"], Tree::Integer(100)),
+            (&[b"SET", b"k", one, b"NX"], Tree::Null),
+            (&[b"SET", b"k", one, b"NONSENSE"], Tree::Error("ERR syntax error".into())),
+            (&[b"PERSIST", b"k"], Tree::Integer(1)),
+            (&[b"SETEX", b"k", b"50", one], Tree::Simple("OK".into())),
+            (&[b"TTL", b"k"], Tree::Integer(50)),
+            (&[b"MSET", b"k", other, b"little", b"value", b"other key", one], Tree::Simple("OK".into())),
+            (&[b"MGET", b"k", b"other key"], Tree::Array([other, one].map(|value| Tree::Bulk(value.to_vec())).into())),
+            (&[b"APPEND", b"k", one], Tree::Integer(2 * len as i64)),
+            (&[b"DEL", b"k"], Tree::Integer(1)),
+            (&[b"APPEND", b"k", one], Tree::Integer(len as i64)),
+            (&[b"RPUSH", b"list", one], Tree::Integer(1)),
+            (&[b"SET", b"list", other, b"GET"], Tree::Error(WRONG_TYPE.into())),
+            (&[b"GETSET", b"k", other], Tree::Bulk(one.to_vec())),
+            (&[b"MULTI"], Tree::Simple("OK".into())),
+            (&[b"SET", b"k", one], Tree::Simple("QUEUED".into())),
+            (&[b"EXEC"], Tree::Array(vec![Tree::Simple("OK".into())])),
+            (&[b"GETDEL", b"k"], Tree::Bulk(one.to_vec())),
+            (&[b"FLUSHALL"], Tree::Simple("OK".into())),
+        ];
+        // One after the other, and all at once.
+        for (request_words, reply) in requests {
+            client.write(&request(request_words)).expect("taken");
+            assert!(client.receive() == *reply, "{:?} of {len}", request_words[0].escape_ascii().to_string());
+        }
+        set(&mut client, "k", one);
+        let together: Vec<u8> = requests.iter().flat_map(|(words, _)| request(words)).collect();
+        client.write(&together).expect("taken");
+        for (words, reply) in requests {
+            assert!(client.receive() == *reply, "{:?} of {len}, in a row", words[0].escape_ascii().to_string());
+        }
+        server.shared().keyspace.check().expect("in order");
+    }
+}
+
+#[test]
+fn what_has_come_in_part_is_its_senders_and_goes_with_it() {
+    let server = Server::start();
+    let mut sender = server.connect(Protocol::Resp2);
+    let request = request(&[&b"SET"[..], b"large", &value(1)]);
+    sender.write(&request[..LEN / 2]).expect("taken");
+    wait_until(|| server.shared().clients.all().iter().any(|client| client.memory() > LEN as u64 / 3));
+    // It makes nobody's key go.
+    assert_eq!(server.shared().keyspace.used_memory(), 0);
+    // An image that is made meanwhile knows nothing of it, one that is made then has it.
+    let mut other = server.connect(Protocol::Resp2);
+    assert_eq!(other.line("SAVE"), Tree::Simple("OK".into()));
+    sender.write(&request[LEN / 2..]).expect("taken");
+    assert_eq!(sender.receive(), Tree::Simple("OK".into()));
+    assert_eq!(other.line("DEBUG RELOAD"), Tree::Simple("OK".into()));
+    other.write(b"GET large\r\n").expect("taken");
+    assert!(other.receive() == Tree::Bulk(value(1)));
+    assert_eq!(other.line("FLUSHALL"), Tree::Simple("OK".into()));
+    sender.write(&request[..LEN / 2]).expect("taken");
+    wait_until(|| server.shared().clients.all().iter().any(|client| client.memory() > LEN as u64 / 3));
+    drop(sender);
+    wait_until(|| server.shared().clients.all().len() == 1);
+    wait_until(|| {
+        server.shared().keyspace.arena().release_retired(usize::MAX);
+        server.shared().keyspace.used_memory() < 1 << 20
+    });
 }

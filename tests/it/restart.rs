@@ -248,12 +248,13 @@ fn libraries_of_functions_outlive_the_server() {
 }
 
 /// A small image of each version of the format.
-const IMAGES: [&[u8]; 5] = [
+const IMAGES: [&[u8]; 6] = [
     include_bytes!("../images/image-1.bin"),
     include_bytes!("../images/image-2.bin"),
     include_bytes!("../images/image-3.bin"),
     include_bytes!("../images/image-4.bin"),
     include_bytes!("../images/image-5.bin"),
+    include_bytes!("../images/image-6.bin"),
 ];
 
 #[test]
@@ -282,6 +283,13 @@ fn an_image_of_every_version_is_loaded() {
             assert_eq!(client.line("LINDEX tree 299"), tree(300));
             assert_eq!(client.line("XLEN stream"), Tree::Integer(1));
             assert_eq!(client.line("STRLEN large"), Tree::Integer(100_000));
+            // Before version 6 there is no room in it for a time to live.
+            let before = client.line("GET large");
+            assert_eq!(client.line("PEXPIREAT large 4102444800000"), Tree::Integer(1));
+            assert_eq!(client.line("GET large"), before);
+            assert_eq!(client.line("PEXPIRETIME large"), Tree::Integer(4_102_444_800_000));
+            assert_eq!(client.line("PERSIST large"), Tree::Integer(1));
+            assert_eq!(client.line("GET large"), before);
             if has_arrays {
                 assert_eq!(client.line("ARGET array 3"), Tree::Bulk(b"three".to_vec()));
                 assert_eq!(client.line("ARNEXT array"), Tree::Integer(9));

@@ -10,7 +10,7 @@ mod set;
 pub use change::{checked_len, string_len};
 
 use crate::{
-    command::spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Spec},
+    command::spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Spec, Stored},
     keyspace::Value,
 };
 
@@ -22,6 +22,9 @@ pub fn text<'b>(value: &Value<'b>, buffer: &'b mut itoa::Buffer) -> &'b [u8] {
         Value::Int(n) => buffer.format(n).as_bytes(),
     }
 }
+
+/// The value follows the key.
+const SECOND: Option<Stored> = Some(Stored { first: 2, step: 0, key_before: 1 });
 
 pub static COMMANDS: &[Spec] = &[
     Spec {
@@ -60,6 +63,7 @@ pub static COMMANDS: &[Spec] = &[
                     (false, false) => KeyFlags::OW,
                 }
         },
+        stored: SECOND,
         handler: set::set,
         ..Spec::DEFAULT
     },
@@ -73,6 +77,7 @@ pub static COMMANDS: &[Spec] = &[
         since: "1.0.0",
         summary: "Stores a string where there is no key yet.",
         syntax: "key value",
+        stored: SECOND,
         handler: set::setnx,
         ..Spec::DEFAULT
     },
@@ -86,6 +91,7 @@ pub static COMMANDS: &[Spec] = &[
         since: "2.0.0",
         summary: "Stores a string with a time to live in seconds.",
         syntax: "key seconds value",
+        stored: Some(Stored { first: 3, step: 0, key_before: 2 }),
         handler: set::setex,
         ..Spec::DEFAULT
     },
@@ -99,6 +105,7 @@ pub static COMMANDS: &[Spec] = &[
         since: "2.6.0",
         summary: "Stores a string with a time to live in milliseconds.",
         syntax: "key milliseconds value",
+        stored: Some(Stored { first: 3, step: 0, key_before: 2 }),
         handler: set::psetex,
         ..Spec::DEFAULT
     },
@@ -138,6 +145,7 @@ pub static COMMANDS: &[Spec] = &[
         since: "1.0.0",
         summary: "Stores a string and answers the one before.",
         syntax: "key value",
+        stored: SECOND,
         handler: set::getset,
         ..Spec::DEFAULT
     },
@@ -168,6 +176,7 @@ pub static COMMANDS: &[Spec] = &[
         complexity: "O(N) where N is the number of keys",
         syntax: "key value [key value ...]",
         tips: &["request_policy:multi_shard", "response_policy:all_succeeded"],
+        stored: Some(Stored { first: 2, step: 2, key_before: 1 }),
         handler: set::mset,
         ..Spec::DEFAULT
     },
@@ -182,6 +191,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Stores several strings if none of the keys exists.",
         complexity: "O(N) where N is the number of keys",
         syntax: "key value [key value ...]",
+        stored: Some(Stored { first: 2, step: 2, key_before: 1 }),
         handler: set::msetnx,
         ..Spec::DEFAULT
     },
@@ -196,6 +206,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Adds to the end of a string.",
         complexity: "O(1), amortised",
         syntax: "key value",
+        stored: SECOND,
         handler: change::append,
         ..Spec::DEFAULT
     },
@@ -362,6 +373,7 @@ pub static COMMANDS: &[Spec] = &[
         complexity: "O(N) where N is the number of keys",
         syntax: "numkeys key value [key value ...] [NX | XX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
         tips: &["request_policy:multi_shard", "response_policy:all_succeeded"],
+        stored: Some(Stored { first: 3, step: 2, key_before: 1 }),
         handler: set::msetex,
         ..Spec::DEFAULT
     },
