@@ -119,8 +119,8 @@ impl Arena {
 }
 
 impl ShardHeap {
-    /// Whether a large run of this shard is pinned.
-    pub(super) fn is_pinned(&self, at: Offset) -> bool {
+    /// Whether a large run of this shard is pinned: what would change in it moves.
+    pub fn is_pinned(&self, at: Offset) -> bool {
         self.arena.has_pins() && self.arena.pinned.lock().of_page(at.page()).is_some()
     }
 

@@ -7,7 +7,7 @@ use super::{
     sizes::Size,
 };
 use crate::{
-    arena::{ArenaFull, Offset, ShardHeap},
+    arena::{ArenaFull, MAX_SLAB, Offset, ShardHeap},
     index::expiry_code,
     types::{
         hash::{Hash, expiry},
@@ -187,12 +187,19 @@ impl Cell<'_> {
         if range.len() != with.len() {
             let len = old - range.len() + with.len();
             self.resize(self.header.encoding, len, range.start, old - range.end)?;
+        } else if self.is_pinned() {
+            self.resize(self.header.encoding, old, range.end, old - range.end)?;
         }
         let start = self.header.value_at + range.start;
         let bytes = self.shard.heap.range_mut(self.found.at(), start..start + with.len());
         before(bytes);
         bytes.copy_from_slice(with);
         Ok(())
+    }
+
+    /// Whether the value may not change where it lies.
+    fn is_pinned(&self) -> bool {
+        self.header.end > MAX_SLAB && self.shard.heap.is_pinned(self.found.at())
     }
 
     /// Writes the header for another length or encoding, moving the item if it no longer fits.
@@ -204,6 +211,7 @@ impl Cell<'_> {
         let span = self.shard.heap.span(from);
         let fits = header.value_at == old.value_at
             && header.end <= span
+            && !self.is_pinned()
             && (header.end * 2 > span || crate::arena::class_of(span) == crate::arena::class_of(header.end));
         if fits || header.value_at == old.value_at && self.shard.heap.resize_large(from, header.end) {
             if tail > 0 {

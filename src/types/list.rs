@@ -151,7 +151,7 @@ pub fn set(home: &mut dyn Home, rank: u64, value: &[u8], limit: Limit) -> Result
     let Some((spot, range)) = found else { return Ok(false) };
     let value = packed::encoded(value);
     match range.len() == value.len() {
-        true => sequence::overwrite(home, &spot, range, &value)?,
+        true => sequence::overwrite::<ByPosition>(home, 0, &spot, range, &value)?,
         false => sequence::splice::<ByPosition>(home, 0, &spot, range, &value, 0)?,
     }
     Ok(true)

@@ -358,12 +358,20 @@ pub fn splice<O: Order>(
 }
 
 /// Replaces a part of a leaf by as many bytes, which changes no element's key.
-pub fn overwrite(home: &mut dyn Home, spot: &Spot, range: Range<usize>, with: &[u8]) -> Result<(), ArenaFull> {
-    if home.view().encoding.trees() > 0 {
-        tree::overwrite(home.heap_mut(), spot, range, with);
-        return Ok(());
+pub fn overwrite<O: Order>(
+    home: &mut dyn Home,
+    tree: usize,
+    spot: &Spot,
+    range: Range<usize>,
+    with: &[u8],
+) -> Result<(), ArenaFull> {
+    if home.view().encoding.trees() == 0 {
+        return home.splice(COUNT + range.start..COUNT + range.end, with);
     }
-    home.splice(COUNT + range.start..COUNT + range.end, with)
+    match tree::overwrite(home.heap_mut(), spot, range.clone(), with) {
+        true => Ok(()),
+        false => splice::<O>(home, tree, spot, range, with, 0),
+    }
 }
 
 /// Divides a leaf of a tree where its element number `count` begins.

@@ -37,9 +37,15 @@ fn wait_until(holds: impl Fn() -> bool) {
 
 /// A client that has asked for the value and does not read, while `change` is made.
 fn is_sent_as_it_was(server: &Server, ask: &[&[u8]], expected: &Tree, change: impl FnOnce(&mut Client)) {
-    let mut reader = server.connect(Protocol::Resp2);
     let mut writer = server.connect(Protocol::Resp2);
     set(&mut writer, "large", &value(1));
+    outlives(server, ask, expected, change);
+}
+
+/// The same of what has been stored.
+fn outlives(server: &Server, ask: &[&[u8]], expected: &Tree, change: impl FnOnce(&mut Client)) {
+    let mut reader = server.connect(Protocol::Resp2);
+    let mut writer = server.connect(Protocol::Resp2);
     reader.write(&request(ask)).expect("taken");
     wait_until(|| pinned(server) > 0);
     change(&mut writer);
@@ -201,4 +207,80 @@ fn what_has_come_in_part_is_its_senders_and_goes_with_it() {
         server.shared().keyspace.arena().release_retired(usize::MAX);
         server.shared().keyspace.used_memory() < 1 << 20
     });
+}
+
+/// Each way of storing elements of which one is large, what is asked for, and what changes there meanwhile.
+#[test]
+fn a_large_element_is_sent_as_it_was() {
+    let server = Server::start();
+    let (one, other) = (value(1), value(2));
+    let (x, y): (&[u8], &[u8]) = (&one, &other);
+    type Words<'a> = &'a [&'a [u8]];
+    let bulk = |bytes: &[u8]| Tree::Bulk(bytes.to_vec());
+    let cases: &[(Words<'_>, Words<'_>, &[Words<'_>])] = &[
+        (
+            &[b"RPUSH", b"k", b"a", x, b"c"],
+            &[b"LINDEX", b"k", b"1"],
+            &[
+                &[b"LSET", b"k", b"1", y],
+                &[b"LSET", b"k", b"1", b"b"],
+                &[b"LSET", b"k", b"0", b"A"],
+                &[b"RPUSH", b"k", b"d"],
+                &[b"LPOP", b"k"],
+                &[b"LREM", b"k", b"0", b"a"],
+            ],
+        ),
+        (
+            &[b"HSET", b"k", b"f", x, b"g", b"1"],
+            &[b"HGET", b"k", b"f"],
+            &[
+                &[b"HSET", b"k", b"f", y],
+                &[b"HSET", b"k", b"f", b"small"],
+                &[b"HSET", b"k", b"g", b"2"],
+                &[b"HDEL", b"k", b"f"],
+                &[b"HEXPIRE", b"k", b"100", b"FIELDS", b"1", b"f"],
+            ],
+        ),
+        (&[b"SADD", b"k", x], &[b"SRANDMEMBER", b"k"], &[&[b"SREM", b"k", x], &[b"SADD", b"k", b"more"]]),
+        (
+            &[b"ZADD", b"k", b"1", b"a", b"2", x, b"3", b"c"],
+            &[b"ZRANGE", b"k", b"1", b"1"],
+            &[&[b"ZADD", b"k", b"5", x], &[b"ZINCRBY", b"k", b"4", b"a"], &[b"ZREM", b"k", x]],
+        ),
+    ];
+    // In trees, and packed in the item.
+    for longest in ["64", "100000000"] {
+        let mut client = server.connect(Protocol::Resp2);
+        client.line(&format!("CONFIG SET hash-max-listpack-value {longest}"));
+        client.line(&format!("CONFIG SET set-max-listpack-value {longest} zset-max-listpack-value {longest}"));
+        client.line(&format!("CONFIG SET list-max-listpack-size {longest}"));
+        for (store, ask, changes) in cases {
+            for change in *changes {
+                client.write(&request(store)).expect("taken");
+                assert!(matches!(client.receive(), Tree::Integer(_)));
+                let expected = match ask[0] {
+                    b"ZRANGE" => Tree::Array(vec![bulk(x)]),
+                    _ => bulk(x),
+                };
+                outlives(&server, ask, &expected, |writer| {
+                    writer.write(&request(change)).expect("taken");
+                    let reply = writer.receive();
+                    let name = change[0].escape_ascii();
+                    assert!(!matches!(reply, Tree::Error(_)), "{name}: {reply}");
+                    server.shared().keyspace.check().expect("in order");
+                });
+            }
+        }
+        // What was changed beside it is as it was meant to be.
+        client.write(&request(&[&b"HSET"[..], b"k", b"f", x, b"g", b"1"])).expect("taken");
+        client.receive();
+        outlives(&server, &[b"HGET", b"k", b"f"], &bulk(x), |writer| {
+            for (field, value) in [(&b"f"[..], y), (b"g", b"2"), (b"h", b"3")] {
+                writer.write(&request(&[&b"HSET"[..], b"k", field, value])).expect("taken");
+                writer.receive();
+            }
+            writer.write(&request(&[&b"HMGET"[..], b"k", b"f", b"g", b"h"])).expect("taken");
+            assert!(writer.receive() == Tree::Array(vec![bulk(y), bulk(b"2"), bulk(b"3")]));
+        });
+    }
 }

@@ -8,10 +8,10 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// Answers a stored value as a bulk string.
+/// Answers a stored value as a bulk string, a large one from where it lies.
 #[inline]
 pub fn bulk(reply: &mut dyn Reply, entry: &Entry<'_>) {
-    reply.bulk(entry.text(&mut itoa::Buffer::new()));
+    reply.value(entry.text(&mut itoa::Buffer::new()));
 }
 
 /// What a command of the SCAN family is asked for.

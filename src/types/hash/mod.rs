@@ -173,7 +173,7 @@ pub fn set(home: &mut dyn Home, field: &[u8], value: &[u8], ttl: FieldTtl, limit
     {
         let (range, value) = (element.nth_range(1), packed::encoded(value));
         match range.len() == value.len() {
-            true => sequence::overwrite(home, &spot, range, &value)?,
+            true => sequence::overwrite::<ByField>(home, 0, &spot, range, &value)?,
             false => sequence::splice::<ByField>(home, 0, &spot, range, &value, 0)?,
         }
         return Ok(false);

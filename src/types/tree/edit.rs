@@ -77,9 +77,10 @@ pub fn splice<O: Order>(
     Ok(())
 }
 
-/// Replaces a part of a leaf's elements by as many bytes, which changes no element's key.
-pub fn overwrite(heap: &mut ShardHeap, spot: &Spot, range: Range<usize>, with: &[u8]) {
-    node::overwrite(heap, &spot.leaf, range, with);
+/// Replaces a part of a leaf's elements by as many bytes, which changes no element's key; false if the leaf would have to
+/// move for that.
+pub fn overwrite(heap: &mut ShardHeap, spot: &Spot, range: Range<usize>, with: &[u8]) -> bool {
+    node::overwrite(heap, &spot.leaf, range, with)
 }
 
 /// Divides a leaf where its element number `count` begins, at byte `at`, so that less is to be walked over to

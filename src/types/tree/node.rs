@@ -346,13 +346,15 @@ fn room_for(header: &Header) -> usize {
     }
 }
 
-/// Writes over a part of a leaf's elements, which stay where they are.
-pub fn overwrite(heap: &mut ShardHeap, leaf: &Leaf, range: Range<usize>, with: &[u8]) {
+/// Writes over a part of a leaf's elements, which stay where they are; false if that is pinned.
+pub fn overwrite(heap: &mut ShardHeap, leaf: &Leaf, range: Range<usize>, with: &[u8]) -> bool {
     let start = leaf.header.start();
     let bytes = heap.range_mut(leaf.at, start + range.start..start + range.end);
     if bytes.len() == with.len() {
         bytes.copy_from_slice(with);
+        return true;
     }
+    !heap.is_pinned(leaf.at)
 }
 
 /// Adds an element, and its label if there are labels, behind the others of a leaf; false if there is no room in its
@@ -360,7 +362,7 @@ pub fn overwrite(heap: &mut ShardHeap, leaf: &Leaf, range: Range<usize>, with: &
 pub fn append(heap: &mut ShardHeap, leaf: &Leaf, with: &[u8], label: u16) -> bool {
     let old = &leaf.header;
     let header = Header { count: old.count + 1, used: old.used + with.len(), ..*old };
-    if header.start() != old.start() || header.end() > heap.span(leaf.at) {
+    if header.start() != old.start() || header.end() > heap.span(leaf.at) || heap.is_pinned(leaf.at) {
         return false;
     }
     let bytes = heap.range_mut(leaf.at, 0..header.end());
@@ -404,15 +406,16 @@ pub fn change(heap: &mut ShardHeap, at: Offset, old: Header, change: Change<'_>)
     let used = old.used - range.len() + with.len();
     let header = Header { count, used, ..old }.with_labels(labels);
     let (span, needed) = (heap.span(at), header.end());
+    let fits = needed <= span && !heap.is_pinned(at);
     // Not quite half, so that what a node has just been given is not taken back.
-    let fits_well = needed <= span && (room > 0 || needed * 9 / 4 > span || span <= 64);
+    let fits_well = fits && (room > 0 || needed * 9 / 4 > span || span <= 64);
     let to = match fits_well {
         true => None,
         // What shrinks never fails: a chunk that is too large serves when there is no other.
         false => heap
             .alloc(room_for(&header).max(header.start() + room))
             .map(Some)
-            .or_else(|full| if needed <= span { Ok(None) } else { Err(full) })?,
+            .or_else(|full| if fits { Ok(None) } else { Err(full) })?,
     };
     // Where the replaced part begins, and where what comes after it does: before and then.
     let (from, start) = (old.start() + range.start, header.start() + range.start);

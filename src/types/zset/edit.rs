@@ -174,7 +174,7 @@ fn update(home: &mut dyn Home, member: &[u8], found: &Found, score: f64) -> Resu
     if let Some((spot, range)) = &found.lookup {
         let entry = score::element(hash_entry(home.view().hasher.hash_one(member)), score);
         match range.len() == entry.len() {
-            true => sequence::overwrite(home, spot, range.clone(), &entry)?,
+            true => sequence::overwrite::<ByMember>(home, 1, spot, range.clone(), &entry)?,
             false => splice::<ByMember>(home, 1, spot, range.clone(), &entry, 0)?,
         }
     }

@@ -9,8 +9,9 @@ mod read;
 
 use crate::{
     command::{
-        CommandResult, Context, Error, Reply,
+        CommandResult, Context, Error,
         args::is_word,
+        family::collection::bulk,
         spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Spec},
     },
     config::KeyspaceEvents,
@@ -18,7 +19,6 @@ use crate::{
     types::{
         home::Home,
         list::{self, End, Limit, List},
-        packed::Entry,
     },
 };
 use std::ops::Range;
@@ -293,10 +293,6 @@ pub static COMMANDS: &[Spec] = &[
 
 fn limit(cx: &Context<'_>) -> Limit {
     Limit(cx.client.settings.list_max_listpack_size)
-}
-
-fn bulk(reply: &mut dyn Reply, entry: &Entry<'_>) {
-    reply.bulk(entry.text(&mut itoa::Buffer::new()));
 }
 
 /// LEFT or RIGHT.
