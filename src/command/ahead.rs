@@ -2,10 +2,11 @@
 //! effect, under its locks but without loading anything; then it is brought with no lock held, and the command begins anew.
 //!
 //! A command that only reads is run for that: what is not there reads as empty, and its reply is thrown away. Of any other
-//! the keys are looked up, and in them what may be elements, or all of it. (What chance, a score or an ID leads a writing
+//! the keys are looked up, and in them what may be elements, ranks, scores or IDs, or all of it. (What chance leads a writing
 //! command to is read where it comes to it, and so is what a script comes to once it has written.)
 
-use super::{Args, Command, Context, keys, spec::Flags};
+use super::{Args, Command, Context, args::integer, keys, spec::Flags};
+use crate::types::Ahead;
 use smallvec::SmallVec;
 
 /// No element is longer, and no request is looked through for more, for what is done on the mere guess that a word is
@@ -59,10 +60,14 @@ impl Context<'_> {
         let spec = command.spec;
         let words = args.iter().skip(2).filter(|word| word.len() <= ELEMENT_MAX).take(ELEMENTS_MAX);
         let elements: SmallVec<[&[u8]; 8]> = words.copied().collect();
+        let ranks = spec.ranks.iter().filter_map(|at| integer(args.get(*at)?).ok());
+        let ranks: SmallVec<[i64; 2]> = ranks.collect();
         // Redis calls those fast whose time does not grow with the collection.
-        let whole = !spec.flags.contains(Flags::FAST) && ["list", "set", "sorted_set"].contains(&spec.group);
+        let whole = !spec.flags.contains(Flags::FAST)
+            && spec.ranks.is_empty()
+            && ["list", "set", "sorted_set"].contains(&spec.group);
         for key in keys::keys(spec, args) {
-            self.keys.go_ahead(self.client.db, key, &elements, whole);
+            self.keys.go_ahead(self.client.db, key, Ahead { elements: &elements, ranks: &ranks, whole });
         }
     }
 }

@@ -209,6 +209,8 @@ pub struct Spec {
     /// Which arguments are channels, for what users may do.
     pub channels: ChannelUse,
     pub stored: Option<Stored>,
+    /// Which arguments are ranks, if it changes a collection there and nowhere else.
+    pub ranks: &'static [usize],
     pub tips: &'static [&'static str],
     pub subcommands: &'static [Spec],
     pub handler: Handler,
@@ -246,6 +248,7 @@ impl Spec {
         vary: |_, flags| flags,
         channels: ChannelUse::None,
         stored: None,
+        ranks: &[],
         tips: &[],
         subcommands: &[],
         handler: |cx, _| {

@@ -8,7 +8,7 @@
 use super::{Keyspace, Locked, shard::Shard};
 use crate::{
     arena::{Kind, PageId, PageMeta, class_size},
-    types,
+    types::{self, Ahead},
 };
 
 /// Pages that are asked of the disk at once while all are loaded in turn.
@@ -47,23 +47,23 @@ impl Locked<'_> {
         absent
     }
 
-    /// Goes the way to a key, to what may be elements of the collection there, and to both ends of that, or all of it.
-    pub fn go_ahead(&mut self, db: usize, key: &[u8], elements: &[&[u8]], whole: bool) {
+    /// Goes the way to a key, and in the collection there to what a command may come to.
+    pub fn go_ahead(&mut self, db: usize, key: &[u8], ahead: Ahead<'_>) {
         let hash = self.keyspace.hash(key);
         let number = self.keyspace.shard_of(hash);
         if self.guards.is_empty() || self.set.contains(number) {
-            self.with_shard(number, |shard| shard.go_ahead(db, hash, elements, whole));
+            self.with_shard(number, |shard| shard.go_ahead(db, hash, ahead));
         }
     }
 }
 
 impl Shard {
-    fn go_ahead(&self, db: usize, hash: u64, elements: &[&[u8]], whole: bool) {
+    fn go_ahead(&self, db: usize, hash: u64, ahead: Ahead<'_>) {
         let Some(index) = self.indexes.get(db) else { return };
         // All that the index cannot tell from the key are looked at, as a lookup may.
         index.find(&self.heap, hash, |at| {
             if let Some(view) = self.view_at(at) {
-                types::go_ahead(&view, elements, whole);
+                types::go_ahead(&view, ahead);
             }
             false
         });

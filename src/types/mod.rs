@@ -73,16 +73,41 @@ pub fn probe(view: &View<'_>, element: &[u8], least: u64) -> Option<Probe> {
     }
 }
 
-/// Goes the way to each of these elements, if they lie in a tree by hash, and to both ends of every tree, or through all of
-/// it.
-pub fn go_ahead(view: &View<'_>, elements: &[&[u8]], whole: bool) {
-    if whole {
-        return roots(view.encoding, view.value).for_each(|root| tree::visit_all(view.heap, root));
+/// What a command may come to in a collection beside both its ends.
+#[derive(Clone, Copy, Default)]
+pub struct Ahead<'a> {
+    /// Words that may be elements, scores or IDs.
+    pub elements: &'a [&'a [u8]],
+    /// From the beginning, or, less than 0, from the end.
+    pub ranks: &'a [i64],
+    /// All of it.
+    pub whole: bool,
+}
+
+/// Goes the way there.
+pub fn go_ahead(view: &View<'_>, ahead: Ahead<'_>) {
+    let all = || roots(view.encoding, view.value);
+    if ahead.whole {
+        return all().for_each(|root| tree::visit_all(view.heap, root));
     }
-    for mut probe in elements.iter().filter_map(|element| probe(view, element, 0)) {
-        while probe.step(view.heap) {}
+    for word in ahead.elements {
+        let by_hash = probe(view, word, 0);
+        let by_score = || Some(Probe::in_order(Root::read(view.value, zset::ENTRIES)?, zset::key_of_word(word)?));
+        let by_score = by_score().filter(|_| view.encoding == Encoding::SkipList);
+        for mut probe in by_hash.into_iter().chain(by_score) {
+            while probe.step(view.heap) {}
+        }
+        if view.kind == Type::Stream {
+            stream::visit(view, word);
+        }
     }
-    roots(view.encoding, view.value).for_each(|root| tree::visit_ends(view.heap, root));
+    for root in all() {
+        tree::visit_ends(view.heap, root);
+        for rank in ahead.ranks {
+            let rank = if *rank < 0 { root.len.saturating_sub(rank.unsigned_abs()) } else { *rank as u64 };
+            tree::visit_beside(view.heap, root, rank);
+        }
+    }
 }
 
 /// The trees that a value refers to.

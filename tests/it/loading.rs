@@ -11,6 +11,7 @@ use flagstone::{
     command::Protocol,
     keyspace::{Keyspace, Options},
     snapshot::{self, Image},
+    types::Ahead,
     util::disk::{Disk, DiskFile, System},
 };
 use std::{
@@ -123,7 +124,7 @@ fn loading(gate: &Gate) -> Keyspace {
 fn absent(keyspace: &Keyspace, key: &str, element: &str) -> Vec<PageId> {
     let mut locked = keyspace.lock(keyspace.shard_set(std::iter::once(key.as_bytes())), START);
     locked.look();
-    locked.go_ahead(0, key.as_bytes(), &[element.as_bytes()], false);
+    locked.go_ahead(0, key.as_bytes(), Ahead { elements: &[element.as_bytes()], ..Ahead::default() });
     locked.looked()
 }
 
@@ -235,6 +236,10 @@ fn whatever_a_command_comes_to_is_waited_for_by_nobody_else() {
         "XRANGE stream 1000 1100",
         "DUMP zset",
         "LSET list 1000 other",
+        "ZADD zset 1000.5 new",
+        "ZADD zset 3 member:1000:",
+        "ZREM zset member:500:",
+        "XDEL stream 1000-0",
         "LINSERT list BEFORE nothing other",
         "LREM list 0 nothing",
         "ZREMRANGEBYRANK zset 900 1100",
@@ -243,6 +248,7 @@ fn whatever_a_command_comes_to_is_waited_for_by_nobody_else() {
         "EVAL \"return redis.pcall('HGET', 'hash', 'field:1' .. '7')\" 0",
         "EVAL \"return redis.call('HSET', 'hash', 'field:1' .. '7', 'x')\" 0",
         pushed,
+        "LTRIM list 5 1500",
     ];
     let warm = loading(&Gate::default());
     warm.load_all(&mut || true);

@@ -38,7 +38,7 @@ use super::{
     sequence::Sequence,
     tree::{Order, Root, Spot},
 };
-use crate::arena::ArenaFull;
+use crate::{arena::ArenaFull, util::number};
 use ahash::RandomState;
 
 /// Trees of a stream.
@@ -161,6 +161,15 @@ fn bytes_of<const N: usize>(words: &[u64]) -> [u8; N] {
     let mut bytes = [0; N];
     bytes.chunks_exact_mut(8).zip(words).for_each(|(to, word)| to.copy_from_slice(&word.to_le_bytes()));
     bytes
+}
+
+/// Goes the way to the entry of which a word is the ID, if it is one.
+pub fn visit(view: &View<'_>, word: &[u8]) {
+    let mut parts = word.splitn(2, |byte| *byte == b'-');
+    if let Some(ms) = parts.next().and_then(number::parse_u64) {
+        let seq = parts.next().and_then(number::parse_u64).unwrap_or(0);
+        let _ = Stream::new(*view).get(Id { ms, seq });
+    }
 }
 
 /// A stream to be read.

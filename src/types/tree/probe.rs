@@ -95,6 +95,20 @@ pub fn visit_ends(heap: &ShardHeap, root: Root) {
     }
 }
 
+/// Reads the nodes on the way to the element of a rank, and those beside them: what a change there comes to.
+pub fn visit_beside(heap: &ShardHeap, root: Root, mut rank: u64) {
+    let mut at = root.node;
+    for _ in 0..DEPTH_MAX {
+        let entries = node::entries(heap, at);
+        for child in entries.iter() {
+            node::fan(heap, child.at);
+        }
+        let (index, before) = entries.by_rank(rank);
+        let Some(child) = entries.child(index) else { break };
+        (at, rank) = (child.at, rank.saturating_sub(before));
+    }
+}
+
 /// Reads the nodes of a whole tree, as far as they are there.
 pub fn visit_all(heap: &ShardHeap, root: Root) {
     // No more than there can be, whatever nodes refer to.
@@ -110,6 +124,11 @@ pub fn visit_all(heap: &ShardHeap, root: Root) {
 impl Probe {
     pub fn new(root: Root, key: u64) -> Probe {
         Probe { way: Way::ByHash(Bounds::new(key)), at: root.node, depth: 0, next: Step::Head, then: None }
+    }
+
+    /// In a tree that is ordered otherwise than by hash.
+    pub fn in_order(root: Root, key: u64) -> Probe {
+        Probe { way: Way::ByOrder(key), ..Probe::new(root, key) }
     }
 
     /// Goes on in the tree at `root` with the key that `key` reads from the element.
@@ -180,7 +199,7 @@ impl Probe {
         let (elements, Some(labels)) = node::labelled(heap, self.at) else { return Step::Done };
         let found = labels.alike(bounds.key).find_map(|at| key(elements.get(at..)?, bounds.key));
         let Some(key) = found else { return Step::Done };
-        *self = Probe { way: Way::ByOrder(key), ..Probe::new(root, key) };
+        *self = Probe::in_order(root, key);
         Step::Head
     }
 }

@@ -24,7 +24,7 @@ use super::{
     sequence::{Backward, Forward, Sequence},
     tree::{Order, Spot},
 };
-use crate::config::Settings;
+use crate::{config::Settings, util::number};
 use ahash::RandomState;
 use std::{cmp::Ordering, ops::Range};
 
@@ -93,6 +93,11 @@ pub fn score_of(element: &Element<'_>) -> f64 {
 pub fn key_at(bytes: &[u8], hash: u64) -> Option<u64> {
     let element = packed::elements(bytes, 0, WIDTH).next()?;
     (element.first() == hash_entry(hash)).then(|| score::key(score_of(&element)))
+}
+
+/// The key of the score that a word is, if it is one.
+pub fn key_of_word(word: &[u8]) -> Option<u64> {
+    number::parse_f64(word).filter(|score| !score.is_nan()).map(score::key)
 }
 
 /// A place between two elements.

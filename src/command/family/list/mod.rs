@@ -106,6 +106,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Replaces an element, by its index.",
         complexity: "O(log N)",
         syntax: "key index element",
+        ranks: &[2],
         handler: edit::lset,
         ..ROW
     },
@@ -128,6 +129,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Removes all elements outside of a range of indexes.",
         complexity: "O(log N)",
         syntax: "key start stop",
+        ranks: &[2, 3],
         handler: edit::ltrim,
         ..ROW
     },
