@@ -366,6 +366,7 @@ pub(super) fn resume(shared: &Shared, client: &mut Client, reply: &mut dyn Reply
     }
     let how = match std::mem::replace(&mut *fate, Fate::Gone) {
         Fate::Served(bytes) => {
+            client.has_written = true;
             if !waiter.silent {
                 reply.raw(&bytes);
             }

@@ -83,6 +83,8 @@ pub struct Client {
     pub subscriptions: Subscriptions,
     /// What the running commands have changed, for the log.
     pub(super) kept: Commands,
+    /// A reply that waits to be sent acknowledges a change, which the log may not have yet.
+    pub has_written: bool,
     /// How many commands run within each other: EXEC and what it executes are two.
     pub(super) depth: usize,
     /// Arguments of the running command that MONITOR and SLOWLOG must not show.
@@ -219,6 +221,7 @@ impl Client {
             watched: Vec::new(),
             subscriptions: Subscriptions::default(),
             kept: Commands::default(),
+            has_written: false,
             depth: 0,
             redacted: SmallVec::new(),
             started: None,

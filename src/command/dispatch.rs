@@ -544,7 +544,7 @@ fn kept(context: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     context.client.depth += 1;
     let result = (context.command.spec.handler)(context, args);
     context.client.depth -= 1;
-    let Context { client, keys, .. } = context;
+    let Context { client, keys, .. } = &mut *context;
     if client.kept.len() == before
         && flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE))
         && keys.set() != ShardSet::NONE
@@ -553,8 +553,7 @@ fn kept(context: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         client.kept.push(db, args);
     }
     if client.depth == 0 && !client.kept.is_empty() {
-        keys.keep(&client.kept);
-        client.kept.clear();
+        context.hand_to_log();
     }
     result
 }

@@ -86,9 +86,15 @@ impl Context<'_> {
     /// The locks are about to be given back: what has changed is kept now.
     pub fn keep_at_once(&mut self, words: &Args<'_>) {
         self.keep(words);
+        self.hand_to_log();
+        self.tell_changes();
+    }
+
+    /// Gives the log what is to be kept.
+    fn hand_to_log(&mut self) {
         self.keys.keep(&self.client.kept);
         self.client.kept.clear();
-        self.tell_changes();
+        self.client.has_written = true;
     }
 
     /// Gives the locks back and takes all. Nothing must have been changed before, and the command must not be part of a

@@ -480,14 +480,14 @@ impl Connection {
     }
 
     /// What the replies acknowledge is in the append-only file before they go, and with `appendfsync always` on the disk.
-    /// The one who comes first writes what all have changed.
+    /// The one who comes first writes what all have changed. While the file takes nothing, those who only read are served.
     fn keep_before_reply(&mut self) -> Result<(), End> {
         let log = self.shared.keyspace.log();
         if log.is_on() && self.output.pending() > 0 {
             let always = self.client.settings.append_fsync == AppendFsync::Always;
             let result = log.commit(always);
-            if always {
-                // What is not safe is not acknowledged.
+            // What is not safe is not acknowledged.
+            if std::mem::take(&mut self.client.has_written) && always {
                 result?;
             }
         }

@@ -149,8 +149,10 @@ impl Signals {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let guard = runtime.enter();
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        // A terminal that closes does not end a server, as with Redis.
+        // A terminal that closes does not end a server, as with Redis; and a file that may not grow (RLIMIT_FSIZE) is an
+        // error of the write.
         drop(signal(SignalKind::hangup())?);
+        drop(signal(SignalKind::from_raw(libc::SIGXFSZ))?);
         drop(guard);
         Ok(Signals { runtime, terminate, interrupt })
     }

@@ -2,13 +2,16 @@
 
 use crate::{
     client::Client,
-    instance::{Instance, options},
+    instance::{Instance, START, options},
     process::Process,
     tree::Tree,
 };
 use flagstone::snapshot::{self, Image};
-use rustix::fs::{FlockOperation, flock};
-use std::fs;
+use rustix::{
+    fs::{FlockOperation, flock},
+    process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit},
+};
+use std::{fs, os::unix::fs::FileExt};
 
 fn ok() -> Tree {
     Tree::Simple("OK".into())
@@ -89,6 +92,107 @@ fn a_snapshot_that_fails_in_the_background_refuses_writes_until_one_succeeds() {
     assert!(failed.len() == 1 && failed[0].contains("dump.flag") && failed[0].contains("No such file"), "{failed:?}");
     let (_again, mut client) = Process::start(&data, &[]).connected();
     assert_eq!(client.line("GET k"), Tree::Bulk(b"3".to_vec()));
+}
+
+/// From now on no file of the process may be longer; `None`: as long as there is room. What the system says is an error of
+/// its own, beneath all that is ours.
+fn limit_files(process: &Process, bytes: Option<u64>) {
+    let maximum = getrlimit(Resource::Fsize).maximum;
+    let limit = Rlimit { current: bytes.or(maximum), maximum };
+    prlimit(Some(Pid::from_child(&process.child)), Resource::Fsize, limit).expect("it is ours");
+}
+
+#[test]
+fn a_snapshot_that_the_file_system_refuses_leaves_the_last_one_whole() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (process, mut client) = Process::start(dir.path(), &["--save", "3600 1000000"]).connected();
+    client.line("SET k 1");
+    assert_eq!(client.line("SAVE"), ok());
+    let image = dir.path().join("dump.flag");
+    let last = fs::read(&image).expect("the image");
+    limit_files(&process, Some(last.len() as u64));
+    assert_eq!(client.call(&[&b"SET"[..], b"large", &[b'x'; 1 << 20]]), ok());
+    snapshot_in_background(&mut client, "err");
+    let Tree::Error(refusal) = client.line("SET k 2") else { panic!("the write is refused") };
+    assert!(refusal.starts_with("MISCONF"), "{refusal}");
+    assert_eq!(client.line("GET k"), Tree::Bulk(b"1".to_vec()));
+    assert!(fs::read(&image).expect("the image") == last);
+    limit_files(&process, None);
+    snapshot_in_background(&mut client, "ok");
+    assert_eq!(client.line("SET k 2"), ok());
+    assert_eq!(client.line("SAVE"), ok());
+    process.signal(Signal::KILL);
+    let (_, lines) = process.wait();
+    let failed = lines.iter().find(|line| line.contains("background saving failed")).expect("it is said");
+    assert!(failed.contains("dump.flag") && failed.contains("File too large"), "{failed}");
+    let (_again, mut client) = Process::start(dir.path(), &[]).connected();
+    assert_eq!(client.line("GET k"), Tree::Bulk(b"2".to_vec()));
+    assert_eq!(client.line("STRLEN large"), Tree::Integer(1 << 20));
+}
+
+/// A log that cannot grow: nothing is acknowledged that is not kept, those who read are served, and it goes on by itself.
+#[test]
+fn a_log_that_the_file_system_refuses_keeps_what_it_has_acknowledged() {
+    for policy in ["always", "everysec"] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let options = ["--save", "", "--appendonly", "yes", "--appendfsync", policy];
+        let (process, mut client) = Process::start(dir.path(), &options).connected();
+        assert_eq!(client.line("SET k 1"), ok());
+        limit_files(&process, Some(1 << 10));
+        let mut writer = process.connect();
+        writer.send(&[&b"SET"[..], b"large", &[b'x'; 1 << 12]]);
+        match policy {
+            "always" => assert!(writer.try_receive().is_err(), "it is not acknowledged"),
+            _ => assert_eq!(writer.receive(), ok()),
+        }
+        assert_eq!(client.line("GET k"), Tree::Bulk(b"1".to_vec()), "{policy}");
+        let Tree::Error(refusal) = client.line("SET k 2") else { panic!("{policy}: the write is refused") };
+        assert!(refusal.starts_with("MISCONF Errors writing to the AOF file: File too large"), "{refusal}");
+        assert_eq!(field(&mut client, "aof_last_write_status"), "err");
+        limit_files(&process, None);
+        while client.line("SET k 3") != ok() {}
+        assert_eq!(field(&mut client, "aof_last_write_status"), "ok");
+        process.signal(Signal::KILL);
+        process.wait();
+        let (_again, mut client) = Process::start(dir.path(), &options).connected();
+        assert_eq!(client.line("GET k"), Tree::Bulk(b"3".to_vec()), "{policy}");
+        assert_eq!(client.line("STRLEN large"), Tree::Integer(1 << 12), "{policy}");
+    }
+}
+
+/// The server itself comes upon what has rotted on the disk, and has both images whole again.
+#[test]
+fn bit_rot_in_the_files_of_a_running_server_is_found_and_mended() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let unscrubbed = ["--save", "3600 1000000", "--snapshot-scrub-bandwidth", "0"];
+    let (process, mut client) = Process::start(dir.path(), &unscrubbed).connected();
+    let value = "rots-here".repeat(1000);
+    assert_eq!(client.line(&format!("SET k {value}")), ok());
+    assert_eq!(client.line("SAVE"), ok());
+    let image = dir.path().join("dump.flag");
+    let whole = fs::read(&image).expect("the image");
+    let at = whole.windows(9).position(|bytes| bytes == b"rots-here").expect("the value");
+    let file = fs::OpenOptions::new().write(true).open(&image).expect("the image");
+    file.write_at(b"X", at as u64).expect("written");
+    assert_eq!(field(&mut client, "snapshot_scrub_damaged_blocks"), "0");
+    assert_eq!(client.line("CONFIG SET snapshot-scrub-bandwidth 1gb"), ok());
+    // Of its own accord, since the newest is damaged.
+    while field(&mut client, "rdb_saves") == "1" {}
+    assert_eq!(field(&mut client, "snapshot_scrub_damaged_blocks"), "1");
+    assert_ne!(field(&mut client, "snapshot_scrubbed_bytes"), "0");
+    // The damaged one is the older by now, and the next that is written over.
+    assert_eq!(client.line("SAVE"), ok());
+    process.signal(Signal::KILL);
+    let (_, lines) = process.wait();
+    let said = |what: &str| lines.iter().any(|line| line.contains(what));
+    assert!(said("a block of a snapshot is damaged on the disk"), "{lines:?}");
+    assert!(said("taking a snapshot, since the last one is damaged"), "{lines:?}");
+    for image in [snapshot::older_of(&image), image] {
+        let found = Image::open(&image).expect("whole").expect("a file").into_keyspace(&options(), START);
+        let keyspace = found.expect("whole");
+        keyspace.load_all(&mut || true);
+        assert_eq!(keyspace.arena().damaged_pages(), 0, "{}", image.display());
+    }
 }
 
 /// Who has locked the older of the two files keeps it; the snapshot goes to a new one.
