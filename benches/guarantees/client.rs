@@ -48,9 +48,13 @@ impl Client {
     }
 
     pub fn read_in(&mut self) {
-        for _ in 0..std::mem::take(&mut self.pending) {
-            self.answer().unwrap_or_else(|error| panic!("the server says {error:?}"));
-        }
+        self.answers().for_each(drop);
+    }
+
+    /// The replies to what was written out.
+    pub fn answers(&mut self) -> impl Iterator<Item = Reply> {
+        let count = std::mem::take(&mut self.pending);
+        (0..count).map(|_| self.answer().unwrap_or_else(|error| panic!("the server says {error:?}")))
     }
 
     /// Sends a command with others; its reply is read and forgotten.

@@ -4,14 +4,9 @@
 //! values, over the count of elements. Of numbers 8 bytes are data in a sorted set (scores) and 4 in a set (each below
 //! 2^31); of a stream the entry's names and values, not its ID.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    thread,
-    time::Duration,
-};
+use std::{path::Path, thread, time::Duration};
 
-use crate::{client::Client, server::Server};
+use crate::{client::Client, programs, server::Server};
 
 const MILLION: u64 = 1_000_000;
 /// Elements of one command, where a command takes several.
@@ -38,10 +33,10 @@ const CASES: [Case; 8] = [
 ];
 
 pub fn elements() {
-    let servers = servers();
+    let servers = programs::all();
     let mut rows = Vec::new();
-    for (name, program, arguments) in &servers {
-        let cells = CASES.iter().map(|case| match measure(program, arguments, case) {
+    for (name, program) in &servers {
+        let cells = CASES.iter().map(|case| match measure(program, case) {
             Some(bytes) => format!("{bytes:.1}"),
             None => {
                 println!("{name} has no {}: unknown command", case.name);
@@ -56,29 +51,9 @@ pub fn elements() {
     rows.iter().for_each(|(name, cells)| println!("| {name} | {} |", cells.join(" | ")));
 }
 
-type Found = (String, PathBuf, &'static [&'static str]);
-
-/// Ours, `redis-server` of the PATH, and those the environment names.
-fn servers() -> Vec<Found> {
-    const OURS: &[&str] = &["--save", ""];
-    const PEER: &[&str] = &["--save", "", "--appendonly", "no"];
-    let mut servers: Vec<Found> = vec![("flagstone".to_owned(), env!("CARGO_BIN_EXE_flagstone").into(), OURS)];
-    let path = env::var_os("PATH").unwrap_or_default();
-    match env::split_paths(&path).map(|folder| folder.join("redis-server")).find(|program| program.is_file()) {
-        Some(program) => servers.push(("redis-server".to_owned(), program, PEER)),
-        None => println!("no redis-server on the PATH"),
-    }
-    let named = env::var("PEERS").unwrap_or_default();
-    for peer in named.split(',').filter(|peer| !peer.is_empty()) {
-        let (name, program) = peer.split_once('=').expect("PEERS is name=/path,name=/path");
-        servers.push((name.to_owned(), program.into(), PEER));
-    }
-    servers
-}
-
 /// Bytes per element beyond the data; nothing when the server lacks the type's commands.
-fn measure(program: &Path, arguments: &[&str], case: &Case) -> Option<f64> {
-    let server = Server::start_program(program, arguments);
+fn measure(program: &Path, case: &Case) -> Option<f64> {
+    let server = Server::start_program(program, &["--save", ""]);
     let mut client = server.client();
     if !client.knows(case.count) {
         return None;

@@ -21,6 +21,7 @@
 
 mod client;
 mod elements;
+mod programs;
 mod server;
 mod tools;
 

@@ -171,6 +171,11 @@ impl Policy {
         matches!(self, Policy::AllkeysLfu | Policy::VolatileLfu)
     }
 
+    /// Whether it matters that a key was evicted before.
+    pub fn remembers(self) -> bool {
+        self.is_lfu() || matches!(self, Policy::AllkeysS3Fifo | Policy::VolatileS3Fifo)
+    }
+
     /// Whether only changes count as use.
     pub fn is_lrm(self) -> bool {
         matches!(self, Policy::AllkeysLrm | Policy::VolatileLrm)

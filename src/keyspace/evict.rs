@@ -4,8 +4,12 @@
 //! For the `s3fifo` policies this is S3-FIFO (Yang et al., SOSP 2023) without its queues: a new
 //! key is on probation (`main` = 0) unless the ghost table remembers that it was evicted lately; a
 //! hit raises `freq`; a key on probation that was hit moves to `main` when the hand passes, one
-//! that was not is the first to go. `lru` evicts by age, `lfu` by frequency then age, `ttl` by
-//! expiry, `random` at random, each among the group under the hand.
+//! that was not is the first to go. `lru` evicts by age, `ttl` by expiry, `random` at random, each
+//! among the group under the hand; `lfu` by frequency, to which the use before an eviction belongs,
+//! then by age.
+//!
+//! Other than in S3-FIFO, the ghost table remembers what goes from `main`, too: that is as likely to
+//! come back, and in nine of ten traces fewer requests missed (`benches/hit_ratio`).
 
 use super::shard::{Found, Shard};
 use crate::{
@@ -63,20 +67,36 @@ impl Evictor {
             self.began[self.age() as usize] = now;
         }
         let remembered = self.ghost.as_mut().is_some_and(|ghost| ghost.take(hash));
-        slot.with_age(self.age()).with_main(remembered)
+        slot.with_age(self.age()).with_main(remembered).with_freq(remembered.into())
+    }
+
+    /// A key is evicted that would be welcome back.
+    fn remember(&mut self, hash: u64, keys: u64) {
+        match &mut self.ghost {
+            Some(ghost) if !ghost.is_small_for(keys) => ghost.add(hash),
+            ghost => ghost.insert(Ghost::new(keys)).add(hash),
+        }
     }
 }
 
-/// Fingerprints of keys evicted from probation: 16 bits each, four to a bucket, the oldest
-/// overwritten.
+/// Fingerprints of evicted keys: 16 bits each, four to a bucket, the oldest overwritten.
 struct Ghost {
     buckets: Vec<[u16; 4]>,
 }
 
 impl Ghost {
     fn new(keys: u64) -> Ghost {
-        let buckets = (keys / 4).next_power_of_two().clamp(64, 1 << 18);
-        Ghost { buckets: vec![[0; 4]; buckets as usize] }
+        Ghost { buckets: vec![[0; 4]; Ghost::buckets_for(keys)] }
+    }
+
+    /// A fingerprint for each of so many keys.
+    fn buckets_for(keys: u64) -> usize {
+        (keys / 4).next_power_of_two().clamp(64, 1 << 18) as usize
+    }
+
+    /// Whether there are far more keys than when it was made: `maxmemory` has been raised.
+    fn is_small_for(&self, keys: u64) -> bool {
+        self.buckets.len() * 4 < Ghost::buckets_for(keys)
     }
 
     fn place(&self, hash: u64) -> (usize, u16) {
@@ -166,7 +186,9 @@ impl Shard {
                     hit + if slot.main() { 16 } else { 0 } + slot.freq() as i64 * 8 - staleness(slot)
                 }
                 Policy::AllkeysLru | Policy::VolatileLru | Policy::AllkeysLrm | Policy::VolatileLrm => -staleness(slot),
-                Policy::AllkeysLfu | Policy::VolatileLfu => slot.freq() as i64 * 8 - staleness(slot),
+                Policy::AllkeysLfu | Policy::VolatileLfu => {
+                    slot.freq() as i64 * 16 + if slot.main() { 8 } else { 0 } - staleness(slot)
+                }
                 Policy::VolatileTtl => {
                     Header::read(heap.chunk(slot.location())).and_then(|header| header.expiry).unwrap_or(i64::MAX)
                 }
@@ -185,10 +207,8 @@ impl Shard {
         let mut gone = 0;
         for (_, slot) in &group[..victims] {
             let Some((hash, found)) = self.find_at(db, slot.location()) else { continue };
-            if matches!(policy, Policy::AllkeysS3Fifo | Policy::VolatileS3Fifo) && !slot.main() {
-                let keys = self.indexes[db].len();
-                let ghost = self.evictor.ghost.get_or_insert_with(|| Ghost::new(keys));
-                ghost.add(hash);
+            if policy.remembers() {
+                self.evictor.remember(hash, self.indexes[db].len());
             }
             self.evict_one(db, hash, found);
             gone += 1;

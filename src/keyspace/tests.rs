@@ -184,6 +184,34 @@ fn memory_moves_to_the_class_that_needs_it() {
     assert!(keyspace.used_memory() <= limit + (1 << 20), "{}", keyspace.used_memory());
 }
 
+/// A cache of some 3,000 values, in which 500 keys are asked for between 6,000 that come but once.
+#[cfg(not(miri))]
+#[test]
+fn what_was_evicted_and_comes_back_outlives_what_comes_once() {
+    let hits_of = |policy| {
+        let keyspace = keyspace(4 << 20, policy, 1);
+        let is_there = |n: usize| {
+            let key = format!("again:{n}");
+            keyspace.lock(keyspace.shard_set(std::iter::once(key.as_bytes())), 0).db(0).read(key.as_bytes()).is_some()
+        };
+        let hits: Vec<usize> = (0..4)
+            .map(|round| {
+                let hits = (0..500).filter(|n| is_there(*n)).count();
+                fill(&keyspace, "again", 500, 1000);
+                fill(&keyspace, &format!("once:{round}"), 6000, 1000);
+                hits
+            })
+            .collect();
+        hits[3]
+    };
+    let without = hits_of(Policy::AllkeysLru);
+    assert!(without < 60, "{without} of 500");
+    for policy in [Policy::AllkeysS3Fifo, Policy::AllkeysLfu] {
+        let hits = hits_of(policy);
+        assert!(hits > 200, "{policy:?}: {hits} of 500");
+    }
+}
+
 /// What goes is what the limit asks for, not all that shares pages with it.
 #[cfg(not(miri))]
 #[test]
