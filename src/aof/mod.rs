@@ -187,12 +187,21 @@ impl Log {
     /// Keeps what one operation has changed. Called while its shards are locked, so that the order of records is that
     /// of the changes to each key.
     pub fn append(&self, epoch: u32, now: UnixMillis, commands: &Commands) {
+        self.append_record(|buffer| record::encode_all(buffer, epoch, now, commands));
+    }
+
+    /// The same of an operation that is one command.
+    pub fn append_one(&self, epoch: u32, now: UnixMillis, db: usize, words: &[&[u8]]) {
+        self.append_record(|buffer| record::encode_one(buffer, epoch, now, db, words));
+    }
+
+    fn append_record(&self, encode: impl FnOnce(&mut Vec<u8>)) {
         let mut inner = self.inner.lock();
         if !self.is_on() {
             return;
         }
         let before = inner.buffer.len();
-        record::encode(&mut inner.buffer, epoch, now, commands);
+        encode(&mut inner.buffer);
         self.appended.fetch_add((inner.buffer.len() - before) as u64, Relaxed);
     }
 

@@ -73,12 +73,7 @@ pub struct Commands(Vec<u8>);
 
 impl Commands {
     pub fn push(&mut self, db: usize, words: &[&[u8]]) {
-        self.0.extend((db as u32).to_le_bytes());
-        self.0.extend((words.len() as u32).to_le_bytes());
-        for word in words {
-            self.0.extend((word.len() as u32).to_le_bytes());
-            self.0.extend_from_slice(word);
-        }
+        encode_command(&mut self.0, db, words);
     }
 
     pub fn len(&self) -> usize {
@@ -100,16 +95,35 @@ impl Commands {
 
 /// Appends a mark: what lies before this offset is on the disk.
 pub fn encode_mark(into: &mut Vec<u8>, synced: u64) {
-    encode(into, MARK, synced as UnixMillis, &Commands::default());
+    encode(into, MARK, synced as UnixMillis, |_| ());
 }
 
-/// Appends a record.
-pub fn encode(into: &mut Vec<u8>, epoch: u32, now: UnixMillis, commands: &Commands) {
+/// Appends a record of several commands.
+pub fn encode_all(into: &mut Vec<u8>, epoch: u32, now: UnixMillis, commands: &Commands) {
+    encode(into, epoch, now, |into| into.extend_from_slice(&commands.0));
+}
+
+/// Appends a record of one, which is copied this once.
+pub fn encode_one(into: &mut Vec<u8>, epoch: u32, now: UnixMillis, db: usize, words: &[&[u8]]) {
+    into.reserve(words.iter().map(|word| word.len() + 4).sum::<usize>() + FRAME + STAMP + 8);
+    encode(into, epoch, now, |into| encode_command(into, db, words));
+}
+
+fn encode_command(into: &mut Vec<u8>, db: usize, words: &[&[u8]]) {
+    into.extend((db as u32).to_le_bytes());
+    into.extend((words.len() as u32).to_le_bytes());
+    for word in words {
+        into.extend((word.len() as u32).to_le_bytes());
+        into.extend_from_slice(word);
+    }
+}
+
+fn encode(into: &mut Vec<u8>, epoch: u32, now: UnixMillis, body: impl FnOnce(&mut Vec<u8>)) {
     let start = into.len();
     into.resize(start + FRAME, 0);
     into.extend(epoch.to_le_bytes());
     into.extend(now.to_le_bytes());
-    into.extend_from_slice(&commands.0);
+    body(into);
     let len = (into.len() - start - FRAME) as u64;
     let sum = crc32c::crc32c(&into[start + FRAME..]);
     let frame = &mut into[start..start + FRAME];
@@ -358,7 +372,12 @@ mod tests {
                 let synced = bytes.len() as u64;
                 encode_mark(&mut bytes, synced);
             }
-            encode(&mut bytes, 5, 1000 + n as i64, &commands(&[b"set", b"k", n.to_string().as_bytes()]));
+            let number = n.to_string();
+            let (now, words) = (1000 + n as i64, [&b"set"[..], b"k", number.as_bytes()]);
+            match n % 2 {
+                0 => encode_all(&mut bytes, 5, now, &commands(&words)),
+                _ => encode_one(&mut bytes, 5, now, 3, &words),
+            }
         }
         bytes
     }

@@ -550,6 +550,11 @@ fn kept(context: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         && keys.set() != ShardSet::NONE
         && keys.changes() != changes
     {
+        if client.depth == 0 && before == 0 {
+            keys.keep_one(db, args);
+            client.has_written = true;
+            return result;
+        }
         client.kept.push(db, args);
     }
     if client.depth == 0 && !client.kept.is_empty() {

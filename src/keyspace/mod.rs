@@ -603,6 +603,11 @@ impl<'k> Locked<'k> {
         self.keyspace.log.append(self.epoch, self.now, commands);
     }
 
+    /// The same of one command.
+    pub fn keep_one(&self, db: usize, words: &[&[u8]]) {
+        self.keyspace.log.append_one(self.epoch, self.now, db, words);
+    }
+
     /// The shards that are locked.
     pub fn set(&self) -> ShardSet {
         self.set
