@@ -3,11 +3,12 @@
 //! A large value need not wait in a buffer until it can be copied into its shard. A [`Draft`] is a run that belongs to nobody
 //! yet: its value is written there with no lock held, and a shard takes the run over as it is ([`ShardHeap::adopt`]). Until
 //! then nobody can come to its pages, no image has them and nothing moves them. They take memory only as far as something
-//! has come, which is then the sender's and is not counted among what the arena holds.
+//! has come, or something was there that was about to be given back; it is then the sender's, and not counted among what the
+//! arena holds.
 //!
 //! Once its run has been taken over, a draft is a pin: whoever holds it may still read what has come.
 
-use super::{Arena, BLOCK, MAX_SLAB, Offset, PAGE, PageId, ShardHeap};
+use super::{Arena, BLOCK, BLOCKS_PER_PAGE, MAX_SLAB, Offset, PAGE, PageId, ShardHeap, retire::pages_of};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// All drafts together take at most one part in so many of the address space, whatever is announced.
@@ -22,6 +23,8 @@ pub struct Draft {
     /// Bytes that have come, and those that there will be.
     len: usize,
     whole: usize,
+    /// Blocks that held something before.
+    used: u32,
 }
 
 /// A run that no shard has taken over.
@@ -56,16 +59,50 @@ impl Arena {
         if whole <= MAX_SLAB || taken > self.pages.len() / PART {
             return None;
         }
-        let head = PageId(self.take_pages(pages).ok()?);
+        let (head, used) = match self.take_spare(pages) {
+            Some(spare) => spare,
+            None => (PageId(self.take_pages(pages).ok()?), 0),
+        };
         drafts.pages = taken;
         drafts.runs.insert(head.0, Run { pages, lead, whole });
-        Some(Draft { arena: Arc::clone(self), head, lead, len: 0, whole })
+        drop(drafts);
+        let mut draft = Draft { arena: Arc::clone(self), head, lead, len: 0, whole, used };
+        draft.clean();
+        Some(draft)
     }
 }
 
 impl Draft {
     fn at(&self) -> usize {
         self.head.start().byte() + self.lead
+    }
+
+    /// Nothing of what was there before is left behind the value.
+    fn clean(&mut self) {
+        let (end, needed) = (self.at() + self.whole, self.blocks(self.whole));
+        let start = self.head.start().byte();
+        if self.used >= needed {
+            let rest = start + needed as usize * BLOCK;
+            // SAFETY: from the value's end on nothing is lent (see `bytes` and `room`), and the pages are nobody's.
+            unsafe {
+                self.arena.mapping.slice_mut(end, rest - end).fill(0);
+                self.arena.mapping.release(rest, (self.used - needed) as usize * BLOCK);
+            }
+            if self.used > needed {
+                self.arena.not_huge(self.head, self.used.div_ceil(BLOCKS_PER_PAGE as u32));
+            }
+            self.used = needed;
+        }
+    }
+
+    /// Blocks that hold so many bytes of the value.
+    fn blocks(&self, len: usize) -> u32 {
+        (self.lead + len).div_ceil(BLOCK) as u32
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn held(&self) -> usize {
+        self.len.max(self.used as usize * BLOCK)
     }
 
     /// What has come.
@@ -120,11 +157,9 @@ impl Drop for Draft {
         let given_up = self.arena.drafts.lock().remove(self.head);
         let Some(run) = given_up else { return self.arena.unpin(self.head) };
         // Giving memory back takes its time: until it is done, it counts.
-        let blocks = if self.len == 0 { 0 } else { (self.lead + self.len).div_ceil(BLOCK) as u32 };
+        let blocks = if self.len == 0 { self.used } else { self.blocks(self.len).max(self.used) };
         self.arena.count_blocks(blocks);
-        let per_page = super::BLOCKS_PER_PAGE as u32;
-        let resident = |page: u32| blocks.saturating_sub(page * per_page).min(per_page);
-        self.arena.retire((0..run.pages).map(|page| (PageId(self.head.0 + page), resident(page))));
+        self.arena.retire(pages_of(self.head, run.pages, blocks));
     }
 }
 
@@ -225,6 +260,33 @@ mod tests {
         drop((part, other, arena.draft(LEAD, LEN)));
         assert_eq!(arena.resident(), 2 * BLOCKS * BLOCK as u64);
         assert_eq!((arena.release_retired(usize::MAX), arena.resident()), (6, 0));
+    }
+
+    #[test]
+    fn what_goes_gives_its_memory_to_what_comes() {
+        let arena = arena();
+        let mut heap = ShardHeap::new(&arena, 1);
+        let at = heap.adopt(whole(&arena, 5).bytes(), LEAD).unwrap();
+        heap.range_mut(at, 0..LEAD).fill(1);
+        let next = heap.adopt(whole(&arena, 7).bytes(), LEAD).unwrap();
+        heap.free_for(at, next);
+        assert_eq!(arena.resident(), 2 * BLOCKS * BLOCK as u64);
+        // A shorter one, in as many pages: what is left over goes back.
+        let mut draft = arena.draft(LEAD, LEN - BLOCK).unwrap();
+        assert_eq!((arena.resident(), draft.held()), (BLOCKS * BLOCK as u64, (BLOCKS as usize - 1) * BLOCK));
+        draft.fill(&[6; LEN]);
+        assert_eq!(heap.adopt(draft.bytes(), LEAD), Some(at));
+        assert_eq!(arena.resident(), (2 * BLOCKS - 1) * BLOCK as u64);
+        let chunk = heap.chunk(at);
+        assert!(chunk[LEAD..LEAD + LEN - BLOCK] == vec![6; LEN - BLOCK] && !chunk[LEAD + LEN - BLOCK..].contains(&5));
+        drop(draft);
+        // What is not taken over, and what nobody takes, goes back as a whole.
+        heap.free_for(next, at);
+        drop(arena.draft(LEAD, LEN));
+        assert_eq!((arena.release_retired(usize::MAX), arena.resident()), (2, (BLOCKS - 1) * BLOCK as u64));
+        let next = heap.adopt(whole(&arena, 5).bytes(), LEAD).unwrap();
+        heap.free_for(at, next);
+        assert_eq!((arena.release_retired(usize::MAX), arena.resident()), (2, BLOCKS * BLOCK as u64));
     }
 
     #[test]

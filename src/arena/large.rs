@@ -1,7 +1,7 @@
 //! Values beyond the largest class: a run of pages of their own, of which only the blocks in use
 //! are resident. A run that grows takes up the address space reserved behind it first.
 
-use super::{ArenaFull, BLOCK, BLOCKS_PER_PAGE, Offset, PAGE, PageId, ShardHeap, pages::PageMeta};
+use super::{ArenaFull, BLOCK, BLOCKS_PER_PAGE, MAX_SLAB, Offset, PAGE, PageId, ShardHeap, pages::PageMeta};
 use std::sync::atomic::Ordering;
 
 /// Blocks that are given back to the system while the shard is locked; it takes a tenth of a microsecond for each.
@@ -48,6 +48,19 @@ impl ShardHeap {
             true => self.retire_pages(page.0..page.0 + run),
             false => self.release_pages(page, run, blocks),
         }
+    }
+
+    /// Frees a chunk in whose place another comes. The pages of a large one may hold the next that comes there.
+    pub fn free_for(&mut self, at: Offset, next: Offset) {
+        let (page, blocks) = (at.page(), (self.span(at) / BLOCK) as u32);
+        let are_large = blocks as usize >= BLOCKS_PER_PAGE && self.span(next) > MAX_SLAB;
+        let run = self.owned(page).map_or(0, PageMeta::run);
+        if !are_large || self.is_pinned(at) || (page.0..page.0 + run).any(|page| self.cut_needs(PageId(page))) {
+            return self.free(at);
+        }
+        self.large_blocks.set(self.large_blocks.get() - u64::from(blocks));
+        (page.0..page.0 + run).for_each(|page| self.entry(PageId(page)).set_meta(PageMeta::FREE));
+        self.arena.spare(page, run, blocks);
     }
 
     /// Makes a large chunk span at least `bytes` (and no more than the blocks for that) without

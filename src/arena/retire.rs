@@ -3,8 +3,11 @@
 //! Freeing chunk by chunk reads every one of them; a shard that is emptied as a whole needs only its rows of the page
 //! table, and a value of many pages only theirs. The pages become nobody's there and then, but the system takes its time to take memory back, so that is done in
 //! steps, with no shard locked. Until then they count as resident, which they are, and nobody can allocate them.
+//!
+//! Only a value that is received may take the pages of one of its size before they go back ([`super::draft`]): memory that is
+//! written over again and again then stays, which costs less than to give it back and have it filled with zeros.
 
-use super::{Arena, Offset, PAGE, PageId, PageMeta, SavedPage, ShardHeap};
+use super::{Arena, BLOCK, BLOCKS_PER_PAGE, Offset, PAGE, PageId, PageMeta, SavedPage, ShardHeap};
 use std::ops::Range;
 
 /// Pages that belong to nobody and whose memory has not been given back yet.
@@ -13,12 +16,34 @@ pub(super) struct Retired {
     /// With the blocks of each that are resident.
     pages: Vec<(PageId, u32)>,
     sorted: bool,
+    /// Runs that may be used again as they are: first page, pages, and blocks that are resident.
+    spare: Vec<(PageId, u32, u32)>,
+}
+
+/// So many blocks are kept in spare runs, at most, until the next step that gives memory back.
+const SPARE_BLOCKS: u32 = (256 << 20) / BLOCK as u32;
+
+impl Retired {
+    /// Nothing is spared any more.
+    fn spend(&mut self) {
+        for (head, pages, blocks) in std::mem::take(&mut self.spare) {
+            self.pages.extend(pages_of(head, pages, blocks));
+            self.sorted = false;
+        }
+    }
+}
+
+/// The pages of a run, with how many of its blocks lie in each.
+pub(super) fn pages_of(head: PageId, pages: u32, blocks: u32) -> impl Iterator<Item = (PageId, u32)> {
+    let per_page = BLOCKS_PER_PAGE as u32;
+    (0..pages).map(move |page| (PageId(head.0 + page), blocks.saturating_sub(page * per_page).min(per_page)))
 }
 
 impl Arena {
     /// Gives up to `most` retired pages back to the system and to the pool; answers how many.
     pub fn release_retired(&self, most: usize) -> usize {
         let mut retired = self.retired.lock();
+        retired.spend();
         if retired.pages.is_empty() {
             return 0;
         }
@@ -54,6 +79,25 @@ impl Arena {
         let mut retired = self.retired.lock();
         retired.pages.extend(pages);
         retired.sorted = false;
+    }
+
+    /// A run that is nobody's any more, and that no pin or cut needs.
+    pub(super) fn spare(&self, head: PageId, pages: u32, blocks: u32) {
+        let mut retired = self.retired.lock();
+        if retired.spare.iter().map(|run| run.2).sum::<u32>().saturating_add(blocks) > SPARE_BLOCKS {
+            retired.spend();
+        }
+        retired.spare.push((head, pages, blocks));
+    }
+
+    /// Takes a spare run of so many pages; answers also how many of its blocks hold something, whatever it is. They are
+    /// not counted any more.
+    pub(super) fn take_spare(&self, pages: u32) -> Option<(PageId, u32)> {
+        let mut retired = self.retired.lock();
+        let index = retired.spare.iter().position(|run| run.1 == pages)?;
+        let (head, _, blocks) = retired.spare.swap_remove(index);
+        self.uncount_blocks(blocks);
+        Some((head, blocks))
     }
 
     /// Takes a run of free pages; retired ones are called in when there are no others.

@@ -416,7 +416,7 @@ impl Shard {
                     self.indexes[db].replace(&mut self.heap, found.place, slot);
                 }
                 if at != old {
-                    self.heap.free(old);
+                    self.heap.free_for(old, at);
                 }
                 Ok(())
             }

@@ -95,7 +95,7 @@ impl Input {
 
     /// Bytes held, and how many more there is room for.
     pub fn len(&self) -> usize {
-        self.buffer.len() + self.drafts.iter().map(Draft::len).sum::<usize>()
+        self.buffer.len() + self.drafts.iter().map(Draft::held).sum::<usize>()
     }
 
     pub fn free(&self) -> usize {
