@@ -24,7 +24,7 @@ fn pipeline(command: &[&[u8]]) -> Vec<u8> {
 }
 
 fn resp(criterion: &mut Criterion) {
-    let limits = Limits { bulk_max: 512 << 20, authenticated: true };
+    let limits = Limits { bulk_max: 512 << 20, inline_max: 64 << 10, authenticated: true };
     let get = pipeline(&[b"GET", b"key:000000012345"]);
     let set = pipeline(&[b"SET", b"key:000000012345", &[b'x'; 64]]);
     let mut group = criterion.benchmark_group("resp");

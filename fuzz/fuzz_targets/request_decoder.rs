@@ -38,7 +38,7 @@ fn decode(bytes: &[u8], limits: &Limits, mut piece: impl FnMut() -> usize) -> Ou
 
 fuzz_target!(|input: (Vec<u8>, Vec<u8>, bool)| {
     let (bytes, pieces, authenticated) = input;
-    let limits = Limits { bulk_max: 1 << 20, authenticated };
+    let limits = Limits { bulk_max: 1 << 20, inline_max: 64 << 10, authenticated };
     let whole = decode(&bytes, &limits, || usize::MAX);
     let mut sizes = pieces.iter().cycle();
     let split = decode(&bytes, &limits, || sizes.next().map_or(1, |size| usize::from(*size)));

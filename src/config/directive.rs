@@ -148,11 +148,6 @@ impl Directive {
     pub const fn hidden(self) -> Self {
         self.with(Flags::HIDDEN)
     }
-    /// It has its place in the settings, but nothing looks there yet.
-    pub const fn idle(mut self) -> Self {
-        self.effect = Effect::None;
-        self
-    }
     pub const fn words(self) -> Self {
         self.with(Flags::WORDS)
     }

@@ -79,7 +79,7 @@ fn described(directive: &Directive) -> String {
         text.push_str(" Fixed at start.");
     }
     if directive.effect == Effect::None {
-        text.push_str(" Without effect yet.");
+        text.push_str(" Without effect.");
     }
     text
 }

@@ -336,8 +336,12 @@ impl Connection {
         if self.error.is_some() || self.input.len() == 0 {
             return;
         }
-        let limits =
-            Limits { bulk_max: self.client.settings.proto_max_bulk_len, authenticated: self.client.authenticated };
+        let settings = &self.client.settings;
+        let limits = Limits {
+            bulk_max: settings.proto_max_bulk_len,
+            inline_max: settings.proto_inline_max_size,
+            authenticated: self.client.authenticated,
+        };
         // What may follow AUTH is not to be judged by the limits before it.
         let most = if limits.authenticated { AHEAD } else { 1 };
         let keyspace = &self.shared.keyspace;

@@ -18,8 +18,6 @@
 use super::inline;
 use smallvec::SmallVec;
 
-/// The longest inline request, or header line of a multibulk one.
-pub const INLINE_MAX: usize = 64 * 1024;
 /// The most arguments of one command.
 pub const ARGUMENTS_MAX: i64 = 1024 * 1024;
 /// A client that has not authenticated may send no more arguments, nor longer ones, than AUTH
@@ -34,6 +32,8 @@ const SPANS_KEPT: usize = 1024;
 pub struct Limits {
     /// `proto-max-bulk-len`.
     pub bulk_max: u64,
+    /// `proto-inline-max-size`: the longest inline request, or header line of a multibulk one.
+    pub inline_max: u64,
     pub authenticated: bool,
 }
 
@@ -325,7 +325,7 @@ impl Decoder {
                 State::Start => match buffer.get(self.position) {
                     None => return Ok(false),
                     Some(b'*') => {
-                        let Some((count, next)) = self.header(buffer, ProtocolError::BigMultibulkCount)? else {
+                        let Some((count, next)) = self.header(buffer, limits, ProtocolError::BigMultibulkCount)? else {
                             return Ok(false);
                         };
                         let count = count.filter(|&n| n <= ARGUMENTS_MAX).ok_or(ProtocolError::MultibulkLength)?;
@@ -341,7 +341,7 @@ impl Decoder {
                         }
                     }
                     Some(_) => {
-                        let Some(end) = self.inline(buffer)? else { return Ok(false) };
+                        let Some(end) = self.inline(buffer, limits)? else { return Ok(false) };
                         if end {
                             return Ok(true);
                         }
@@ -350,7 +350,7 @@ impl Decoder {
                 State::Header => {
                     let Some(&kind) = buffer.get(self.position) else { return Ok(false) };
                     // As in Redis, the line is waited for before its kind is looked at.
-                    let Some((length, next)) = self.header(buffer, ProtocolError::BigBulkCount)? else {
+                    let Some((length, next)) = self.header(buffer, limits, ProtocolError::BigBulkCount)? else {
                         return Ok(false);
                     };
                     if kind != b'$' {
@@ -412,6 +412,7 @@ impl Decoder {
     fn header(
         &mut self,
         buffer: &[u8],
+        limits: &Limits,
         too_long: ProtocolError,
     ) -> Result<Option<(Option<i64>, usize)>, ProtocolError> {
         let line = &buffer[self.position..];
@@ -429,7 +430,7 @@ impl Decoder {
             }
         }
         let Some(end) = self.find(buffer, b'\r') else {
-            return if line.len() > INLINE_MAX { Err(too_long) } else { Ok(None) };
+            return if line.len() as u64 > limits.inline_max { Err(too_long) } else { Ok(None) };
         };
         if end + 1 >= buffer.len() {
             return Ok(None);
@@ -439,9 +440,9 @@ impl Decoder {
     }
 
     /// Parses an inline request. `None`: no line end yet. False: the line was blank.
-    fn inline(&mut self, buffer: &mut [u8]) -> Result<Option<bool>, ProtocolError> {
+    fn inline(&mut self, buffer: &mut [u8], limits: &Limits) -> Result<Option<bool>, ProtocolError> {
         let Some(newline) = self.find(buffer, b'\n') else {
-            let too_long = buffer.len() - self.position > INLINE_MAX;
+            let too_long = (buffer.len() - self.position) as u64 > limits.inline_max;
             return if too_long { Err(ProtocolError::BigInlineRequest) } else { Ok(None) };
         };
         let line = &mut buffer[self.position..newline];
@@ -513,7 +514,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const LIMITS: Limits = Limits { bulk_max: 512 * 1024 * 1024, authenticated: true };
+    const INLINE_MAX: usize = 64 * 1024;
+    const LIMITS: Limits = Limits { bulk_max: 512 * 1024 * 1024, inline_max: INLINE_MAX as u64, authenticated: true };
 
     /// What a connection sees of `stream` arriving in the given pieces: its commands, and how it
     /// ended. Everything that has run is dropped from the buffer, as a connection does.

@@ -61,6 +61,9 @@ fn what_is_announced_and_never_comes() {
     is_refused(&server, &[b"*", &endless[..]].concat(), "ERR Protocol error: too big mbulk count string");
     is_refused(&server, &[b"*1\r\n$", &endless[..]].concat(), "ERR Protocol error: too big bulk count string");
     is_refused(&server, &vec![b'a'; 70_000], "ERR Protocol error: too big inline request");
+    server.connect(Protocol::Resp2).line("CONFIG SET proto-inline-max-size 2kb");
+    is_refused(&server, &[b'a'; 3000], "ERR Protocol error: too big inline request");
+    is_refused(&server, &[b"*", &endless[..3000]].concat(), "ERR Protocol error: too big mbulk count string");
 }
 
 #[test]

@@ -327,6 +327,27 @@ fn a_command_is_named_in_its_family_alone() {
 }
 
 #[test]
+fn what_is_set_is_looked_at() {
+    let all = sources("src");
+    let (tables, others): (Vec<&Source>, Vec<&Source>) =
+        all.iter().partition(|source| source.path.starts_with(root().join("src/config/table")));
+    let mut faults = Vec::new();
+    for table in tables {
+        for at in table.words("field") {
+            let Some(name) = table.code[at..].strip_prefix("field!(").and_then(|rest| rest.split([')', ',']).next())
+            else {
+                continue;
+            };
+            let reads = |source: &&Source| source.words(name).iter().any(|at| source.code[..*at].ends_with('.'));
+            if !others.iter().any(reads) {
+                faults.push(format!("{}: {name}", table.place(at)));
+            }
+        }
+    }
+    report("settings that have no effect and do not say so", faults);
+}
+
+#[test]
 fn rows_are_whole() {
     let mut faults = Vec::new();
     let mut seen = std::collections::HashSet::new();

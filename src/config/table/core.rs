@@ -2,7 +2,7 @@
 
 use super::{Section, field};
 use crate::config::{
-    directive::{Directive, Flags, Kind, Lines, directive},
+    directive::{Directive, Flags, Kind, Lines, directive, inert},
     reason::Reason,
     settings::Settings,
     value::{Guard, LogFormat, LogLevel, OomScoreAdj, OutputLimits, PubsubDefault, Supervised, Value},
@@ -171,13 +171,11 @@ pub static GENERAL: Section = Section {
         )
         .words(),
         directive("pidfile", Text, "", "File to write the process id to.", field!(pidfile)).immutable(),
-        directive(
+        inert(
             "set-proc-title",
             YesNo,
             "yes",
-            "Show the address in the list of processes, where the system allows it.",
-            field!(set_proc_title),
-        ).idle()
+            "Show the address in the list of processes, where the system allows it.")
         .immutable(),
         directive(
             "import-mode",
@@ -186,13 +184,11 @@ pub static GENERAL: Section = Section {
             "Keys are taken over from another server: nothing expires or is evicted until it says so through its connection (CLIENT IMPORT-SOURCE).",
             field!(import_mode),
         ),
-        directive(
+        inert(
             "always-show-logo",
             YesNo,
             "no",
-            "Begin the log with a logo even when it is a file.",
-            field!(always_show_logo),
-        ).idle()
+            "Begin the log with a logo even when it is a file.")
         .immutable(),
         directive(
             "busy-reply-threshold",
@@ -200,7 +196,7 @@ pub static GENERAL: Section = Section {
             "5000",
             "Milliseconds after which other clients are told BUSY while a script runs.",
             field!(busy_reply_threshold_ms),
-        ).idle()
+        )
         .alias(&["lua-time-limit"]),
         directive(
             "availability-zone",

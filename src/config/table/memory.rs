@@ -2,7 +2,7 @@
 
 use super::{Section, field};
 use crate::config::{
-    directive::{Directive, Flags, Kind, Lines, directive},
+    directive::{Directive, Flags, Kind, Lines, directive, inert},
     reason::{Reason, system_error},
     settings::Settings,
     value::{OnCorrupt, Policy, ShutdownOn, Value, VersionCheck},
@@ -32,70 +32,38 @@ pub static MEMORY: Section = Section {
             "Which keys give way at maxmemory: noeviction refuses writes instead; allkeys-s3fifo is the best choice for a cache, volatile-s3fifo the same among keys with a time to live.",
             field!(maxmemory_policy),
         ),
-        directive(
+        inert(
             "maxmemory-samples",
             Integer(1, 64),
             "5",
             "How many keys the sampling policies (lru, lfu, random, ttl) compare.",
-            field!(maxmemory_samples),
-        )
-        .idle(),
-        directive(
+        ),
+        inert(
             "maxmemory-eviction-tenacity",
             Integer(0, 100),
             "10",
             "How long one command may evict before others get their turn.",
-            field!(maxmemory_eviction_tenacity),
-        )
-        .idle(),
-        directive(
-            "lfu-log-factor",
-            Integer(0, INT),
-            "10",
-            "How slowly the counter of uses grows; more is slower.",
-            field!(lfu_log_factor),
-        )
-        .idle(),
-        directive(
-            "lfu-decay-time",
-            Integer(0, INT),
-            "1",
-            "Minutes after which an unused key's counter is lowered.",
-            field!(lfu_decay_time_minutes),
-        )
-        .idle(),
-        directive(
+        ),
+        inert("lfu-log-factor", Integer(0, INT), "10", "How slowly the counter of uses grows; more is slower."),
+        inert("lfu-decay-time", Integer(0, INT), "1", "Minutes after which an unused key's counter is lowered."),
+        inert(
             "active-expire-effort",
             Integer(1, 10),
             "1",
             "How much work goes into removing expired keys that nobody asks for.",
-            field!(active_expire_effort),
-        )
-        .idle(),
+        ),
     ],
 };
 
 pub static LAZY_FREEING: Section = Section {
     title: "Lazy freeing",
-    about: "Whether large values are freed in small steps after the command, instead of by it.",
+    about: "Large values are always freed in small steps, after the command.",
     rows: &[
-        directive("lazyfree-lazy-eviction", YesNo, "no", "For evicted keys.", field!(lazyfree_lazy_eviction)),
-        directive("lazyfree-lazy-expire", YesNo, "no", "For expired keys.", field!(lazyfree_lazy_expire)),
-        directive(
-            "lazyfree-lazy-server-del",
-            YesNo,
-            "no",
-            "For values that a write replaces.",
-            field!(lazyfree_lazy_server_del),
-        ),
-        directive("lazyfree-lazy-user-del", YesNo, "no", "Make DEL act as UNLINK.", field!(lazyfree_lazy_user_del)),
-        directive(
-            "lazyfree-lazy-user-flush",
-            YesNo,
-            "no",
-            "Make FLUSHALL and FLUSHDB without SYNC or ASYNC act as ASYNC.",
-            field!(lazyfree_lazy_user_flush),
-        ),
+        inert("lazyfree-lazy-eviction", YesNo, "no", "For evicted keys."),
+        inert("lazyfree-lazy-expire", YesNo, "no", "For expired keys."),
+        inert("lazyfree-lazy-server-del", YesNo, "no", "For values that a write replaces."),
+        inert("lazyfree-lazy-user-del", YesNo, "no", "Make DEL act as UNLINK."),
+        inert("lazyfree-lazy-user-flush", YesNo, "no", "Make FLUSHALL and FLUSHDB without SYNC or ASYNC act as ASYNC."),
     ],
 };
 
@@ -257,14 +225,12 @@ pub static ENCODINGS: Section = Section {
             field!(list_max_listpack_size),
         )
         .alias(&["list-max-ziplist-size"]),
-        directive(
+        inert(
             "list-compress-depth",
             Integer(0, INT),
             "0",
             "How many nodes at each end of a list stay uncompressed; 0 compresses none.",
-            field!(list_compress_depth),
-        )
-        .idle(),
+        ),
         directive(
             "hash-max-listpack-entries",
             ANY,
@@ -272,7 +238,6 @@ pub static ENCODINGS: Section = Section {
             "Fields of a packed hash.",
             field!(hash_max_listpack_entries),
         )
-        .idle()
         .alias(&["hash-max-ziplist-entries"]),
         directive(
             "hash-max-listpack-value",
@@ -281,7 +246,6 @@ pub static ENCODINGS: Section = Section {
             "The longest field or value of a packed hash.",
             field!(hash_max_listpack_value),
         )
-        .idle()
         .alias(&["hash-max-ziplist-value"]),
         directive(
             "set-max-intset-entries",
@@ -289,18 +253,15 @@ pub static ENCODINGS: Section = Section {
             "512",
             "Members of a set of integers packed as such.",
             field!(set_max_intset_entries),
-        )
-        .idle(),
-        directive("set-max-listpack-entries", ANY, "128", "Members of a packed set.", field!(set_max_listpack_entries))
-            .idle(),
+        ),
+        directive("set-max-listpack-entries", ANY, "128", "Members of a packed set.", field!(set_max_listpack_entries)),
         directive(
             "set-max-listpack-value",
             ANY,
             "64",
             "The longest member of a packed set.",
             field!(set_max_listpack_value),
-        )
-        .idle(),
+        ),
         directive(
             "zset-max-listpack-entries",
             ANY,
@@ -317,22 +278,14 @@ pub static ENCODINGS: Section = Section {
             field!(zset_max_listpack_value),
         )
         .alias(&["zset-max-ziplist-value"]),
-        directive(
-            "stream-node-max-bytes",
-            ANY_BYTES,
-            "4096",
-            "Bytes in a node of a stream; 0 is no limit.",
-            field!(stream_node_max_bytes),
-        )
-        .idle(),
+        inert("stream-node-max-bytes", ANY_BYTES, "4096", "Bytes in a node of a stream; 0 is no limit."),
         directive(
             "stream-node-max-entries",
             ANY,
             "100",
             "Entries in a node of a stream; 0 is no limit.",
             field!(stream_node_max_entries),
-        )
-        .idle(),
+        ),
         directive(
             "stream-idmp-duration",
             Integer(1, 86_400),

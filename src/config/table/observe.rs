@@ -1,7 +1,7 @@
 //! What the server records about itself.
 
 use super::{Section, field};
-use crate::config::directive::{Flags, Kind, directive};
+use crate::config::directive::{Flags, Kind, directive, inert};
 use Kind::*;
 
 const ANY: Kind = Integer(0, i64::MAX);
@@ -92,13 +92,6 @@ pub static OBSERVING: Section = Section {
             "Which changes of keys are published: K and E choose the channels; g $ l s h z x e t d the events, A all of these; m misses, n new keys; \"\" is none.",
             field!(notify_keyspace_events),
         ),
-        directive(
-            "hide-user-data-from-log",
-            YesNo,
-            "yes",
-            "Keep clients' keys and values out of the log.",
-            field!(hide_user_data_from_log),
-        )
-        .idle(),
+        inert("hide-user-data-from-log", YesNo, "yes", "Keep clients' keys and values out of the log."),
     ],
 };
