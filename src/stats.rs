@@ -265,6 +265,8 @@ pub struct Stats {
     /// The most memory that was seen in use, and when that was first.
     peak: Mutex<(u64, UnixMillis)>,
     pub output_bytes_max: SharedCounter,
+    /// Keys of the snapshot that the server began with.
+    pub loaded_keys: SharedCounter,
 }
 
 impl Stats {
@@ -290,6 +292,7 @@ impl Stats {
             query_bytes_max: SharedCounter::default(),
             peak: Mutex::default(),
             output_bytes_max: SharedCounter::default(),
+            loaded_keys: SharedCounter::default(),
         }
     }
 

@@ -92,6 +92,11 @@ impl Blocking {
     fn get(&self, ticket: u64) -> Option<Arc<Waiter>> {
         self.waiters.lock().get(&ticket).cloned()
     }
+
+    /// Clients whose waiting ends by itself.
+    pub fn timed(&self) -> usize {
+        self.waiters.lock().values().filter(|waiter| waiter.deadline.is_some()).count()
+    }
 }
 
 impl Waiter {

@@ -54,6 +54,8 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
         "arena reserved"
     );
     let shared = Arc::new(Shared::new(config, keyspace, Encoder::boxed, Clock::Wall));
+    let keys = (0..settings.databases as usize).map(|database| shared.keyspace.db_stats(database).keys);
+    shared.stats.loaded_keys.add(keys.sum());
     load_users(&shared)?;
     load_libraries(&shared, &libraries)?;
     persistence::open_log(&shared, log)?;

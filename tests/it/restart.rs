@@ -42,6 +42,7 @@ fn what_was_there_before_sigterm_is_there_again() {
     assert_eq!(client.line("DBSIZE"), Tree::Integer(4));
     client.line("SELECT 5");
     assert_eq!(client.line("GET elsewhere"), Tree::Bulk(b"too".to_vec()));
+    assert!(client.line("INFO persistence").to_string().contains("rdb_last_load_keys_loaded:5"));
     after.signal(Signal::INT);
     assert!(after.wait().0.success());
 }

@@ -191,7 +191,7 @@ fn clients(view: &View<'_>, out: &mut String) {
     line(out, "tracking_clients", view.shared.tracking.figures().clients);
     line(out, "pubsub_clients", stats.subscribers.get());
     line(out, "watching_clients", stats.watching_clients.get());
-    line(out, "clients_in_timeout_table", 0);
+    line(out, "clients_in_timeout_table", view.shared.blocking.timed());
     let is_active = |client: &&Arc<ClientHandle>| view.now - client.last_interaction.load(Relaxed) <= ACTIVE_MS;
     line(out, "active_clients", all.iter().filter(is_active).count());
     line(out, "total_watched_keys", view.watched_keys);
@@ -270,7 +270,7 @@ fn persistence(view: &View<'_>, out: &mut String) {
     line(out, "rdb_saves", saver.saves);
     line(out, "rdb_last_cow_size", 0);
     line(out, "rdb_last_load_keys_expired", 0);
-    line(out, "rdb_last_load_keys_loaded", 0);
+    line(out, "rdb_last_load_keys_loaded", view.shared.stats.loaded_keys.get());
     let log = view.shared.keyspace.log().status();
     // What a rewrite is elsewhere, a snapshot is here.
     let last = if log.on && saver.last_duration_ms >= 0 { saver.last_duration_ms / 1000 } else { -1 };

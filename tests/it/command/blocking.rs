@@ -321,9 +321,11 @@ fn unblock() {
         > CLIENT LIST
         (like) "*name=one*flags=b*cmd=blpop*"
         > INFO clients
-        (like) "*blocked_clients:1*total_blocking_keys:1*"
-        two> BLMOVE k m LEFT LEFT 0
+        (like) "*blocked_clients:1*clients_in_timeout_table:0*total_blocking_keys:1*"
+        two> BLMOVE k m LEFT LEFT 1000
         (no reply)
+        > INFO clients
+        (like) "*blocked_clients:2*clients_in_timeout_table:1*"
         > CLIENT UNBLOCK 2
         (integer) 1
         > CLIENT UNBLOCK 2
