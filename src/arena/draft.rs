@@ -290,6 +290,22 @@ mod tests {
     }
 
     #[test]
+    fn a_run_is_spared_for_a_while() {
+        let arena = arena();
+        let mut heap = ShardHeap::new(&arena, 1);
+        let at = heap.adopt(whole(&arena, 5).bytes(), LEAD).unwrap();
+        let next = heap.adopt(whole(&arena, 7).bytes(), LEAD).unwrap();
+        heap.free_for(at, next);
+        let step = || {
+            arena.age_spares();
+            arena.release_unspared(usize::MAX)
+        };
+        let kept = (0..100).take_while(|_| step() == 0).count();
+        assert!((5..20).contains(&kept), "{kept}");
+        assert_eq!((arena.resident(), arena.release_retired(usize::MAX)), (BLOCKS * BLOCK as u64, 0));
+    }
+
+    #[test]
     fn what_is_announced_takes_no_more_than_its_part_of_the_address_space() {
         let arena = arena();
         let drafts: Vec<Draft> = std::iter::from_fn(|| arena.draft(0, 10 * PAGE)).collect();

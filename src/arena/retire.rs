@@ -16,17 +16,28 @@ pub(super) struct Retired {
     /// With the blocks of each that are resident.
     pages: Vec<(PageId, u32)>,
     sorted: bool,
-    /// Runs that may be used again as they are: first page, pages, and blocks that are resident.
-    spare: Vec<(PageId, u32, u32)>,
+    spare: Vec<Spare>,
 }
 
-/// So many blocks are kept in spare runs, at most, until the next step that gives memory back.
+/// A run that may be used again as it is.
+struct Spare {
+    head: PageId,
+    pages: u32,
+    /// Those that are resident.
+    blocks: u32,
+    /// Steps of the cron that it has been left alone in.
+    steps: u8,
+}
+
+/// So many blocks are kept in spare runs, at most.
 const SPARE_BLOCKS: u32 = (256 << 20) / BLOCK as u32;
+/// For so many steps of the cron, if nobody needs the memory: about the second that the next value of 512 MB may take to come.
+const SPARE_STEPS: u8 = 10;
 
 impl Retired {
-    /// Nothing is spared any more.
-    fn spend(&mut self) {
-        for (head, pages, blocks) in std::mem::take(&mut self.spare) {
+    /// Spares no more what has been left alone for so many steps.
+    fn spend(&mut self, steps: u8) {
+        for Spare { head, pages, blocks, .. } in self.spare.extract_if(.., |spare| spare.steps >= steps) {
             self.pages.extend(pages_of(head, pages, blocks));
             self.sorted = false;
         }
@@ -42,8 +53,20 @@ pub(super) fn pages_of(head: PageId, pages: u32, blocks: u32) -> impl Iterator<I
 impl Arena {
     /// Gives up to `most` retired pages back to the system and to the pool; answers how many.
     pub fn release_retired(&self, most: usize) -> usize {
+        self.retired.lock().spend(0);
+        self.release_unspared(most)
+    }
+
+    /// A step of the cron begins.
+    pub fn age_spares(&self) {
         let mut retired = self.retired.lock();
-        retired.spend();
+        retired.spare.iter_mut().for_each(|spare| spare.steps += 1);
+        retired.spend(SPARE_STEPS);
+    }
+
+    /// As [`Self::release_retired`], but that runs may still be spared.
+    pub fn release_unspared(&self, most: usize) -> usize {
+        let mut retired = self.retired.lock();
         if retired.pages.is_empty() {
             return 0;
         }
@@ -84,18 +107,18 @@ impl Arena {
     /// A run that is nobody's any more, and that no pin or cut needs.
     pub(super) fn spare(&self, head: PageId, pages: u32, blocks: u32) {
         let mut retired = self.retired.lock();
-        if retired.spare.iter().map(|run| run.2).sum::<u32>().saturating_add(blocks) > SPARE_BLOCKS {
-            retired.spend();
+        if retired.spare.iter().map(|run| run.blocks).sum::<u32>().saturating_add(blocks) > SPARE_BLOCKS {
+            retired.spend(0);
         }
-        retired.spare.push((head, pages, blocks));
+        retired.spare.push(Spare { head, pages, blocks, steps: 0 });
     }
 
     /// Takes a spare run of so many pages; answers also how many of its blocks hold something, whatever it is. They are
     /// not counted any more.
     pub(super) fn take_spare(&self, pages: u32) -> Option<(PageId, u32)> {
         let mut retired = self.retired.lock();
-        let index = retired.spare.iter().position(|run| run.1 == pages)?;
-        let (head, _, blocks) = retired.spare.swap_remove(index);
+        let index = retired.spare.iter().position(|run| run.pages == pages)?;
+        let Spare { head, blocks, .. } = retired.spare.swap_remove(index);
         self.uncount_blocks(blocks);
         Some((head, blocks))
     }

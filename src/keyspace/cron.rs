@@ -43,7 +43,8 @@ impl Keyspace {
             // Above the bound only when `maxmemory` was made smaller.
             while self.is_above_bound() && go_on() && self.evict_somewhere() {}
         }
-        while go_on() && self.arena.release_retired(PAGES) > 0 {}
+        self.arena.age_spares();
+        while go_on() && self.arena.release_unspared(PAGES) > 0 {}
         let first = self.next_shard.load(Relaxed) as usize;
         for step in 0..self.shards() {
             let shard = &self.shards[(first + step) % self.shards()].0;
