@@ -16,7 +16,11 @@ pub fn carry(parcel: &Parcel<'_>) -> Delivery {
 }
 
 fn exchange(parcel: &Parcel<'_>, replies: &mut Vec<Result<(), Vec<u8>>>) -> Result<(), Failure> {
-    let mut stream = connect(parcel).map_err(|_| Failure::Connecting)?;
+    let mut stream = connect(parcel).map_err(|error| match error.kind() {
+        // Where Redis notices: it takes the end of the attempt for a connection.
+        io::ErrorKind::ConnectionRefused => Failure::Writing,
+        _ => Failure::Connecting,
+    })?;
     for request in parcel.requests {
         write(&mut stream, request).map_err(|_| Failure::Writing)?;
     }

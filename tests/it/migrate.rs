@@ -77,8 +77,10 @@ fn nobody_waits_for_a_server_that_does_not_answer() {
     assert_eq!(client.receive(), Tree::Error(failed.into()));
     assert_eq!(client.line("GET a"), Tree::Bulk(b"2".to_vec()));
     drop(silent);
-    let failed = "IOERR error or timeout connecting to the client";
+    let failed = "IOERR error or timeout writing to target instance";
     assert_eq!(client.call(&["MIGRATE", "127.0.0.1", &port, "a", "0", "300"]), Tree::Error(failed.into()));
+    let failed = "IOERR error or timeout connecting to the client";
+    assert_eq!(client.call(&["MIGRATE", "no such host", &port, "a", "0", "300"]), Tree::Error(failed.into()));
 }
 
 #[test]

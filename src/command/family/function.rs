@@ -302,7 +302,7 @@ fn list(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 fn stats(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
-    let all = cx.shared.functions.all();
+    let figures = cx.shared.functions.figures();
     let running = cx.shared.scripts.busy.running();
     let reply = &mut *cx.reply;
     reply.map(2);
@@ -325,8 +325,8 @@ fn stats(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
     reply.bulk(b"LUA");
     reply.map(2);
     reply.bulk(b"libraries_count");
-    reply.integer(all.len() as i64);
+    reply.integer(figures.libraries as i64);
     reply.bulk(b"functions_count");
-    reply.integer(all.values().map(|library| library.functions.len()).sum::<usize>() as i64);
+    reply.integer(figures.count as i64);
     Ok(())
 }

@@ -142,8 +142,10 @@ fn server(view: &View<'_>, out: &mut String) {
     line(out, "redis_mode", "standalone");
     line(out, "os", format_args!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
     line(out, "arch_bits", usize::BITS);
+    line(out, "monotonic_clock", "POSIX clock_gettime");
     line(out, "multiplexing_api", "epoll");
     line(out, "process_id", std::process::id());
+    line(out, "process_supervised", "no");
     line(out, "run_id", &view.shared.run_id);
     let Settings { port, tls_port, .. } = *view.settings;
     line(out, "tcp_port", if port == 0 { tls_port } else { port });
@@ -208,7 +210,7 @@ fn clients(view: &View<'_>, out: &mut String) {
 }
 
 /// Resident bytes of the process, by /proc.
-fn resident() -> u64 {
+pub fn resident() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").ok();
     let pages = pages.and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0);
     pages * rustix::param::page_size() as u64
@@ -236,18 +238,35 @@ fn memory(view: &View<'_>, out: &mut String) {
     line(out, "allocator_resident", used);
     memory_line(out, "total_system_memory", crate::config::system_memory());
     let (scripts, script_bytes) = view.shared.scripts.figures();
-    line(out, "used_memory_lua", 0);
-    line(out, "used_memory_scripts", script_bytes);
+    let functions = view.shared.functions.figures();
+    memory_line(out, "used_memory_lua", 0);
+    line(out, "used_memory_scripts_eval", script_bytes);
     line(out, "number_of_cached_scripts", scripts);
+    line(out, "number_of_functions", functions.count);
+    line(out, "number_of_libraries", functions.libraries);
+    line(out, "used_memory_functions", functions.bytes);
+    memory_line(out, "used_memory_scripts", (script_bytes + functions.bytes) as u64);
     memory_line(out, "maxmemory", keyspace.maxmemory());
     line(out, "maxmemory_policy", keyspace.policy().name());
-    line(out, "mem_fragmentation_ratio", format_args!("{:.2}", rss as f64 / used.max(1) as f64));
-    line(out, "mem_fragmentation_bytes", rss.saturating_sub(used));
+    let live = view.memory.live;
+    line(out, "allocator_frag_ratio", format_args!("{:.2}", used as f64 / live.max(1) as f64));
+    line(out, "allocator_frag_bytes", used.saturating_sub(live));
+    // What is in use and what is resident is the same in the arena.
+    line(out, "allocator_rss_ratio", "1.00");
+    line(out, "allocator_rss_bytes", 0);
+    let (overhead, ratio) = (rss.saturating_sub(used), rss as f64 / used.max(1) as f64);
+    line(out, "rss_overhead_ratio", format_args!("{ratio:.2}"));
+    line(out, "rss_overhead_bytes", overhead);
+    line(out, "mem_fragmentation_ratio", format_args!("{ratio:.2}"));
+    line(out, "mem_fragmentation_bytes", overhead);
     line(out, "mem_not_counted_for_evict", buffers);
     line(out, "mem_clients_slaves", 0);
     line(out, "mem_clients_normal", buffers);
     line(out, "mem_overhead_db_hashtable_rehashing", 0);
     line(out, "mem_replication_backlog", 0);
+    line(out, "mem_total_replication_buffers", 0);
+    line(out, "mem_replica_full_sync_buffer", 0);
+    line(out, "mem_cluster_links", 0);
     line(out, "mem_aof_buffer", view.shared.keyspace.log().status().buffered);
     line(out, "mem_allocator", "flagstone-arena");
     line(out, "active_defrag_running", 0);
@@ -268,7 +287,13 @@ fn persistence(view: &View<'_>, out: &mut String) {
     line(out, "rdb_last_bgsave_time_sec", if saver.last_duration_ms < 0 { -1 } else { saver.last_duration_ms / 1000 });
     line(out, "rdb_current_bgsave_time_sec", if saver.in_progress { (view.now - saver.started_ms) / 1000 } else { -1 });
     line(out, "rdb_saves", saver.saves);
-    line(out, "rdb_last_cow_size", 0);
+    // There is no fork, hence nothing that one copies.
+    for name in ["rdb_last_cow_size", "aof_last_cow_size", "module_fork_last_cow_size", "module_fork_in_progress"] {
+        line(out, name, 0);
+    }
+    for name in ["current_cow_peak", "current_cow_size", "current_cow_size_age"] {
+        line(out, name, 0);
+    }
     line(out, "rdb_last_load_keys_expired", 0);
     line(out, "rdb_last_load_keys_loaded", view.shared.stats.loaded_keys.get());
     let log = view.shared.keyspace.log().status();
@@ -325,6 +350,8 @@ fn stats(view: &View<'_>, out: &mut String) {
     line(out, "total_net_repl_output_bytes", 0);
     line(out, "instantaneous_input_kbps", format_args!("{:.2}", kbps(Rate::BytesIn)));
     line(out, "instantaneous_output_kbps", format_args!("{:.2}", kbps(Rate::BytesOut)));
+    line(out, "instantaneous_input_repl_kbps", "0.00");
+    line(out, "instantaneous_output_repl_kbps", "0.00");
     line(out, "rejected_connections", stats.rejected_connections.get());
     line(out, "sync_full", 0);
     line(out, "sync_partial_ok", 0);
@@ -349,7 +376,11 @@ fn stats(view: &View<'_>, out: &mut String) {
     line(out, "total_forks", 0);
     line(out, "migrate_cached_sockets", 0);
     line(out, "slave_expires_tracked_keys", 0);
-    line(out, "active_defrag_hits", 0);
+    for name in ["hits", "misses", "key_hits", "key_misses"] {
+        line(out, &format!("active_defrag_{name}"), 0);
+    }
+    line(out, "total_active_defrag_time", 0);
+    line(out, "current_active_defrag_time", 0);
     let tracking = view.shared.tracking.figures();
     line(out, "tracking_total_keys", tracking.keys);
     line(out, "tracking_total_items", tracking.items);
@@ -358,6 +389,9 @@ fn stats(view: &View<'_>, out: &mut String) {
     line(out, "total_error_replies", stats.error_replies.get());
     line(out, "total_reads_processed", sum(|worker| worker.reads.get()));
     line(out, "total_writes_processed", sum(|worker| worker.writes.get()));
+    // Every thread reads and writes for its own clients.
+    line(out, "io_threaded_reads_processed", sum(|worker| worker.reads.get()));
+    line(out, "io_threaded_writes_processed", sum(|worker| worker.writes.get()));
     line(out, "client_query_buffer_limit_disconnections", stats.query_limit_closes.get());
     line(out, "client_output_buffer_limit_disconnections", stats.output_limit_closes.get());
     let turns = stats.turns();
@@ -417,11 +451,15 @@ fn replication(view: &View<'_>, out: &mut String) {
 /// User and system seconds of the process, by /proc.
 fn cpu(_: &View<'_>, out: &mut String) {
     let [user, sys, user_of_children, sys_of_children] = cpu_seconds();
+    let main = format!("/proc/self/task/{}/stat", std::process::id());
+    let [user_of_main, sys_of_main, ..] = cpu_seconds_of(&main);
     for (name, seconds) in [
         ("used_cpu_sys", sys),
         ("used_cpu_user", user),
         ("used_cpu_sys_children", sys_of_children),
         ("used_cpu_user_children", user_of_children),
+        ("used_cpu_sys_main_thread", sys_of_main),
+        ("used_cpu_user_main_thread", user_of_main),
     ] {
         line(out, name, format_args!("{seconds:.6}"));
     }
@@ -429,7 +467,11 @@ fn cpu(_: &View<'_>, out: &mut String) {
 
 /// How long processors have worked for this process: for itself and in the kernel, then the same for its children.
 pub fn cpu_seconds() -> [f64; 4] {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    cpu_seconds_of("/proc/self/stat")
+}
+
+fn cpu_seconds_of(file: &str) -> [f64; 4] {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
     // After the name, which may hold anything.
     let mut fields = text.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11);
     let ticks = rustix::param::clock_ticks_per_second() as f64;

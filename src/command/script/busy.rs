@@ -1,7 +1,8 @@
 //! Scripts that run for long: who is told BUSY meanwhile, and how they are ended.
 //!
-//! The interpreter looks at the time now and then. A script that has run beyond `busy-reply-threshold` is listed here;
-//! from then on other commands are refused, but for those that can end it (SCRIPT KILL, FUNCTION KILL, SHUTDOWN).
+//! The interpreter looks at the time now and then. A script that has run for a while is listed here: FUNCTION STATS
+//! tells of it, and it can be ended. Beyond `busy-reply-threshold` other commands are refused, but for those that can
+//! end it (SCRIPT KILL, FUNCTION KILL, SHUTDOWN).
 
 use crate::command::Error;
 use parking_lot::Mutex;
@@ -10,7 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 const BUSY_SCRIPT: Error =
@@ -18,7 +19,10 @@ const BUSY_SCRIPT: Error =
 const BUSY_FUNCTION: Error =
     Error::new("BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.");
 
-/// A script or function that has been running for long.
+/// How long a script runs before it is listed.
+pub const LISTED_AFTER: Duration = Duration::from_millis(100);
+
+/// A script or function that has been running for a while.
 pub struct Running {
     pub name: String,
     /// The command that runs it.
@@ -28,15 +32,22 @@ pub struct Running {
     /// It has changed something: it cannot be ended.
     pub wrote: AtomicBool,
     killed: AtomicBool,
+    /// It has run beyond the threshold.
+    refuses: AtomicBool,
 }
 
 impl Running {
     pub fn new(name: String, words: Vec<Box<[u8]>>, is_function: bool, since: Instant, wrote: bool) -> Running {
-        Running { name, words, is_function, since, wrote: AtomicBool::new(wrote), killed: AtomicBool::new(false) }
+        let [wrote, killed, refuses] = [wrote, false, false].map(AtomicBool::new);
+        Running { name, words, is_function, since, wrote, killed, refuses }
     }
 
     pub fn is_killed(&self) -> bool {
         self.killed.load(Relaxed)
+    }
+
+    pub fn refuses(&self) -> bool {
+        self.refuses.load(Relaxed)
     }
 
     /// What others are told.
@@ -45,38 +56,45 @@ impl Running {
     }
 }
 
-/// All that have been running for long.
+/// All that have been running for a while.
 #[derive(Default)]
 pub struct Busy {
-    count: AtomicUsize,
+    /// How many others are refused for.
+    refusing: AtomicUsize,
     all: Mutex<Vec<Arc<Running>>>,
     ending: AtomicBool,
 }
 
 impl Busy {
     pub fn add(&self, running: &Arc<Running>) {
-        let mut all = self.all.lock();
-        all.push(Arc::clone(running));
-        self.count.store(all.len(), Relaxed);
+        self.all.lock().push(Arc::clone(running));
+    }
+
+    /// From here on others are refused for it.
+    pub fn refuse(&self, running: &Running) {
+        if !running.refuses.swap(true, Relaxed) {
+            self.refusing.fetch_add(1, Relaxed);
+        }
     }
 
     pub fn remove(&self, running: &Arc<Running>) {
-        let mut all = self.all.lock();
-        all.retain(|other| !Arc::ptr_eq(other, running));
-        self.count.store(all.len(), Relaxed);
+        self.all.lock().retain(|other| !Arc::ptr_eq(other, running));
+        if running.refuses() {
+            self.refusing.fetch_sub(1, Relaxed);
+        }
     }
 
     /// The first of them.
     pub fn running(&self) -> Option<Arc<Running>> {
-        if self.count.load(Relaxed) == 0 {
-            return None;
-        }
         self.all.lock().first().cloned()
     }
 
     /// What a command is told that may not run now.
     pub fn refusal(&self) -> Option<Error> {
-        self.running().map(|running| running.busy())
+        if self.refusing.load(Relaxed) == 0 {
+            return None;
+        }
+        self.all.lock().iter().find(|running| running.refuses()).map(|running| running.busy())
     }
 
     /// SCRIPT KILL, FUNCTION KILL.

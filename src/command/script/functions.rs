@@ -111,9 +111,25 @@ pub struct Functions {
     writing: Mutex<()>,
 }
 
+/// What there is of them.
+pub struct Figures {
+    pub libraries: usize,
+    pub count: usize,
+    pub bytes: usize,
+}
+
 impl Functions {
     pub fn generation(&self) -> u64 {
         self.generation.load(Relaxed)
+    }
+
+    pub fn figures(&self) -> Figures {
+        let all = self.all();
+        Figures {
+            libraries: all.len(),
+            count: all.values().map(|library| library.functions.len()).sum(),
+            bytes: all.values().map(|library| library.name.len() + library.code.len()).sum(),
+        }
     }
 
     pub fn all(&self) -> Arc<Libraries> {

@@ -5,7 +5,7 @@
 
 use super::{
     ScriptFlags,
-    busy::Running,
+    busy::{LISTED_AFTER, Running},
     convert::{Capture, MemoryLimit},
     libraries, registration,
 };
@@ -88,7 +88,7 @@ pub struct Run<'c, 'x, 'l> {
     pub name: &'c dyn Fn() -> String,
     /// The request that runs it.
     pub request: &'c [&'c [u8]],
-    /// It is listed as one that runs for long.
+    /// It is listed as one that has been running for a while.
     pub running: Option<Arc<Running>>,
     /// Kept until it ends, for those that the thread served beside it.
     pub relieved: Option<Box<dyn Any>>,
@@ -125,11 +125,17 @@ impl Host for Run<'_, '_, '_> {
             return Err(Error::new("ERR Script is run again by another thread"));
         }
         let threshold = Duration::from_millis(self.cx.client.settings.busy_reply_threshold_ms);
-        if self.running.is_none() && self.since.elapsed() >= threshold {
+        let busy = &self.cx.shared.scripts.busy;
+        if self.running.is_none() && self.since.elapsed() >= threshold.min(LISTED_AFTER) {
             let words = self.request.iter().map(|word| (*word).into()).collect();
             let running = Arc::new(Running::new((self.name)(), words, self.is_function, self.since, self.wrote));
-            self.cx.shared.scripts.busy.add(&running);
+            busy.add(&running);
             self.running = Some(running);
+        }
+        if let Some(running) = self.running.as_ref().filter(|running| !running.refuses())
+            && self.since.elapsed() >= threshold
+        {
+            busy.refuse(running);
             self.relieved = self.cx.shared.relieve();
             tracing::warn!(
                 script = (self.name)(),
@@ -137,7 +143,7 @@ impl Host for Run<'_, '_, '_> {
                 "a script has been running for long; it can be ended by SCRIPT KILL or FUNCTION KILL",
             );
         }
-        if self.cx.shared.scripts.busy.is_ending() {
+        if busy.is_ending() {
             return Err(Error::new("ERR Script killed by the end of the server"));
         }
         match &self.running {

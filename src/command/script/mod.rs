@@ -166,7 +166,7 @@ pub struct Scripts {
     age: AtomicU64,
     /// Those of them that were forgotten because there were too many.
     pub evicted: SharedCounter,
-    /// Those that have been running for long.
+    /// Those that have been running for a while.
     pub busy: Busy,
     pub queue: Queue,
     /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call what they otherwise may not.

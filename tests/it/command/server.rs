@@ -493,6 +493,14 @@ fn debug() {
         (any)
         > DEBUG OBJECT nothing
         (error) ERR no such key
+        > SET s bar
+        OK
+        > DEBUG OBJECT s
+        (like) "*encoding:embstr serializedlength:4 lru:*"
+        > SET s 12345
+        OK
+        > DEBUG OBJECT s
+        (like) "*encoding:int serializedlength:3 lru:*"
         # It counts and is described as one command.
         > DEBUG SLEEP
         (error) ERR unknown subcommand or wrong number of arguments for 'SLEEP'. Try DEBUG HELP.

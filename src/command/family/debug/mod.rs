@@ -6,6 +6,7 @@ mod reload;
 use crate::{
     command::{
         Args, CommandResult, Context, Error, Protocol,
+        family::keys::dump,
         spec::{Acl, Flags, KeyFlags, KeySpec, Spec},
     },
     config::system_error,
@@ -388,7 +389,9 @@ fn object(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     cx.keys.show_expired();
     let mut db = cx.keys.db(cx.client.db);
     let idle = db.idle_seconds(args[2]).ok_or(Error::NO_SUCH_KEY)?;
-    let bytes = db.memory_usage(args[2], 5).unwrap_or(0);
+    let serialized = dump::serialized(&mut db, args[2], cx.client.settings.rdb_compression, cx.now);
+    // Without the byte that tells the type.
+    let bytes = serialized.map_or(0, |bytes| bytes.len() - 1);
     let encoding = db.peek(args[2]).map_or("raw", |item| item.encoding.name());
     // The clock of Redis's items: 24 bits of seconds.
     let lru = (cx.now / 1000).saturating_sub_unsigned(idle) & 0xff_ffff;

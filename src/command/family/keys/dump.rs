@@ -34,11 +34,16 @@ pub fn dump(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 pub(super) fn payload(db: &mut Db<'_, '_>, key: &[u8], compress: bool, now: UnixMillis) -> Option<Vec<u8>> {
+    db.touch(key).then(|| serialized(db, key, compress, now))?.map(rdb::seal)
+}
+
+/// A value's code and bytes as a payload has them, without a trace of having been read.
+pub fn serialized(db: &mut Db<'_, '_>, key: &[u8], compress: bool, now: UnixMillis) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let mut digits = itoa::Buffer::new();
-    let string = db.read(key).map(|item| text(&item.value, &mut digits).to_vec())?;
+    let string = db.peek(key).map(|item| text(&item.value, &mut digits).to_vec())?;
     let view = db.view_any(key)?;
-    rdb::put_value(&mut out, &view, &string, Form { compress, wide: false }, now).then(|| rdb::seal(out))
+    rdb::put_value(&mut out, &view, &string, Form { compress, wide: false }, now).then_some(out)
 }
 
 /// RESTORE's options.
