@@ -52,8 +52,12 @@ impl Counter {
     /// Keeps the greatest value it was shown.
     pub fn raise_to(&self, n: u64) {
         if n > self.get() {
-            self.0.store(n, Relaxed);
+            self.set(n);
         }
+    }
+    /// For what rises and falls.
+    pub fn set(&self, n: u64) {
+        self.0.store(n, Relaxed);
     }
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
@@ -199,6 +203,8 @@ pub struct Worker {
     pub pipelines: Counter,
     /// Turns of connections, from the first byte read to the last command run.
     pub turns: Turns,
+    /// What the interpreter of this thread holds, as of its last script.
+    pub interpreter_bytes: Counter,
 }
 
 /// What INFO calls the event loop: turns of connections on a worker, and beats of the cron.
@@ -299,6 +305,11 @@ impl Stats {
     #[inline]
     pub fn worker(&self, index: usize) -> &Worker {
         self.workers.get(index).unwrap_or(&self.workers[0])
+    }
+
+    /// What the interpreters of all threads hold.
+    pub fn interpreter_bytes(&self) -> u64 {
+        self.workers.iter().map(|worker| worker.interpreter_bytes.get()).sum()
     }
 
     pub fn workers(&self) -> &[Worker] {

@@ -7,6 +7,8 @@ pub struct Parcel<'a> {
     pub host: &'a str,
     pub port: u16,
     pub timeout: Duration,
+    /// As whom it is carried: a connection is not shared with those who come as somebody else.
+    pub login: &'a [&'a [u8]],
     /// Each is answered with a status or an error.
     pub requests: &'a [Vec<&'a [u8]>],
 }
@@ -26,10 +28,27 @@ pub enum Failure {
     Reading,
 }
 
-/// Carries a parcel, and waits for the replies: no shard may be locked.
-pub type Courier = fn(&Parcel<'_>) -> Delivery;
+/// Who carries parcels, and keeps connections for the next ones.
+pub trait Courier: Send + Sync {
+    /// Carries a parcel, and waits for the replies: no shard may be locked.
+    fn carry(&self, parcel: &Parcel<'_>) -> Delivery;
+    /// How many connections are kept.
+    fn kept(&self) -> usize;
+    /// Closes those that nobody has used for a while.
+    fn close_idle(&self);
+}
 
 /// Where nothing can be carried.
-pub fn nowhere(_: &Parcel<'_>) -> Delivery {
-    Delivery { replies: Vec::new(), failure: Some(Failure::Connecting) }
+pub struct Nowhere;
+
+impl Courier for Nowhere {
+    fn carry(&self, _: &Parcel<'_>) -> Delivery {
+        Delivery { replies: Vec::new(), failure: Some(Failure::Connecting) }
+    }
+
+    fn kept(&self) -> usize {
+        0
+    }
+
+    fn close_idle(&self) {}
 }

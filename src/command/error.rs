@@ -21,13 +21,21 @@ impl Error {
     pub const NO_SCRIPT: Error = Error::new("NOSCRIPT No matching script. Please use EVAL.");
     pub const OUT_OF_MEMORY: Error = Error::new("OOM command not allowed when used memory > 'maxmemory'.");
     pub const OUT_OF_RANGE: Error = Error::new("ERR value is out of range");
+    /// The least integer, where its sign says something apart from its amount.
+    pub const NO_OPPOSITE: Error =
+        Error::new("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
     pub const STRING_TOO_LONG: Error = Error::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
 
     pub const fn new(text: &'static str) -> Self {
         Error(Cow::Borrowed(text.as_bytes()))
     }
+    /// Line ends behind the text, of a word that it quotes, do not belong to it.
     pub fn text(text: impl Into<Vec<u8>>) -> Self {
-        Error(Cow::Owned(text.into()))
+        let mut text = text.into();
+        while matches!(text.last(), Some(b'\r' | b'\n')) {
+            text.pop();
+        }
+        Error(Cow::Owned(text))
     }
     /// Repeats a client's word as it came.
     pub fn quoting(before: &str, word: &[u8], after: &str) -> Self {

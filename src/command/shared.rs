@@ -5,7 +5,7 @@ use super::{
     blocking::Blocking,
     clients::Clients,
     command_log::CommandLog,
-    courier::{self, Courier},
+    courier::{Courier, Nowhere},
     handle::State,
     hot_keys::HotKeys,
     hub::Hub,
@@ -58,7 +58,7 @@ pub struct Shared {
     /// DEBUG SET-ALLOW-ACCESS-EXPIRED: what has expired is there for everyone.
     pub shows_expired: AtomicBool,
     /// Who carries requests to other servers.
-    courier: OnceLock<Courier>,
+    courier: OnceLock<Box<dyn Courier>>,
     /// Who takes a thread's other clients elsewhere.
     relief: OnceLock<Relief>,
     /// When the server started.
@@ -125,7 +125,7 @@ impl Shared {
     }
 
     /// Has requests to other servers carried by `courier`.
-    pub fn set_courier(&self, courier: Courier) {
+    pub fn set_courier(&self, courier: Box<dyn Courier>) {
         // The first one stays.
         let _ = self.courier.set(courier);
     }
@@ -141,8 +141,8 @@ impl Shared {
         self.relief.get().and_then(|relief| relief())
     }
 
-    pub(super) fn courier(&self) -> Courier {
-        self.courier.get().copied().unwrap_or(courier::nowhere)
+    pub fn courier(&self) -> &dyn Courier {
+        self.courier.get().map_or(&Nowhere, |courier| &**courier)
     }
 
     /// Ends a pause and lets the clients that wait for that go on.

@@ -69,9 +69,16 @@ fn end(shared: &Shared, how: ShutdownOn, attempt: Attempt<'_>, due: UnixMillis) 
             Err(NotEnded::SaveFailed)
         }
     };
-    if ended.is_err() {
-        shared.saver.set_due(None);
-        shared.unpause();
+    match ended {
+        // Nobody is answered any more. Connections end when the process listens no longer: who sees his closed may start
+        // another one.
+        Ok(()) => {
+            shared.pause.begin(Paused::All, now.saturating_add(PAUSE_MS), now);
+        }
+        Err(_) => {
+            shared.saver.set_due(None);
+            shared.unpause();
+        }
     }
     ended
 }

@@ -179,7 +179,8 @@ fn changeable(pairs: &[(&str, &str)], protected: bool) -> Result<Vec<&'static Di
     for (name, _) in pairs {
         let Some(directive) = table::find(name) else {
             // Whichever comes first is told: this one, or the refusal of an earlier pair.
-            return Err(refusal.unwrap_or(SetError::Unknown { argument: (*name).to_owned() }));
+            let argument = name.split('\0').next().unwrap_or_default().to_owned();
+            return Err(refusal.unwrap_or(SetError::Unknown { argument }));
         };
         let reason = if directive.is(Flags::IMMUTABLE) {
             Some("can't set immutable config")

@@ -20,7 +20,7 @@ mod turn;
 mod warming;
 mod worker;
 
-pub use courier::carry;
+pub use courier::Messenger;
 pub use listener::{BindError, Listener, Speech, bind, bind_tcp, tcp};
 pub use tls::{Tls, TlsError};
 pub use worker::{Workers, relieve};

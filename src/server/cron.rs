@@ -87,6 +87,7 @@ fn run(shared: &Arc<Shared>, beat: u64) {
     // What need not happen more than once a second.
     if beat.is_multiple_of(u64::from(shared.config.current().hz.max(1))) {
         close_idle_clients(shared, now);
+        shared.courier().close_idle();
     }
     shared.stats.beats.ended(u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX), 0);
 }

@@ -43,7 +43,7 @@ impl Server {
         let workers = Arc::new(Workers::start(&shared, shared.config.current().threads())?);
         let addresses = listeners.iter().filter_map(Listener::local_address).collect();
         apply::follow(&shared);
-        shared.set_courier(net::carry);
+        shared.set_courier(Box::new(net::Messenger::default()));
         shared.set_relief(net::relieve);
         let acceptor = Acceptor::start(&shared, listeners, Arc::clone(&workers))?;
         let cron = cron::Cron::start(Arc::clone(&shared))?;

@@ -19,7 +19,7 @@ use crate::{
     snapshot,
     util::clock::Clock,
 };
-use std::{error::Error, fs, io, path::Path, process::ExitCode, sync::Arc};
+use std::{error::Error, fs, io, net::SocketAddr, path::Path, process::ExitCode, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves until told to end.
@@ -73,6 +73,12 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     let signals = Signals::new()?;
     let server = Server::start(Arc::clone(&shared), listeners)?;
     tracing::info!("Ready to accept connections");
+    if is_open_to_all(&shared, server.addresses()) {
+        tracing::warn!(
+            "anyone who reaches this machine may use this server: it asks for no password ('requirepass', 'aclfile'), and \
+             'protected-mode' is off"
+        );
+    }
     supervise::ready(&settings);
     signals.watch(&shared)?;
     shared.lifecycle.wait();
@@ -82,6 +88,13 @@ fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
     }
     tracing::info!("Flagstone is now ready to exit, bye bye...");
     Ok(())
+}
+
+/// Whether clients from elsewhere are served without a password.
+fn is_open_to_all(shared: &Shared, addresses: &[SocketAddr]) -> bool {
+    let user = shared.users.default_user();
+    let asks = !user.on || !user.no_password;
+    !asks && !shared.config.current().protected_mode && addresses.iter().any(|address| !address.ip().is_loopback())
 }
 
 /// Loads the function libraries that were kept.

@@ -4,6 +4,9 @@
 //! `FLAGSTONE_COMMANDS=<n>` more of them.
 
 pub mod collections;
+mod documented;
+mod grammar;
+mod words;
 
 use crate::{
     client::{Client, request},
@@ -28,7 +31,8 @@ impl Peer {
     /// None when there is none on this machine.
     fn start() -> Option<Peer> {
         let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).ok()?;
-        let process = Command::new("redis-server")
+        let program = env::var("FLAGSTONE_PEER").unwrap_or("redis-server".into());
+        let process = Command::new(program)
             .args(["--port", &address.port().to_string(), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())

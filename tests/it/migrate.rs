@@ -63,6 +63,31 @@ fn a_password_is_sent_and_a_wrong_one_moves_nothing() {
     assert_eq!(here.line("EXISTS a"), Tree::Integer(0));
 }
 
+/// What INFO says of connections that are kept for the next MIGRATE.
+fn kept(client: &mut Client) -> String {
+    let info = client.line("INFO stats").to_string();
+    info.split("\\r\\n").find_map(|line| line.strip_prefix("migrate_cached_sockets:")).expect("a figure").to_owned()
+}
+
+#[test]
+fn a_connection_is_kept_for_the_next_key_and_made_anew_when_it_has_ended() {
+    let (from, to) = (Server::start(), Server::start());
+    let (mut here, mut there) = (from.connect(Protocol::Resp2), to.connect(Protocol::Resp2));
+    assert_eq!(here.line("MSET a 1 b 2 c 3 d 4"), ok());
+    assert_eq!(kept(&mut here), "0");
+    assert_eq!(migrate(&mut here, &to, &["a", "0", "5000"]), ok());
+    assert_eq!(migrate(&mut here, &to, &["b", "0", "5000"]), ok());
+    assert_eq!(kept(&mut here), "1");
+    // Both came on one connection.
+    assert_eq!(there.line("CLIENT KILL TYPE normal SKIPME yes"), Tree::Integer(1));
+    assert_eq!(migrate(&mut here, &to, &["c", "0", "5000"]), ok());
+    // A refusal ends it.
+    assert_eq!(there.line("SET d x"), ok());
+    assert!(migrate(&mut here, &to, &["d", "0", "5000"]).to_string().contains("BUSYKEY"));
+    assert_eq!(kept(&mut here), "0");
+    assert_eq!(there.line("MGET a b c").to_string(), "1) \"1\"\n2) \"2\"\n3) \"3\"");
+}
+
 #[test]
 fn nobody_waits_for_a_server_that_does_not_answer() {
     let (server, silent) = (Server::start(), TcpListener::bind("127.0.0.1:0").expect("a port"));

@@ -1,7 +1,7 @@
 //! Stopping and starting again: the real program by its signals, and images that did not survive whole.
 
 use crate::{
-    client::Client,
+    client::{Client, request},
     instance::{Instance, options},
     process::Process,
     tree::Tree,
@@ -11,7 +11,7 @@ use flagstone::{
     snapshot::{self, Image},
 };
 use rustix::process::Signal;
-use std::{fs, path::Path, process::Command};
+use std::{fs, net::TcpStream, path::Path, process::Command};
 
 fn ok() -> Tree {
     Tree::Simple("OK".into())
@@ -77,6 +77,16 @@ fn a_shutdown_that_cannot_save_goes_on_serving() {
     assert_eq!(client.line("PING"), Tree::Simple("PONG".into()));
     assert_eq!(client.line("SET a 2"), ok());
     client.send(&["SHUTDOWN", "NOSAVE"]);
+    assert!(process.wait().0.success());
+}
+
+#[test]
+fn nobody_listens_when_connections_end() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (process, mut client) = Process::start(dir.path(), &[]).connected();
+    client.write(&[request(&["SHUTDOWN", "NOSAVE"]), request(&["PING"])].concat()).expect("taken");
+    assert_eq!(client.receive_until_closed(), []);
+    assert!(TcpStream::connect(("127.0.0.1", process.port())).is_err(), "another server can have the port");
     assert!(process.wait().0.success());
 }
 

@@ -1,6 +1,7 @@
 //! What the process does as its configuration says, apart from serving.
 
 use crate::{client::Client, process::Process, tree::Tree};
+use rustix::process::Signal;
 use std::fs;
 
 fn ok() -> Tree {
@@ -45,4 +46,20 @@ fn the_kernel_is_told_how_gladly_to_end_the_process() {
     assert!(set(&mut client, "yes", 2001).to_string().contains("must be between -2000 and 2000"));
     assert_eq!(client.line("CONFIG SET oom-score-adj no"), ok());
     assert_eq!(score(), base);
+}
+
+#[test]
+fn whoever_leaves_the_door_open_is_told() {
+    for (options, warned) in [
+        (&["--bind", "*", "--protected-mode", "no"][..], true),
+        (&["--bind", "*", "--protected-mode", "yes"], false),
+        (&["--bind", "*", "--protected-mode", "no", "--requirepass", "secret"], false),
+        (&["--protected-mode", "no"], false),
+    ] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let process = Process::start(dir.path(), options);
+        process.signal(Signal::TERM);
+        let (_, lines) = process.wait();
+        assert_eq!(lines.iter().any(|line| line.contains("asks for no password")), warned, "{options:?}: {lines:?}");
+    }
 }

@@ -72,6 +72,7 @@ impl User {
 
     fn take(&mut self, rule: &[u8]) -> Result<(), RuleError> {
         match (rule.to_ascii_lowercase().as_slice(), rule) {
+            (b"", _) => {}
             (b"on", _) => self.on = true,
             (b"off", _) => self.on = false,
             (b"skip-sanitize-payload", _) => self.skip_sanitize = true,

@@ -4,7 +4,10 @@
 use crate::{
     command::{Args, CommandResult, Error, Reply, args},
     types::packed::Entry,
-    util::{glob, number::parse_i64},
+    util::{
+        glob,
+        number::{parse_i64, parse_u64},
+    },
 };
 use std::collections::BTreeSet;
 
@@ -62,10 +65,7 @@ impl<'a> ScanOptions<'a> {
 
 /// The cursor of a command of the SCAN family.
 pub fn scan_cursor(word: &[u8]) -> Result<u64, Error> {
-    let text = std::str::from_utf8(word).unwrap_or_default();
-    // A negative number is taken as one past the end.
-    let cursor = text.parse().or_else(|_| text.parse::<i64>().map(|_| u64::MAX));
-    cursor.map_err(|_| Error::new("ERR invalid cursor"))
+    parse_u64(word).ok_or(Error::new("ERR invalid cursor"))
 }
 
 /// Answers that there was nothing, and nothing is left.
@@ -83,9 +83,7 @@ const REPEATS_MAX: i64 = 1 << 24;
 pub fn random_count(arg: &[u8]) -> Result<i64, Error> {
     match args::integer(arg)? {
         // Its opposite is no integer; others are only too many.
-        i64::MIN => Err(Error::new(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        )),
+        i64::MIN => Err(Error::NO_OPPOSITE),
         count if count < -REPEATS_MAX => Err(Error::OUT_OF_RANGE),
         count => Ok(count),
     }

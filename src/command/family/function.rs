@@ -10,6 +10,7 @@ use crate::{
             functions::{self, Library, RestorePolicy},
         },
         spec::{Acl, Flags, Spec},
+        table::unknown_subcommand_or_arity,
     },
     util::{glob, number::parse_i64},
 };
@@ -179,12 +180,11 @@ fn fcall(cx: &mut Context<'_>, args: &Args<'_>, read_only: bool) -> CommandResul
 }
 
 fn load(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let (replace, code) = match &args[2..] {
-        [code] => (false, code),
-        [word, code] if is_word(word, "replace") => (true, code),
-        [word, ..] if !is_word(word, "replace") => return Err(Error::quoting("ERR Unknown option given: ", word, "")),
-        _ => return Err(Error::new("ERR Function code is missing")),
-    };
+    let [options @ .., code] = &args[2..] else { return Err(Error::new("ERR Function code is missing")) };
+    if let Some(word) = options.iter().find(|word| !is_word(word, "replace")) {
+        return Err(Error::quoting("ERR Unknown option given: ", word, ""));
+    }
+    let replace = !options.is_empty();
     let name = Library::name_of(code)?;
     if !replace && cx.shared.functions.all().contains_key(&name) {
         return Err(Error::quoting("ERR Library '", &name, "' already exists"));
@@ -208,10 +208,6 @@ fn keep(cx: &mut Context<'_>) {
     }
 }
 
-fn wrong_number(args: &Args<'_>) -> Error {
-    Error::quoting("ERR unknown subcommand or wrong number of arguments for '", args[1], "'. Try FUNCTION HELP.")
-}
-
 fn delete(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     cx.shared.functions.delete(args[2])?;
     keep(cx);
@@ -224,7 +220,7 @@ fn flush(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         [_, _] => {}
         [_, _, mode] if is_word(mode, "async") || is_word(mode, "sync") => {}
         [_, _, _] => return Err(Error::new("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")),
-        _ => return Err(wrong_number(args)),
+        _ => return Err(unknown_subcommand_or_arity(args)),
     }
     cx.shared.functions.flush();
     keep(cx);
@@ -241,7 +237,7 @@ fn restore(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         [_] => {
             return Err(Error::new("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE."));
         }
-        _ => return Err(wrong_number(args)),
+        _ => return Err(unknown_subcommand_or_arity(args)),
     };
     let codes = functions::codes(args[2])?;
     let libraries = codes.iter().map(|code| script::load_library(code)).collect::<Result<_, _>>()?;

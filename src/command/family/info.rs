@@ -239,7 +239,10 @@ fn memory(view: &View<'_>, out: &mut String) {
     memory_line(out, "total_system_memory", crate::config::system_memory());
     let (scripts, script_bytes) = view.shared.scripts.figures();
     let functions = view.shared.functions.figures();
-    memory_line(out, "used_memory_lua", 0);
+    // A thread's interpreter runs scripts and functions.
+    let interpreter_bytes = view.shared.stats.interpreter_bytes();
+    memory_line(out, "used_memory_lua", interpreter_bytes);
+    memory_line(out, "used_memory_vm_total", interpreter_bytes);
     line(out, "used_memory_scripts_eval", script_bytes);
     line(out, "number_of_cached_scripts", scripts);
     line(out, "number_of_functions", functions.count);
@@ -374,7 +377,7 @@ fn stats(view: &View<'_>, out: &mut String) {
     line(out, "pubsubshard_channels", view.shared.pubsub.shard_channels.len());
     line(out, "latest_fork_usec", 0);
     line(out, "total_forks", 0);
-    line(out, "migrate_cached_sockets", 0);
+    line(out, "migrate_cached_sockets", view.shared.courier().kept());
     line(out, "slave_expires_tracked_keys", 0);
     for name in ["hits", "misses", "key_hits", "key_misses"] {
         line(out, &format!("active_defrag_{name}"), 0);

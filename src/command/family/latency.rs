@@ -109,8 +109,7 @@ fn graph(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let events = cx.shared.latency.events();
     let found = events.into_iter().find(|(name, _)| args[2].eq_ignore_ascii_case(name.as_bytes()));
     let Some((name, event)) = found else {
-        let name = String::from_utf8_lossy(args[2]);
-        return Err(Error::text(format!("ERR No samples available for event '{name}'")));
+        return Err(Error::quoting("ERR No samples available for event '", args[2], "'"));
     };
     let low = event.spikes.iter().map(|spike| spike.ms).min().unwrap_or(0);
     let high = event.spikes.iter().map(|spike| spike.ms).max().unwrap_or(0);

@@ -161,7 +161,5 @@ fn shutdown(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     if how.contains(ShutdownOn::NOSAVE) {
         cx.shared.scripts.busy.end_all();
     }
-    shut_down(cx.shared, how).map_err(|_| Error::new("ERR Errors trying to SHUTDOWN. Check logs."))?;
-    cx.client.closing = true;
-    Ok(())
+    shut_down(cx.shared, how).map_err(|_| Error::new("ERR Errors trying to SHUTDOWN. Check logs."))
 }

@@ -200,11 +200,9 @@ fn sort(cx: &mut Context<'_>, args: &Args<'_>, may_store: bool) -> CommandResult
     {
         return Err(denied("GET"));
     }
-    let mut by = options.by.map(Pattern::parse);
-    let mut sorted = !matches!(by, Some(Pattern::Nothing));
-    if matches!(by, Some(Pattern::Element)) {
-        by = None;
-    }
+    // Without a `*` in what they are sorted by, be it `#`, the elements stay in their order.
+    let mut by = options.by.filter(|by| by.contains(&b'*')).map(Pattern::parse);
+    let mut sorted = options.by.is_none() || by.is_some();
     let (key, number) = (args[1], cx.client.db);
     let mut db = cx.keys.db(number);
     let Some(kind) = db.peek(key).map(|item| item.kind) else {

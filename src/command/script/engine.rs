@@ -69,6 +69,8 @@ impl Engine {
         let host = host::table(&lua)?;
         lua.load(include_str!("prelude.lua")).set_name("=prelude").call::<()>(&host)?;
         host::watch(&lua)?;
+        // What compiling the prelude has left.
+        lua.gc_collect()?;
         Ok(Engine {
             fields: Fields::new(&lua)?,
             globals: host.get("globals")?,
@@ -128,9 +130,7 @@ impl Engine {
                     Value::Table(failure) => failure.get::<LuaString>("err").map(|text| text.to_string_lossy()).ok(),
                     _ => None,
                 };
-                let text = text.unwrap_or_default();
-                let text = text.strip_prefix("ERR ").unwrap_or(&text);
-                Err(Error::text(format!("ERR Error registering functions: {text}")))
+                Err(Error::text(format!("ERR Error registering functions: {}", text.unwrap_or_default())))
             }
         }
     }
@@ -251,7 +251,7 @@ pub fn evaluate(
             request,
             words,
         };
-        Task::new(cx, engine, subject, read_only).run_all(cx)
+        run(cx, engine, subject, read_only)
     })
 }
 
@@ -279,8 +279,14 @@ pub fn call_function<'a>(
             request,
             words,
         };
-        Task::new(cx, engine, subject, read_only).run_all(cx)
+        run(cx, engine, subject, read_only)
     })
+}
+
+fn run(cx: &mut Context<'_>, engine: &Engine, subject: Subject<'_>, read_only: bool) -> CommandResult {
+    let result = Task::new(cx, engine, subject, read_only).run_all(cx);
+    cx.shared.stats.worker(cx.client.worker).interpreter_bytes.set(engine.lua.used_memory() as u64);
+    result
 }
 
 /// Sees what a library is, by loading it once.

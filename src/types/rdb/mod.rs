@@ -26,12 +26,12 @@ pub type Checksum = Digest<'static, u64, Table<16>>;
 
 static CRC64: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_REDIS);
 
-/// The version of files: Redis 7.0's, which every later server reads.
+/// The version of files, and of most payloads: Redis 7.0's, which every later server reads.
 const VERSION: u16 = 10;
 /// The server that writes such files.
 const WRITTEN_AS: &str = "7.0.15";
-/// That of payloads: Redis 7.2's, whose streams tell when consumers were active.
-const VERSION_OF_PAYLOADS: u16 = 11;
+/// That of streams which tell when consumers were active: Redis 7.2's.
+const VERSION_WITH_ACTIVITY: u16 = 11;
 /// That of a hash whose fields expire: Redis 7.4's.
 const VERSION_WITH_FIELD_EXPIRY: u16 = 12;
 /// The newest that is read (Redis 8).
@@ -62,7 +62,7 @@ pub fn checksum() -> Checksum {
 
 /// Ends a payload that holds a type and its value.
 pub fn seal(mut body: Vec<u8>) -> Vec<u8> {
-    let version = body.first().map_or(0, |code| version_for(*code)).max(VERSION_OF_PAYLOADS);
+    let version = body.first().map_or(VERSION, |code| version_for(*code));
     body.extend(version.to_le_bytes());
     let crc = CRC64.checksum(&body);
     body.extend(crc.to_le_bytes());
@@ -72,6 +72,7 @@ pub fn seal(mut body: Vec<u8>) -> Vec<u8> {
 /// The version that a value of this code needs.
 fn version_for(code: u8) -> u16 {
     match code {
+        stream::STREAM_3 => VERSION_WITH_ACTIVITY,
         value::HASH_METADATA => VERSION_WITH_FIELD_EXPIRY,
         stream::STREAM_4 | stream::STREAM_5 | array::ARRAY => VERSION_MAX,
         _ => VERSION,

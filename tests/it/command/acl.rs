@@ -413,3 +413,15 @@ fn a_user_may_delete_himself() {
         "#,
     );
 }
+
+#[test]
+fn an_empty_rule_is_none() {
+    check(
+        r#"
+        > ACL SETUSER u "" on ""
+        OK
+        > ACL DRYRUN u GET k
+        (like) "User u has no permissions*"
+        "#,
+    );
+}

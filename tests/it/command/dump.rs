@@ -9,29 +9,29 @@ fn dump() {
         > SET n 12
         OK
         > DUMP n
-        "\x00\xc0\x0c\x0b\x00U\xf5E\"\xa1\x9bU\\"
+        "\x00\xc0\x0c\n\x00<*\xf8Q\\\x04\xbc\xd5"
         > SET s hello
         OK
         > DUMP s
-        "\x00\x05hello\x0b\x00\n\xadb\x05\x98\xab\xc9\x83"
+        "\x00\x05hello\n\x00cr\xdfve4 \n"
         > DUMP nothing
         (nil)
         > SET e ""
         OK
         > DUMP e
-        "\x00\x00\x0b\x004D\xe13\xf2\xe0KS"
+        "\x00\x00\n\x00]\x9b\\@\x0f\x7f\xa2\xda"
         > SET b -200
         OK
         > DUMP b
-        "\x00\xc18\xff\x0b\x00K\xe42\xc8\x15k\x88z"
+        "\x00\xc18\xff\n\x00\";\x8f\xbb\xe8\xf4a\xf3"
         > SET c 70000
         OK
         > DUMP c
-        "\x00\xc2p\x11\x01\x00\x0b\x00h{\xb5\x8dh\xaf|,"
+        "\x00\xc2p\x11\x01\x00\n\x00\x01\xa4\x08\xfe\x950\x95\xa5"
         > SET d 10000000000
         OK
         > DUMP d
-        "\x00\x0b10000000000\x0b\x00\xfc\x1e\xb3\x08u?\xbfI"
+        "\x00\x0b10000000000\n\x00\x95\xc1\x0e{\x88\xa0V\xc0"
         "#,
     );
 }
@@ -44,7 +44,7 @@ fn dump_compresses() {
         > SET repeats aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
         OK
         > DUMP repeats
-        (like) "\x00\xc3\t@d\x01aa\xe0W\x00\x01aa\x0b\x00*"
+        (like) "\x00\xc3\t@d\x01aa\xe0W\x00\x01aa\n\x00*"
         > CONFIG SET rdbcompression no
         OK
         > DUMP repeats
@@ -77,7 +77,7 @@ fn restore_of_a_version_to_come() {
 fn restore() {
     check(
         r#"
-        > RESTORE n 0 "\x00\xc0\x0c\n\x00<*\xf8Q\\\x04\xbc\xd5"
+        > RESTORE n 0 "\x00\xc0\x0c\x0b\x00U\xf5E\"\xa1\x9bU\\"
         OK
         > GET n
         "12"
@@ -142,11 +142,11 @@ fn collections_are_written_plainly() {
         > RPUSH l a 17 ""
         (integer) 3
         > DUMP l
-        "\x01\x03\x01a\xc0\x11\x00\x0b\x00\xd3:\xf1^\x91t:\x92"
+        "\x01\x03\x01a\xc0\x11\x00\n\x00\xba\xe5L-l\xeb\xd3\x1b"
         > SADD s x 3
         (integer) 2
         > DUMP s
-        "\x02\x02\x01x\xc0\x03\x0b\x00h\xc7\x06\xf8\xa9'u\xa3"
+        "\x02\x02\x01x\xc0\x03\n\x00\x01\x18\xbb\x8bT\xb8\x9c*"
         > HSET h f 1 g x
         (integer) 2
         > HPEXPIREAT h 4102444800000 FIELDS 1 g

@@ -352,3 +352,17 @@ fn events_of_fields_that_are_found_expired() {
         "#,
     );
 }
+
+#[test]
+fn a_number_of_fields_may_be_any_that_is_positive() {
+    check(
+        r#"
+        > HTTL h FIELDS 4294967296 f
+        (error) ERR The `numfields` parameter must match the number of arguments
+        > HTTL h FIELDS 0 f
+        (error) ERR Number of fields must be a positive integer
+        > HTTL h FIELDS 9223372036854775808 f
+        (error) ERR Number of fields must be a positive integer
+        "#,
+    );
+}

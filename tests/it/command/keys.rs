@@ -286,8 +286,7 @@ fn scan_small() {
         > SCAN abc
         (error) ERR invalid cursor
         > SCAN -1
-        1) "0"
-        2) (empty array)
+        (error) ERR invalid cursor
         > SCAN 18446744073709551616
         (error) ERR invalid cursor
         > SCAN 99999999999
@@ -595,6 +594,19 @@ fn scan_of_a_type_that_is_none_removes_what_has_expired() {
         2) (empty array)
         > DBSIZE
         (integer) 1
+        "#,
+    );
+}
+
+#[test]
+fn what_stands_around_a_word() {
+    check(
+        r#"
+        > SCAN " 0" COUNT 10
+        1) "0"
+        2) (empty array)
+        > EXPIRE k 100 "nonsense\r\n"
+        (error) ERR Unsupported option nonsense
         "#,
     );
 }

@@ -250,7 +250,9 @@ fn remove_and_find() {
         > LPOS l c FIRST 1
         (error) ERR syntax error
         > LPOS l c RANK -9223372036854775808
-        (error) ERR value is out of range
+        (error) ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807
+        > LREM l -9223372036854775808 c
+        (error) ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807
         "#,
     );
 }

@@ -348,9 +348,9 @@ fn libraries_of_functions() {
         > FUNCTION LOAD "#!lua name=x\nreturn ("
         (like) "ERR Error compiling function: user_function:2: unexpected symbol*"
         > FUNCTION LOAD "#!lua name=x\nredis.call('ping')"
-        (like) "ERR Error registering functions: user_function:2: *attempted to access nonexistent global variable 'call'"
+        (like) "ERR Error registering functions: ERR user_function:2: *attempted to access nonexistent global variable 'call'"
         > FUNCTION LOAD "#!lua name=x\nredis.register_function('a')"
-        (like) "ERR Error registering functions: *calling redis.register_function with a single argument*"
+        (like) "ERR Error registering functions: ERR calling redis.register_function with a single argument*"
         > FUNCTION STATS
         1# "running_script" => (nil)
         2# "engines" =>
@@ -362,7 +362,7 @@ fn libraries_of_functions() {
         > FUNCTION DELETE mylib
         (error) ERR Library not found
         > FUNCTION DUMP
-        "\x0b\x004D\xe13\xf2\xe0KS"
+        "\n\x00]\x9b\\@\x0f\x7f\xa2\xda"
         > FUNCTION RESTORE abc
         (error) ERR DUMP payload version or checksum are wrong
         > FUNCTION FLUSH
@@ -650,6 +650,20 @@ fn errors_of_scripts_are_counted_once() {
         (integer) 1
         > INFO errorstats
         (verbatim txt) "# Errorstats\r\nerrorstat_ERR:count=6\r\nerrorstat_MINE:count=1\r\nerrorstat_WRONGTYPE:count=1\r\n"
+        "##,
+    );
+}
+
+#[test]
+fn what_scripts_take() {
+    check(
+        r##"
+        > EVAL "return 1" 0
+        (integer) 1
+        > FUNCTION LOAD "#!lua name=lib\nredis.register_function('f', function() end)"
+        "lib"
+        > INFO memory
+        (like) "*used_memory_lua_human:*K\r*number_of_functions:1*number_of_libraries:1*"
         "##,
     );
 }

@@ -579,3 +579,21 @@ fn info() {
         "#,
     );
 }
+
+#[test]
+fn what_is_no_key_is_none() {
+    check(
+        r#"
+        > COMMAND GETKEYS SPUBLISH channel message
+        (error) ERR The command has no key arguments
+        > COMMAND GETKEYS PING too many words
+        (error) ERR The command has no key arguments
+        > COMMAND GETKEYS GET
+        (error) ERR Invalid number of arguments specified for command
+        > CONFIG SET "no\x00such" 1
+        (error) ERR Unknown option or number of arguments for CONFIG SET - 'no'
+        > FUNCTION LOAD REPLACE nonsense "code"
+        (error) ERR Unknown option given: nonsense
+        "#,
+    );
+}

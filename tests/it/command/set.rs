@@ -191,3 +191,19 @@ fn random_members_and_walks() {
         "#,
     );
 }
+
+#[test]
+fn the_last_limit_counts() {
+    check(
+        r#"
+        > SADD t a b c
+        (integer) 3
+        > SINTERCARD 1 t LIMIT 1 LIMIT 2
+        (integer) 2
+        > SINTERCARD 1 t LIMIT LIMIT 2
+        (error) ERR LIMIT can't be negative
+        > SINTERCARD 1 t LIMIT
+        (error) ERR syntax error
+        "#,
+    );
+}

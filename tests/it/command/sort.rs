@@ -215,3 +215,17 @@ fn the_key_it_stores_at() {
         "#,
     );
 }
+
+#[test]
+fn a_weight_without_a_star_leaves_the_order() {
+    check(
+        r#"
+        > RPUSH l c a b
+        (integer) 3
+        > SORT l BY # DESC
+        1) "c"
+        2) "a"
+        3) "b"
+        "#,
+    );
+}

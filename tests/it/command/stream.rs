@@ -662,3 +662,33 @@ fn the_last_entry_is_the_last_that_is_left() {
     "#,
     );
 }
+
+/// Blanks and a sign before a number are no fault.
+#[test]
+fn ids_are_read_as_by_c() {
+    check(
+        r#"
+        > XADD x " 1-+2" f v
+        "1-2"
+        > XRANGE x " 1" +
+        1) 1) "1-2"
+           2) 1) "f"
+              2) "v"
+        > XADD x "2 -1" f v
+        (error) ERR Invalid stream ID specified as stream command argument
+        > XDELEX nothing IDS 2 - $
+        1) (integer) -1
+        2) (integer) -1
+        > XDELEX x IDS 1 -
+        (error) ERR Invalid stream ID specified as stream command argument
+        > SET s 1
+        OK
+        > XDELEX s IDS nonsense 1
+        (error) WRONGTYPE Operation against a key holding the wrong kind of value
+        > XGROUP CREATE x g 0 nonsense
+        (error) ERR unknown subcommand or wrong number of arguments for 'CREATE'. Try XGROUP HELP.
+        > xgroup create x g 0 nonsense
+        (error) ERR unknown subcommand or wrong number of arguments for 'create'. Try XGROUP HELP.
+        "#,
+    );
+}

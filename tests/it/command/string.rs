@@ -819,3 +819,21 @@ fn arity() {
         "#,
     );
 }
+
+#[test]
+fn a_condition_that_cannot_be_read_is_the_only_reply() {
+    check(
+        r#"
+        > SET s old
+        OK
+        > SET s new IFDNE short GET
+        (error) ERR must be exactly 16 hexadecimal characters
+        > SET s new IFNE old GET
+        "old"
+        > SET s new IFEQ old GET
+        "old"
+        > GET s
+        "new"
+        "#,
+    );
+}

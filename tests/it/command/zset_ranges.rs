@@ -330,3 +330,20 @@ fn ranges_are_stored() {
         "#,
     );
 }
+
+/// Blanks before a number are no fault, and a NUL ends it.
+#[test]
+fn bounds_are_read_as_by_c() {
+    check_both(
+        r#"
+        > ZADD z 1 a 2 b 3 c
+        (integer) 3
+        > ZCOUNT z " 2" "( 3"
+        (integer) 1
+        > ZCOUNT z "2\x00x" +inf
+        (integer) 2
+        > ZCOUNT z "2 " +inf
+        (error) ERR min or max is not a float
+        "#,
+    );
+}

@@ -7,7 +7,7 @@ pub mod syntax;
 use crate::{
     command::{
         Args, Command, CommandResult, Context, Error, keys,
-        spec::{Acl, Flags, Spec},
+        spec::{Acl, Flags, KeyFlags, Spec},
         table,
     },
     util::glob,
@@ -93,14 +93,14 @@ fn count(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
 
 /// The command a request calls, checked as far as its keys are concerned.
 fn called(request: &Args<'_>) -> Result<&'static Command, Error> {
-    let command = table::resolve(request).map_err(|refusal| match refusal.command {
-        Some(_) => Error::new("ERR Invalid number of arguments specified for command"),
-        None => Error::new("ERR Invalid command specified"),
-    })?;
-    if command.spec.keys.is_empty() {
+    let (command, is_whole) = match table::resolve(request) {
+        Ok(command) => (command, true),
+        Err(refusal) => (refusal.command.ok_or(Error::new("ERR Invalid command specified"))?, false),
+    };
+    if command.spec.keys.iter().all(|keys| keys.flags.contains(KeyFlags::NOT_KEY)) {
         return Err(Error::new("ERR The command has no key arguments"));
     }
-    Ok(command)
+    if is_whole { Ok(command) } else { Err(Error::new("ERR Invalid number of arguments specified for command")) }
 }
 
 fn getkeys(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {

@@ -22,9 +22,11 @@ pub fn all<'r, 'a>(args: &'r Args<'a>) -> Result<&'r [&'a [u8]], Error> {
     if !is_word(args[2], "fields") {
         return Err(Error::new("ERR Mandatory argument FIELDS is missing or not at the right position"));
     }
-    let count = count(args[3], "ERR Number of fields must be a positive integer")?;
+    let positive = |count: &i64| *count > 0;
+    let count =
+        integer(args[3]).ok().filter(positive).ok_or(Error::new("ERR Number of fields must be a positive integer"))?;
     let names = &args[4..];
-    if count == names.len() {
+    if usize::try_from(count) == Ok(names.len()) {
         Ok(names)
     } else {
         Err(Error::new("ERR The `numfields` parameter must match the number of arguments"))

@@ -136,8 +136,9 @@ pub fn migrate(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         }
         requests.push(words);
     }
-    let parcel = Parcel { host: request.host, port: request.port, timeout: request.timeout, requests: &requests };
-    let delivery = (cx.shared.courier())(&parcel);
+    let (host, port, timeout) = (request.host, request.port, request.timeout);
+    let parcel = Parcel { host, port, timeout, login: &request.login, requests: &requests };
+    let delivery = cx.shared.courier().carry(&parcel);
     let refusal = delivery.replies.iter().find_map(|reply| reply.as_ref().err());
     let welcome = delivery.replies.iter().take(ahead).all(Result::is_ok);
     let arrived = delivery.replies.iter().skip(ahead).zip(&sent).filter(|(reply, _)| welcome && reply.is_ok());

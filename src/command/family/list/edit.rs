@@ -30,7 +30,7 @@ pub fn lrem(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let (key, value) = (args[1], args[3]);
     let count = integer(args[2])?;
     if count == i64::MIN {
-        return Err(Error::OUT_OF_RANGE);
+        return Err(Error::NO_OPPOSITE);
     }
     let limit = limit(cx);
     let mut db = cx.keys.db(cx.client.db);

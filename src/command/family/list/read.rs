@@ -73,7 +73,7 @@ impl Search {
                     ));
                 }
                 if rank == i64::MIN {
-                    return Err(Error::OUT_OF_RANGE);
+                    return Err(Error::NO_OPPOSITE);
                 }
                 search.from_end = rank < 0;
                 search.skip = usize::try_from(rank.unsigned_abs() - 1).unwrap_or(usize::MAX);

@@ -132,14 +132,13 @@ pub fn sintercard(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let numkeys = numkeys.ok_or(Error::new("ERR numkeys should be greater than 0"))?;
     let keys = usize::try_from(numkeys).ok().and_then(|n| args.get(2..n.checked_add(2)?));
     let keys = keys.ok_or(Error::new("ERR Number of keys can't be greater than number of args"))?;
-    let limit = match &args[2 + keys.len()..] {
-        [] => 0,
-        [word, limit] if args::is_word(word, "limit") => {
-            let limit = args::integer(limit).ok().filter(|limit| *limit >= 0);
-            limit.ok_or(Error::new("ERR LIMIT can't be negative"))?
-        }
-        _ => return Err(Error::SYNTAX),
-    };
+    let mut limit = 0;
+    let mut options = args[2 + keys.len()..].iter();
+    while let Some(word) = options.next() {
+        let value = options.next().filter(|_| args::is_word(word, "limit")).ok_or(Error::SYNTAX)?;
+        let given = args::integer(value).ok().filter(|limit| *limit >= 0);
+        limit = given.ok_or(Error::new("ERR LIMIT can't be negative"))?;
+    }
     let limit = if limit == 0 { usize::MAX } else { usize::try_from(limit).unwrap_or(usize::MAX) };
     let result = combine(&mut cx.keys.db(cx.client.db), keys, Operation::Intersection, limit)?;
     cx.reply.integer(result.count as i64);

@@ -102,8 +102,7 @@ pub fn xdel(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let mut deleted = 0;
     let mut db = cx.keys.db(cx.client.db);
     if let Some(mut cell) = db.cell(args[1], Type::Stream)? {
-        let ids: Vec<Id> = args[2..].iter().map(|word| ids::parse(word, 0)).collect::<Result<_, _>>()?;
-        for id in ids {
+        for id in read_ids(&args[2..])? {
             deleted += i64::from(stream::remove(&mut cell, id)?);
         }
     }
@@ -133,8 +132,8 @@ fn delete(home: &mut dyn Home, id: Id, references: References) -> Result<Outcome
     Ok(if stream::remove(home, id)? { Outcome::Deleted } else { Outcome::Missing })
 }
 
-/// The options of XDELEX and XACKDEL, and the IDs.
-fn parse_ids(words: &Args<'_>) -> Result<(References, Vec<Id>), Error> {
+/// The options of XDELEX and XACKDEL, and the IDs, which are read when there is something to delete from.
+fn parse_ids<'r, 'a>(words: &'r Args<'a>) -> Result<(References, &'r Args<'a>), Error> {
     let (mut references, mut given): (_, Option<&Args<'_>>) = (None, None);
     let mut at = 0;
     while at < words.len() {
@@ -154,8 +153,11 @@ fn parse_ids(words: &Args<'_>) -> Result<(References, Vec<Id>), Error> {
         }
     }
     let given = given.ok_or(Error::new("ERR IDS option is required"))?;
-    let ids = given.iter().map(|word| ids::parse(word, 0)).collect::<Result<_, _>>()?;
-    Ok((references.unwrap_or(References::Keep), ids))
+    Ok((references.unwrap_or(References::Keep), given))
+}
+
+fn read_ids(words: &Args<'_>) -> Result<Vec<Id>, Error> {
+    words.iter().map(|word| ids::parse(word, 0)).collect()
 }
 
 fn answer(cx: &mut Context<'_>, key: &[u8], outcomes: &[Outcome]) {
@@ -167,11 +169,12 @@ fn answer(cx: &mut Context<'_>, key: &[u8], outcomes: &[Outcome]) {
 }
 
 pub fn xdelex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let (references, ids) = parse_ids(&args[2..])?;
-    let mut outcomes = vec![Outcome::Missing; ids.len()];
     let mut db = cx.keys.db(cx.client.db);
-    if let Some(mut cell) = db.cell(args[1], Type::Stream)? {
-        for (outcome, id) in outcomes.iter_mut().zip(ids) {
+    let cell = db.cell(args[1], Type::Stream)?;
+    let (references, given) = parse_ids(&args[2..])?;
+    let mut outcomes = vec![Outcome::Missing; given.len()];
+    if let Some(mut cell) = cell {
+        for (outcome, id) in outcomes.iter_mut().zip(read_ids(given)?) {
             *outcome = delete(&mut cell, id, references)?;
         }
     }
@@ -180,13 +183,14 @@ pub fn xdelex(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 pub fn xackdel(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let (references, ids) = parse_ids(&args[3..])?;
-    let mut outcomes = vec![Outcome::Missing; ids.len()];
     let mut db = cx.keys.db(cx.client.db);
-    if let Some(mut cell) = db.cell(args[1], Type::Stream)?
+    let cell = db.cell(args[1], Type::Stream)?;
+    let (references, given) = parse_ids(&args[3..])?;
+    let mut outcomes = vec![Outcome::Missing; given.len()];
+    if let Some(mut cell) = cell
         && let Some(of) = Stream::new(cell.view()).group(args[2])
     {
-        for (outcome, id) in outcomes.iter_mut().zip(ids) {
+        for (outcome, id) in outcomes.iter_mut().zip(read_ids(given)?) {
             if group::acknowledge(&mut cell, &of, id)? {
                 // What is pending may have been deleted before.
                 *outcome = match delete(&mut cell, id, references)? {

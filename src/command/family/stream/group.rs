@@ -5,7 +5,9 @@ use crate::{
     command::{
         Args, CommandResult, Context, Error,
         args::{integer, is_word},
+        error::quotable,
         family::help,
+        table::unknown_subcommand_or_arity,
     },
     config::KeyspaceEvents,
     keyspace::{Cell, Type},
@@ -25,27 +27,22 @@ const NEEDS_KEY: Error = Error::new(
 
 /// There is no such group, where there is such a key.
 pub fn no_such_group(key: &[u8], name: &[u8]) -> Error {
+    let (key, name) = (quotable(key, usize::MAX), quotable(name, usize::MAX));
     let parts = [b"NOGROUP No such consumer group '", name, b"' for key name '", key, b"'"];
     Error::text(parts.concat())
 }
 
 /// There is no such key or no such group; `after` ends the text.
 pub fn no_such_key_or_group(key: &[u8], name: &[u8], after: &str) -> Error {
+    let (key, name) = (quotable(key, usize::MAX), quotable(name, usize::MAX));
     let parts = [b"NOGROUP No such key '", key, b"' or consumer group '", name, b"'", after.as_bytes()];
     Error::text(parts.concat())
 }
 
-fn unknown_subcommand(cx: &Context<'_>) -> Error {
-    Error::text(format!(
-        "ERR unknown subcommand or wrong number of arguments for '{}'. Try XGROUP HELP.",
-        cx.spec.name.to_ascii_uppercase()
-    ))
-}
-
 /// MKSTREAM and ENTRIESREAD.
-fn options(cx: &Context<'_>, words: &Args<'_>, may_make: bool) -> Result<(bool, Option<u64>), Error> {
+fn options(args: &Args<'_>, may_make: bool) -> Result<(bool, Option<u64>), Error> {
     let (mut makes, mut read) = (false, None);
-    let mut words = words.iter();
+    let mut words = args[5..].iter();
     while let Some(word) = words.next() {
         if may_make && is_word(word, "mkstream") {
             makes = true;
@@ -58,14 +55,14 @@ fn options(cx: &Context<'_>, words: &Args<'_>, may_make: bool) -> Result<(bool, 
             }
             read = u64::try_from(given).ok();
         } else {
-            return Err(unknown_subcommand(cx));
+            return Err(unknown_subcommand_or_arity(args));
         }
     }
     Ok((makes, read))
 }
 
 pub fn create(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let (makes, read) = options(cx, &args[5..], true)?;
+    let (makes, read) = options(args, true)?;
     let key = args[2];
     let mut db = cx.keys.db(cx.client.db);
     let last = match db.cell(key, Type::Stream)?.map(|cell| Stream::new(cell.view()).head.last) {
@@ -97,7 +94,7 @@ fn found(cell: &Option<Cell<'_>>, key: &[u8], name: &[u8]) -> Result<Group, Erro
 }
 
 pub fn setid(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let (_, read) = options(cx, &args[5..], false)?;
+    let (_, read) = options(args, false)?;
     let key = args[2];
     let mut db = cx.keys.db(cx.client.db);
     let mut cell = db.cell(key, Type::Stream)?;

@@ -3,6 +3,7 @@
 use crate::{
     command::{Error, Reply},
     types::stream::Id,
+    util::number::parse_u64,
 };
 use smallvec::SmallVec;
 
@@ -28,12 +29,12 @@ pub fn parse(word: &[u8], missing: u64) -> Result<Id, Error> {
 
 /// Reads an ID whose number may be left open.
 pub fn parse_given(word: &[u8], missing: u64) -> Result<Given, Error> {
-    let text = std::str::from_utf8(word).ok().filter(|text| text.len() <= LEN_MAX).ok_or(INVALID)?;
-    let number = |text: &str| text.parse::<u64>().map_err(|_| INVALID);
-    let (ms, seq) = match text.split_once('-') {
-        Some((ms, "*")) => return number(ms).map(Given::Time),
-        Some((ms, seq)) => (number(ms)?, number(seq)?),
-        None => (number(text)?, missing),
+    let number = |text: &[u8]| parse_u64(text).ok_or(INVALID);
+    let (ms, seq) = match word.iter().position(|byte| *byte == b'-') {
+        _ if word.len() > LEN_MAX => return Err(INVALID),
+        Some(dash) if &word[dash + 1..] == b"*" => return number(&word[..dash]).map(Given::Time),
+        Some(dash) => (number(&word[..dash])?, number(&word[dash + 1..])?),
+        None => (number(word)?, missing),
     };
     Ok(Given::Whole(Id { ms, seq }))
 }

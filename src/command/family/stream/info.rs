@@ -6,6 +6,7 @@ use crate::{
         Args, CommandResult, Context, Error, Reply,
         args::{integer, is_word},
         family::help,
+        table::unknown_subcommand_or_arity,
     },
     keyspace::Type,
     types::stream::{
@@ -95,17 +96,13 @@ pub fn stream(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let (usual, now) = (usual(&cx.client.settings), cx.now);
     let mut db = cx.keys.db(cx.client.db);
     let stream = Stream::new(db.view(args[2], Type::Stream)?.ok_or(Error::NO_SUCH_KEY)?);
-    let unknown = || {
-        let name = String::from_utf8_lossy(args[1]).into_owned();
-        Error::text(format!("ERR unknown subcommand or wrong number of arguments for '{name}'. Try XINFO HELP."))
-    };
     let full = match &args[3..] {
         [] => None,
         [full] if is_word(full, "full") => Some(10),
         [full, count, number] if is_word(full, "full") && is_word(count, "count") => {
             Some(usize::try_from(integer(number)?).unwrap_or(10))
         }
-        _ => return Err(unknown()),
+        _ => return Err(unknown_subcommand_or_arity(args)),
     };
     let reply = &mut *cx.reply;
     reply.map(if full.is_some() { 15 } else { 16 });

@@ -107,10 +107,10 @@ pub fn set(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let options = Options::parse(&args[3..])?;
     let ttl = options.ttl(cx.now, "set")?;
     let mut db = cx.keys.db(cx.client.db);
+    let holds = options.condition.holds(db.peek(key))?;
     if options.get {
         answer(cx.reply, db.read(key).as_ref())?;
     }
-    let holds = options.condition.holds(db.peek(key))?;
     if holds {
         store(cx, key, value, ttl)?;
     }

@@ -4,6 +4,7 @@ use crate::{
     command::{
         Args, Error,
         args::{integer, is_word},
+        error::quotable,
     },
     types::{
         packed::Element,
@@ -66,8 +67,9 @@ fn score_edge(text: &[u8], max: bool) -> Option<Edge<'static>> {
         [b'(', digits @ ..] => (true, digits),
         _ => (false, text),
     };
-    // Nothing at all is 0, as C reads it.
-    let score = if digits.is_empty() { 0.0 } else { number::parse_f64(digits)? };
+    // As C reads it: up to a NUL, from behind any blanks, and nothing at all is 0.
+    let digits = quotable(digits, usize::MAX);
+    let score = if digits.is_empty() { 0.0 } else { number::parse_f64(digits.trim_ascii_start())? };
     Some(Edge::Score { score, after: open != max })
 }
 
