@@ -73,6 +73,8 @@ pub struct Saver {
     changed: Condvar,
     /// Held for as long as a snapshot is written.
     writing: Mutex<()>,
+    /// Held by whoever writes or looks at the images. Who only looks does so for a moment, and keeps nobody from a snapshot.
+    files: Mutex<()>,
     /// `!last_ok`, for writes to look at: they take no lock for it.
     failing: AtomicBool,
     /// Who wants to write a snapshot after the one that is being written.
@@ -128,6 +130,7 @@ impl Saver {
             }),
             changed: Condvar::new(),
             writing: Mutex::new(()),
+            files: Mutex::new(()),
             failing: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             delay_us_per_key: AtomicU64::new(0),
@@ -194,12 +197,13 @@ impl Saver {
     /// Does something while no snapshot is written.
     pub fn while_idle<R>(&self, act: impl FnOnce() -> R) -> R {
         let _writing = self.writing.lock();
+        let _files = self.files.lock();
         act()
     }
 
     /// Looks at a little of the images on the disk, unless one is being written.
     pub fn scrub(&self, scrub: &mut Scrub, keyspace: &Keyspace, path: &Path) -> Scrubbed {
-        let Some(_writing) = self.writing.try_lock() else { return Scrubbed::default() };
+        let Some(_files) = self.files.try_lock() else { return Scrubbed::default() };
         let found = scrub.step(&System, path, keyspace.arena());
         let mut status = self.status.lock();
         status.scrubbed += found.bytes;
@@ -350,6 +354,7 @@ impl Saver {
     }
 
     fn write(&self, keyspace: &Keyspace, path: &Path, clock: &dyn Fn() -> UnixMillis) -> io::Result<Report> {
+        let _files = self.files.lock();
         let started = clock();
         {
             let mut status = self.status.lock();
@@ -405,5 +410,27 @@ impl Pace for Running<'_> {
 
     fn gives_up(&self) -> bool {
         self.saver.cancelled.load(Relaxed) || self.saver.is_overdue((self.clock)())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Policy, keyspace::Options};
+
+    #[test]
+    fn who_only_looks_at_the_images_keeps_nobody_from_a_snapshot() {
+        let dir = tempfile::tempdir().unwrap();
+        let keyspace = Keyspace::new(&Options::new(1, 1, 0, Policy::NoEviction)).unwrap();
+        let (saver, path) = (Saver::new(0), dir.path().join("image.flag"));
+        let looking = saver.files.lock();
+        std::thread::scope(|scope| {
+            let saving = scope.spawn(|| saver.try_save(&keyspace, &path, &|| 1));
+            while !saver.writing.is_locked() && !saving.is_finished() {
+                std::thread::yield_now();
+            }
+            drop(looking);
+            assert!(saving.join().unwrap().is_some_and(|result| result.is_ok()));
+        });
     }
 }

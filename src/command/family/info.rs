@@ -145,7 +145,7 @@ fn server(view: &View<'_>, out: &mut String) {
     line(out, "monotonic_clock", "POSIX clock_gettime");
     line(out, "multiplexing_api", "epoll");
     line(out, "process_id", std::process::id());
-    line(out, "process_supervised", "no");
+    line(out, "process_supervised", view.settings.supervised.name());
     line(out, "run_id", &view.shared.run_id);
     let Settings { port, tls_port, .. } = *view.settings;
     line(out, "tcp_port", if port == 0 { tls_port } else { port });
