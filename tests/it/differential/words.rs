@@ -43,10 +43,13 @@ impl Family {
 /// Keys have a letter for what they hold, mostly.
 pub fn key(random: &mut Rng, family: Family) -> Vec<u8> {
     let own = FAMILIES.iter().find(|(_, of, _)| *of == family).filter(|_| random.u8(..) < 220);
-    let (_, _, letter) = match own.unwrap_or(&FAMILIES[random.usize(..FAMILIES.len())]) {
-        // Scores that are no positions mean nothing, and not the same.
-        (_, Family::Geo, _) if family == Family::SortedSet => &FAMILIES[0],
-        any => any,
+    let other = &FAMILIES[random.usize(..FAMILIES.len())];
+    let (_, _, letter) = match (own, other) {
+        (Some(own), _) => own,
+        // Scores that are no positions mean nothing, and not the same: those that are have keys of their own.
+        (None, (_, Family::Geo, _)) => &FAMILIES[0],
+        (None, (_, Family::SortedSet, _)) if family == Family::Geo => &FAMILIES[0],
+        (None, other) => other,
     };
     vec![*letter, b'0' + random.u8(..3)]
 }
