@@ -167,7 +167,6 @@ pub enum ChannelUse {
     Patterns,
 }
 
-/// One command or subcommand.
 /// Which arguments are stored as they are, each as the string at a key: a large one is received where it is to lie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stored {
@@ -187,6 +186,7 @@ impl Stored {
     }
 }
 
+/// One command or subcommand.
 pub struct Spec {
     /// Lower case; for a subcommand only its own word (`setname`).
     pub name: &'static str,
@@ -208,6 +208,7 @@ pub struct Spec {
     pub vary: fn(&Args<'_>, KeyFlags) -> KeyFlags,
     /// Which arguments are channels, for what users may do.
     pub channels: ChannelUse,
+    /// Which arguments are stored as they are.
     pub stored: Option<Stored>,
     /// Which arguments are ranks, if it changes a collection there and nowhere else.
     pub ranks: &'static [usize],

@@ -9,7 +9,8 @@
 //! then by age.
 //!
 //! Other than in S3-FIFO, the ghost table remembers what goes from `main`, too: that is as likely to
-//! come back, and in nine of ten traces fewer requests missed (`benches/hit_ratio`).
+//! come back, and fewer requests missed in the traces that were run with and without
+//! (`benches/hit_ratio`, docs/benchmarks.md).
 
 use super::shard::{Found, Shard};
 use crate::{

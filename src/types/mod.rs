@@ -73,6 +73,14 @@ pub fn probe(view: &View<'_>, element: &[u8], least: u64) -> Option<Probe> {
     }
 }
 
+/// The way to the members of a large sorted set that have this score.
+fn probe_score(view: &View<'_>, score: &[u8]) -> Option<Probe> {
+    if view.encoding != Encoding::SkipList {
+        return None;
+    }
+    Some(Probe::in_order(Root::read(view.value, zset::ENTRIES)?, zset::key_of_word(score)?))
+}
+
 /// What a command may come to in a collection beside both its ends.
 #[derive(Clone, Copy, Default)]
 pub struct Ahead<'a> {
@@ -91,10 +99,7 @@ pub fn go_ahead(view: &View<'_>, ahead: Ahead<'_>) {
         return all().for_each(|root| tree::visit_all(view.heap, root));
     }
     for word in ahead.elements {
-        let by_hash = probe(view, word, 0);
-        let by_score = || Some(Probe::in_order(Root::read(view.value, zset::ENTRIES)?, zset::key_of_word(word)?));
-        let by_score = by_score().filter(|_| view.encoding == Encoding::SkipList);
-        for mut probe in by_hash.into_iter().chain(by_score) {
+        for mut probe in probe(view, word, 0).into_iter().chain(probe_score(view, word)) {
             while probe.step(view.heap) {}
         }
         if view.kind == Type::Stream {

@@ -291,12 +291,16 @@ fn persistence(view: &View<'_>, out: &mut String) {
     line(out, "rdb_current_bgsave_time_sec", if saver.in_progress { (view.now - saver.started_ms) / 1000 } else { -1 });
     line(out, "rdb_saves", saver.saves);
     // There is no fork, hence nothing that one copies.
-    for name in ["rdb_last_cow_size", "aof_last_cow_size", "module_fork_last_cow_size", "module_fork_in_progress"] {
-        line(out, name, 0);
-    }
-    for name in ["current_cow_peak", "current_cow_size", "current_cow_size_age"] {
-        line(out, name, 0);
-    }
+    let of_forks = [
+        "rdb_last_cow_size",
+        "aof_last_cow_size",
+        "module_fork_last_cow_size",
+        "module_fork_in_progress",
+        "current_cow_peak",
+        "current_cow_size",
+        "current_cow_size_age",
+    ];
+    of_forks.iter().for_each(|name| line(out, name, 0));
     line(out, "rdb_last_load_keys_expired", 0);
     line(out, "rdb_last_load_keys_loaded", view.shared.stats.loaded_keys.get());
     let log = view.shared.keyspace.log().status();
