@@ -3,6 +3,7 @@
 
 use super::{Protocol, acl::DEFAULT_USER};
 use crate::{stats::Counter, util::clock::UnixMillis};
+use bytes::Bytes;
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::{
@@ -54,6 +55,11 @@ impl Default for Names {
 /// About what a watched key, a subscription or a prefix of tracking takes.
 const NAME_BYTES: u64 = 64;
 
+/// Messages of at least this length are kept once for all who are sent them.
+const SHARED_MIN: usize = 16 * 1024;
+/// A mailbox that is empty keeps no more room than this.
+const ROOM_KEPT: usize = 16 * 1024;
+
 /// Bytes are waiting in the mailbox.
 const MAIL: u8 = 1 << 0;
 /// The connection is to be closed without answering what it still has to say.
@@ -100,7 +106,7 @@ pub struct ClientHandle {
     /// Commands it has run.
     pub commands: AtomicU64,
     /// Encoded bytes for this client, from other clients (pub/sub, MONITOR, tracking).
-    mailbox: Mutex<Vec<u8>>,
+    mailbox: Mutex<Mailbox>,
     /// Read and written under the mailbox's lock.
     mail_is_held: AtomicBool,
     signals: AtomicU8,
@@ -132,6 +138,53 @@ pub struct ClientHandle {
     pub last_interaction: AtomicI64,
 }
 
+/// What a client has been sent by others.
+#[derive(Default, Debug)]
+struct Mailbox {
+    bytes: Vec<u8>,
+    /// The large ones, each with how many of the bytes come before it.
+    messages: Vec<(usize, Bytes)>,
+    /// What those come to.
+    large: usize,
+}
+
+/// What comes next of a mailbox.
+#[derive(Debug)]
+pub enum Mail<'m> {
+    Copied(&'m [u8]),
+    /// A message that others may be sent, too.
+    Shared(Bytes),
+}
+
+impl Mail<'_> {
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Mail::Copied(bytes) => bytes,
+            Mail::Shared(message) => message,
+        }
+    }
+}
+
+impl Mailbox {
+    fn put(&mut self, message: &Bytes) {
+        if message.len() >= SHARED_MIN {
+            self.messages.push((self.bytes.len(), message.clone()));
+            self.large += message.len();
+        } else {
+            self.bytes.extend_from_slice(message);
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.bytes.len() + self.large
+    }
+
+    /// A message counts for each who is sent it: who reads last holds it alone.
+    fn memory(&self) -> usize {
+        self.bytes.capacity() + self.large
+    }
+}
+
 impl ClientHandle {
     pub fn new(id: u64) -> Self {
         ClientHandle { id, ..ClientHandle::default() }
@@ -143,7 +196,7 @@ impl ClientHandle {
         let input = self.query_bytes.load(Ordering::Relaxed) + self.query_free.load(Ordering::Relaxed);
         let names = [&self.watched, &self.channels, &self.patterns, &self.shard_channels, &self.prefixes];
         let names: u64 = names.iter().map(|count| u64::from(count.load(Ordering::Relaxed))).sum();
-        let mail = self.mailbox.lock().capacity() as u64;
+        let mail = self.mailbox.lock().memory() as u64;
         size_of::<Self>() as u64
             + input
             + output
@@ -163,21 +216,21 @@ impl ClientHandle {
 
     /// Appends bytes already encoded for this client's protocol and wakes its connection. False
     /// when the client is gone or is given up because it does not read what it is sent.
-    pub fn deliver(&self, bytes: &[u8]) -> bool {
+    pub fn deliver(&self, message: &Bytes) -> bool {
         if self.is_killed() {
             return false;
         }
         let limit = self.output_limit.load(Ordering::Relaxed);
         let mut mailbox = self.mailbox.lock();
-        let waiting = self.output_bytes.load(Ordering::Relaxed) + (mailbox.len() + bytes.len()) as u64;
+        let waiting = self.output_bytes.load(Ordering::Relaxed) + (mailbox.len() + message.len()) as u64;
         if limit > 0 && waiting > limit {
-            *mailbox = Vec::new();
+            *mailbox = Mailbox::default();
             drop(mailbox);
             self.output_limit_passed.store(true, Ordering::Relaxed);
             self.kill();
             return false;
         }
-        mailbox.extend_from_slice(bytes);
+        mailbox.put(message);
         drop(mailbox);
         self.signal(MAIL);
         true
@@ -191,28 +244,32 @@ impl ClientHandle {
     pub fn hold_mail(&self, hold: bool) {
         let mailbox = self.mailbox.lock();
         self.mail_is_held.store(hold, Ordering::Relaxed);
-        let waits = !mailbox.is_empty();
+        let waits = mailbox.len() > 0;
         drop(mailbox);
         if !hold && waits {
             self.signal(MAIL);
         }
     }
 
-    /// Moves the mailbox to the end of `out`, unless it is held.
-    pub fn take_mail(&self, out: &mut Vec<u8>) {
+    /// Empties the mailbox, unless it is held.
+    pub fn take_mail(&self, mut take: impl FnMut(Mail<'_>)) {
         self.signals.fetch_and(!MAIL, Ordering::AcqRel);
         let mut mailbox = self.mailbox.lock();
         if self.mail_is_held.load(Ordering::Relaxed) {
             return;
         }
-        if out.is_empty() && out.capacity() < mailbox.len() {
-            std::mem::swap(out, &mut mailbox);
-        } else {
-            out.extend_from_slice(&mailbox);
+        let mut at = 0;
+        let Mailbox { bytes, messages, large } = &mut *mailbox;
+        for (before, message) in messages.drain(..) {
+            take(Mail::Copied(&bytes[at..before]));
+            take(Mail::Shared(message));
+            at = before;
         }
-        mailbox.clear();
-        if mailbox.capacity() > 16 * 1024 {
-            *mailbox = Vec::new();
+        take(Mail::Copied(&bytes[at..]));
+        *large = 0;
+        bytes.clear();
+        if bytes.capacity() > ROOM_KEPT {
+            *bytes = Vec::new();
         }
     }
 
@@ -306,11 +363,11 @@ mod tests {
     #[test]
     fn mail_is_kept_in_order_and_taken_once() {
         let handle = ClientHandle::new(1);
-        assert!(handle.deliver(b"one "));
-        assert!(handle.deliver(b"two"));
+        assert!(handle.deliver(&Bytes::from_static(b"one ")));
+        assert!(handle.deliver(&Bytes::from_static(b"two")));
         assert!(handle.has_mail());
         let mut out = b"> ".to_vec();
-        handle.take_mail(&mut out);
+        handle.take_mail(|mail| out.extend_from_slice(mail.bytes()));
         assert_eq!(out, b"> one two");
         assert!(!handle.has_mail());
     }
@@ -319,22 +376,39 @@ mod tests {
     fn mail_that_is_held_is_taken_later() {
         let handle = ClientHandle::new(1);
         handle.hold_mail(true);
-        handle.deliver(b"one ");
+        handle.deliver(&Bytes::from_static(b"one "));
         let mut out = Vec::new();
-        handle.take_mail(&mut out);
+        handle.take_mail(|mail| out.extend_from_slice(mail.bytes()));
         assert!(out.is_empty() && !handle.has_mail());
         handle.hold_mail(false);
         assert!(handle.has_mail());
-        handle.take_mail(&mut out);
+        handle.take_mail(|mail| out.extend_from_slice(mail.bytes()));
         assert_eq!(out, b"one ");
+    }
+
+    #[test]
+    fn large_messages_are_shared_and_come_in_order() {
+        let handle = ClientHandle::new(1);
+        let large = Bytes::from(vec![b'x'; SHARED_MIN]);
+        for message in [&Bytes::from_static(b"one "), &large, &Bytes::from_static(b"two "), &large] {
+            assert!(handle.deliver(message));
+        }
+        let (mut taken, mut shared) = (Vec::new(), 0);
+        handle.take_mail(|mail| {
+            shared += usize::from(mail.bytes().as_ptr() == large.as_ptr());
+            taken.extend_from_slice(mail.bytes());
+        });
+        assert_eq!(shared, 2);
+        assert_eq!(taken, [&b"one "[..], &large, b"two ", &large].concat());
+        assert_eq!(handle.mailbox.lock().len(), 0);
     }
 
     #[test]
     fn a_client_that_does_not_read_is_given_up() {
         let handle = ClientHandle::new(1);
         handle.output_limit.store(10, Ordering::Relaxed);
-        assert!(handle.deliver(b"12345678"));
-        assert!(!handle.deliver(b"12345678"));
+        assert!(handle.deliver(&Bytes::from_static(b"12345678")));
+        assert!(!handle.deliver(&Bytes::from_static(b"12345678")));
         assert!(handle.is_killed());
         assert!(handle.output_limit_passed.load(Ordering::Relaxed));
     }

@@ -6,6 +6,7 @@
 
 use super::{ClientHandle, Protocol, ReplyBuffer, reply::EncoderFactory};
 use crate::util::glob;
+use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{
@@ -189,8 +190,8 @@ fn send(subscribers: &Subscribers, message: &mut Encoded<'_>) -> usize {
 struct Encoded<'m> {
     encoder: EncoderFactory,
     words: &'m [&'m [u8]],
-    resp2: Option<Vec<u8>>,
-    resp3: Option<Vec<u8>>,
+    resp2: Option<Bytes>,
+    resp3: Option<Bytes>,
 }
 
 impl<'m> Encoded<'m> {
@@ -198,7 +199,7 @@ impl<'m> Encoded<'m> {
         Encoded { encoder, words, resp2: None, resp3: None }
     }
 
-    fn bytes(&mut self, protocol: Protocol) -> &[u8] {
+    fn bytes(&mut self, protocol: Protocol) -> &Bytes {
         let place = match protocol {
             Protocol::Resp2 => &mut self.resp2,
             Protocol::Resp3 => &mut self.resp3,
@@ -207,7 +208,7 @@ impl<'m> Encoded<'m> {
             let mut buffer: Box<dyn ReplyBuffer> = (self.encoder)(protocol);
             buffer.push(self.words.len());
             self.words.iter().for_each(|word| buffer.bulk(word));
-            buffer.take()
+            buffer.take().into()
         })
     }
 }

@@ -38,7 +38,7 @@ use crate::{keyspace::Locked, util::clock::UnixMillis};
 pub use client::{Client, ReplyMode};
 pub use dispatch::{Block, Flow};
 pub use error::{CommandResult, Error};
-pub use handle::ClientHandle;
+pub use handle::{ClientHandle, Mail};
 pub use reply::{Protocol, Reply, ReplyBuffer};
 pub use shared::Shared;
 pub use table::Command;

@@ -2,6 +2,7 @@
 
 use super::{Args, ClientHandle, handle::State};
 use crate::util::clock::UnixMillis;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use std::io::Write;
 use std::sync::{
@@ -52,6 +53,7 @@ impl Monitors {
             quote(&mut line, if redacted.contains(&at) { b"(redacted)" } else { arg });
         }
         line.extend_from_slice(b"\r\n");
+        let line = Bytes::from(line);
         for monitor in self.clients.lock().iter() {
             monitor.deliver(&line);
         }
@@ -91,7 +93,7 @@ mod tests {
         monitors.feed(&client, false, &[b"set", b"a\"\r\n\0", b"secret"], &[2], 1_700_000_000_042);
         monitors.feed(&client, true, &[b"get", b"a"], &[], 1_700_000_000_042);
         let mut mail = Vec::new();
-        watcher.take_mail(&mut mail);
+        watcher.take_mail(|part| mail.extend_from_slice(part.bytes()));
         let expected = "+1700000000.042000 [0 127.0.0.1:5] \"set\" \"a\\\"\\r\\n\\x00\" \"(redacted)\"\r\n\
                         +1700000000.042000 [0 lua] \"get\" \"a\"\r\n";
         assert_eq!(String::from_utf8_lossy(&mail), expected);

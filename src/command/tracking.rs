@@ -238,7 +238,7 @@ impl Tracker {
                 keys.iter().for_each(|key| message.bulk(key));
             }
         }
-        target.deliver(&message.take());
+        target.deliver(&message.take().into());
     }
 
     fn tell_broken(&mut self, shared: &Shared, redirect: u64) {
@@ -249,7 +249,7 @@ impl Tracker {
             message.push(2);
             message.bulk(b"tracking-redir-broken");
             message.integer(redirect as i64);
-            self.handle.deliver(&message.take());
+            self.handle.deliver(&message.take().into());
         }
     }
 }

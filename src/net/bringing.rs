@@ -18,7 +18,7 @@ impl Bringing {
         self.0.is_some()
     }
 
-    /// Whether it is still to be waited for; the task is woken then.
+    /// Whether it is still to be waited for; the connection is called then.
     pub fn waits(&mut self, cx: &mut Context<'_>) -> bool {
         if let Some(work) = &mut self.0 {
             if Pin::new(work).poll(cx).is_pending() {

@@ -5,7 +5,6 @@
 //! that the socket has not taken, keeps one. Ten thousand idle clients so cost no buffers, and the
 //! few in use stay in the cache.
 
-use bytes::BytesMut;
 use std::cell::RefCell;
 
 /// Room for one read.
@@ -20,7 +19,7 @@ const POOL_MAX: usize = 64;
 
 #[derive(Default)]
 struct Pool {
-    input: Vec<BytesMut>,
+    input: Vec<Vec<u8>>,
     output: Vec<Vec<u8>>,
 }
 
@@ -28,15 +27,13 @@ thread_local! {
     static POOL: RefCell<Pool> = RefCell::default();
 }
 
-pub fn take_input() -> BytesMut {
-    POOL.with_borrow_mut(|pool| pool.input.pop()).unwrap_or_else(|| BytesMut::with_capacity(READ_SIZE))
+pub fn take_input() -> Vec<u8> {
+    POOL.with_borrow_mut(|pool| pool.input.pop()).unwrap_or_else(|| Vec::with_capacity(READ_SIZE))
 }
 
-/// `buffer` is empty.
-pub fn give_input(mut buffer: BytesMut) {
-    // What was consumed at its head counts again as room.
+pub fn give_input(mut buffer: Vec<u8>) {
     buffer.clear();
-    if (buffer.capacity() >= READ_SIZE || buffer.try_reclaim(READ_SIZE)) && buffer.capacity() <= KEEP_MAX {
+    if (READ_SIZE..=KEEP_MAX).contains(&buffer.capacity()) {
         POOL.with_borrow_mut(|pool| {
             if pool.input.len() < POOL_MAX {
                 pool.input.push(buffer);

@@ -1,6 +1,6 @@
-//! One connection: a task that reads requests, runs them and writes the replies.
+//! One connection: reads requests, runs them and writes the replies.
 //!
-//! The task is one hand-written state machine rather than nested futures, so that its order is
+//! It is one hand-written state machine rather than nested futures, so that its order is
 //! plain: what others sent the client comes first, then output, then waiting commands, then input.
 //!
 //! ```text
@@ -15,6 +15,7 @@ use super::{
     socket::Socket,
     turn::Turn,
     warming::{self, Warming},
+    watch::{News, Watch},
 };
 use crate::{
     command::{Block, Client, Flow, Reply, Shared, client_memory, dispatch},
@@ -70,6 +71,16 @@ impl From<LimitPassed> for End {
     }
 }
 
+/// How a turn ended, for the connection's thread.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Served {
+    /// It waits for news of its socket, or to be called.
+    Waits,
+    /// It has more to do, after the others.
+    Again,
+    Ended,
+}
+
 /// A turn ended without the connection ending.
 enum Next {
     /// Everything that can be done is done; wakers are set.
@@ -99,7 +110,7 @@ pub struct Connection {
     /// The next command waits for the disk.
     bringing: Bringing,
     timer: Option<Timer>,
-    /// Whether the handle knows how to wake this task.
+    /// Whether the handle knows how to call this connection.
     attached: bool,
     /// What it held when it last looked whether all hold too much.
     judged_memory: u64,
@@ -111,7 +122,7 @@ struct Timer {
 }
 
 impl Connection {
-    pub fn new(shared: Arc<Shared>, client: Client, socket: Socket) -> Self {
+    pub fn new(shared: Arc<Shared>, client: Client, mut socket: Socket) -> Self {
         client.handle.descriptor.store(i64::from(socket.descriptor()), Relaxed);
         Connection {
             output: Output::new(client.protocol, shared.keyspace.arena()),
@@ -132,24 +143,37 @@ impl Connection {
         }
     }
 
-    /// Goes from one thread (in the middle of a command of another client, so that it must not end there) ...
-    pub fn leave(&mut self) {
+    /// Comes to a thread, which from now on tells it what is new, ...
+    pub fn join(&mut self, watch: &Watch, number: usize) -> io::Result<()> {
+        self.socket.join(watch, number)
+    }
+
+    /// ... and goes to another (in the middle of a command of another client, so that it must not end there).
+    pub fn leave(&mut self, watch: &Watch) {
         (self.warming, self.timer, self.attached) = (None, None, false);
-        self.socket.leave();
+        self.socket.leave(watch);
     }
 
-    /// ... to another.
-    pub fn arrive(&mut self, worker: usize) -> io::Result<()> {
+    /// It is served by another worker.
+    pub fn move_to(&mut self, worker: usize) {
         self.client.worker = worker;
-        self.socket.arrive()
     }
 
-    /// Serves the client; ready when the connection has ended.
-    pub fn poll_served(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll(cx).map(|end| {
-            self.socket.say_goodbye(cx);
-            self.note_end(end);
-        })
+    pub fn hear(&mut self, news: News) {
+        self.socket.hear(news);
+    }
+
+    /// Serves the client for a turn.
+    pub fn poll_served(&mut self, cx: &mut Context<'_>) -> Served {
+        match self.poll(cx) {
+            Ok(Next::Wait) => Served::Waits,
+            Ok(Next::Yield) => Served::Again,
+            Err(end) => {
+                self.socket.say_goodbye(cx);
+                self.note_end(end);
+                Served::Ended
+            }
+        }
     }
 
     fn note_end(&self, end: End) {
@@ -171,7 +195,7 @@ impl Connection {
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Result<Next, End> {
         if !self.attached {
             self.attached = true;
             self.client.handle.attach(cx.waker());
@@ -181,12 +205,8 @@ impl Connection {
             warming.end(|db, hashes| self.shared.keyspace.fetch(db, hashes, |_| None));
             // The others have read in the meantime.
             self.put_off = true;
-        } else if self.is_at_rest() {
-            match self.begin(cx) {
-                Err(end) => return Poll::Ready(end),
-                Ok(true) => return Poll::Pending,
-                Ok(false) => {}
-            }
+        } else if self.is_at_rest() && self.begin(cx)? {
+            return Ok(Next::Yield);
         }
         let mut turn = Turn::begin(&self.shared, &mut self.client);
         let next = self.turn(cx, &mut turn);
@@ -198,12 +218,10 @@ impl Connection {
         if self.warming.is_none() {
             self.rest();
         }
-        match next {
-            Err(end) => return Poll::Ready(end),
-            Ok(Next::Wait) => self.arm(cx),
-            Ok(Next::Yield) => cx.waker().wake_by_ref(),
+        if let Ok(Next::Wait) = next {
+            self.arm(cx);
         }
-        Poll::Pending
+        next
     }
 
     /// Whether nothing has come from the client, and nothing is owed to it.
@@ -221,9 +239,6 @@ impl Connection {
     fn begin(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
         if self.read(cx)?.is_ready() && !self.closing {
             self.parse_ahead();
-        }
-        if self.warming.is_some() {
-            cx.waker().wake_by_ref();
         }
         Ok(self.warming.is_some())
     }
@@ -510,7 +525,7 @@ impl Connection {
         if self.client.handle.output_limit_passed.load(Relaxed) { End::OutputBuffer } else { End::Killed }
     }
 
-    /// Has the task woken when something is due that no byte will announce.
+    /// Has it called when something is due that no byte will announce.
     fn arm(&mut self, cx: &mut Context<'_>) {
         let blocked = self.blocked.and_then(|block| block.deadline);
         let Some(deadline) = [blocked, self.output.deadline].into_iter().flatten().min() else {

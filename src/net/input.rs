@@ -7,7 +7,6 @@ use crate::{
     keyspace::large_value_at,
     resp::{Decoder, Limits, ProtocolError, decode::Arguments},
 };
-use bytes::{Buf, BytesMut};
 use smallvec::SmallVec;
 use std::{
     io,
@@ -31,7 +30,9 @@ const DRAFT_READ: usize = 1024 * 1024;
 #[derive(Default)]
 pub struct Input {
     decoder: Decoder,
-    buffer: BytesMut,
+    /// What has come; the bytes before `head` are done with.
+    buffer: Vec<u8>,
+    head: usize,
     /// Whether `buffer` stays with this connection when it is empty: it was needed for a request
     /// that came in part or was large, and the next may be like it.
     private: bool,
@@ -47,8 +48,7 @@ impl Input {
     pub fn read(&mut self, cx: &mut Context<'_>, socket: &mut Socket, arena: &Arc<Arena>) -> Poll<io::Result<usize>> {
         self.begin_draft(arena);
         if let Some(draft) = self.drafts.last_mut().filter(|draft| !draft.is_whole()) {
-            let mut room = draft.room(DRAFT_READ);
-            let read = socket.poll_read(cx, &mut room);
+            let read = socket.poll_read_into(cx, draft.room(DRAFT_READ));
             if let Poll::Ready(Ok(count)) = read {
                 draft.advance(count);
             }
@@ -58,35 +58,52 @@ impl Input {
             self.buffer = buffers::take_input();
             self.private = false;
         }
+        self.make_room();
+        socket.poll_read(cx, &mut self.buffer)
+    }
+
+    /// Sees to it that the next read is worth its while.
+    fn make_room(&mut self) {
+        let held = self.bytes().len();
+        let missing = self.decoder.missing(held);
+        if missing <= self.free() && (self.free() >= ROOM_MIN || missing > 0 && held >= buffers::READ_SIZE) {
+            return;
+        }
+        // What was consumed at the head counts again as room.
+        self.buffer.drain(..std::mem::take(&mut self.head));
         let free = self.free();
-        let missing = self.decoder.missing(self.buffer.len());
         if missing > free {
             // The room of a very long argument grows with what has arrived of it, not with what
             // was announced. (Up to a megabyte is reserved at once: address space that takes no
             // memory until it is written, and spares the copying as it grows.) It is no larger than
             // that, since it counts as the client's memory.
             if missing <= RESERVE_AT_ONCE || free < buffers::READ_SIZE {
-                let grow = self.buffer.len().max(RESERVE_AT_ONCE);
+                let grow = held.max(RESERVE_AT_ONCE);
                 let shared = !self.private;
-                let old = self.keep(self.buffer.len() + missing.min(grow));
+                let old = self.keep(held + missing.min(grow));
                 if shared {
                     buffers::give_input(old);
                 }
             }
-        } else if free < ROOM_MIN && (missing == 0 || self.buffer.len() < buffers::READ_SIZE) {
+        } else if free < ROOM_MIN && (missing == 0 || held < buffers::READ_SIZE) {
             self.buffer.reserve(buffers::PRIVATE_SIZE);
         }
-        socket.poll_read(cx, &mut self.buffer)
+    }
+
+    /// The bytes that are not done with.
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[self.head..]
     }
 
     /// The argument that is being received is kept apart from here on, if it is large and is to be stored as it is.
     fn begin_draft(&mut self, arena: &Arc<Arena>) {
         let Some((length, index)) = self.decoder.receiving().filter(|(length, _)| *length >= DRAFT_MIN) else { return };
-        let received = |index| self.decoder.received(&self.buffer, index);
+        let received = |index| self.decoder.received(self.bytes(), index);
         let stored = received(0).and_then(table::called).and_then(|command| command.spec.stored);
         let Some(key) = stored.and_then(|stored| received(stored.key_of(index)?)) else { return };
         let Some(mut draft) = arena.draft(large_value_at(key.len()), length) else { return };
-        let at = self.decoder.divert();
+        let at = self.head + self.decoder.divert();
         let taken = draft.fill(&self.buffer[at..]);
         self.buffer.copy_within(at + taken.., at);
         self.buffer.truncate(self.buffer.len() - taken);
@@ -95,7 +112,7 @@ impl Input {
 
     /// Bytes held, and how many more there is room for.
     pub fn len(&self) -> usize {
-        self.buffer.len() + self.drafts.iter().map(Draft::held).sum::<usize>()
+        self.bytes().len() + self.drafts.iter().map(Draft::held).sum::<usize>()
     }
 
     pub fn free(&self) -> usize {
@@ -125,17 +142,18 @@ impl Input {
         most: usize,
         hash: impl Fn(&[u8]) -> u64,
     ) -> Result<(), ProtocolError> {
-        let result = self.decoder.parse(&mut self.buffer, limits, most);
-        let Input { decoder, buffer, hashes, .. } = self;
+        let result = self.decoder.parse(&mut self.buffer[self.head..], limits, most);
+        let Input { decoder, buffer, head, hashes, .. } = self;
+        let bytes = &buffer[*head..];
         hashes.clear();
-        hashes.extend((0..decoder.waiting()).map(|ahead| likely(decoder, buffer, ahead, 1).map_or(0, &hash)));
+        hashes.extend((0..decoder.waiting()).map(|ahead| likely(decoder, bytes, ahead, 1).map_or(0, &hash)));
         self.next = 0;
         result
     }
 
     /// What the waiting command may look up in the collection at its key.
     pub fn likely_element(&self, ahead: usize) -> Option<&[u8]> {
-        likely(&self.decoder, &self.buffer, ahead, 2)
+        likely(&self.decoder, self.bytes(), ahead, 2)
     }
 
     /// The hashes of the likely keys of the waiting commands; 0 for none.
@@ -146,7 +164,7 @@ impl Input {
     /// Puts the words of the next command into `arguments`; false when none waits.
     #[inline]
     pub fn arguments<'b>(&'b self, arguments: &mut Arguments<'b>) -> bool {
-        let is_any = self.decoder.peek(&self.buffer, arguments);
+        let is_any = self.decoder.peek(self.bytes(), arguments);
         if !self.drafts.is_empty() {
             for (index, draft) in self.decoder.elsewhere().zip(&self.drafts) {
                 arguments[index] = draft.bytes();
@@ -166,15 +184,10 @@ impl Input {
 
     /// Drops the commands that have run.
     pub fn release(&mut self) {
-        let done = self.decoder.release();
-        if done < self.buffer.len() {
-            self.buffer.advance(done);
-            return;
-        }
-        self.buffer.clear();
-        // What was consumed at its head before counts again as room; where it does not, the next read makes some.
-        if self.buffer.capacity() < buffers::PRIVATE_SIZE {
-            let _ = self.buffer.try_reclaim(self.buffer.capacity() + 1);
+        self.head += self.decoder.release();
+        if self.head == self.buffer.len() {
+            self.buffer.clear();
+            self.head = 0;
         }
     }
 
@@ -186,7 +199,7 @@ impl Input {
         }
         if self.buffer.is_empty() {
             buffers::give_input(std::mem::take(&mut self.buffer));
-        } else if self.buffer.len() < buffers::PRIVATE_SIZE {
+        } else if self.bytes().len() < buffers::PRIVATE_SIZE {
             let shared = self.keep(buffers::PRIVATE_SIZE);
             buffers::give_input(shared);
         } else {
@@ -201,16 +214,16 @@ impl Input {
         }
         if idle {
             self.keep(0);
-        } else if self.decoder.missing(self.buffer.len()) == 0 {
+        } else if self.decoder.missing(self.bytes().len()) == 0 {
             self.keep(buffers::PRIVATE_SIZE);
         }
     }
 
     /// Moves the bytes to a buffer of their own with room for `size`; answers the old one.
-    fn keep(&mut self, size: usize) -> BytesMut {
-        let mut private = BytesMut::with_capacity(size.max(self.buffer.len()));
-        private.extend_from_slice(&self.buffer);
-        self.private = true;
+    fn keep(&mut self, size: usize) -> Vec<u8> {
+        let mut private = Vec::with_capacity(size.max(self.bytes().len()));
+        private.extend_from_slice(self.bytes());
+        (self.private, self.head) = (true, 0);
         std::mem::replace(&mut self.buffer, private)
     }
 }

@@ -1,9 +1,9 @@
 //! Connections: accepting them, giving each to a worker thread, and moving bytes between sockets
 //! and `command::dispatch`.
 //!
-//! A worker is one thread with a tokio runtime of its own; a connection is one task on it and
-//! stays there, unless a script holds the thread up. Commands run inline on that thread, so nothing is handed over between reading a
-//! request and writing its reply.
+//! A worker is one thread with a tokio runtime of its own; a connection has its seat there and keeps it, unless a script
+//! holds the thread up. Commands run inline on that thread, so nothing is handed over between reading a request and
+//! writing its reply.
 
 mod bringing;
 mod buffers;
@@ -18,6 +18,7 @@ mod socket;
 mod tls;
 mod turn;
 mod warming;
+mod watch;
 mod worker;
 
 pub use courier::Messenger;

@@ -71,12 +71,12 @@ impl Output {
     /// Takes what other clients have sent this one.
     pub fn take_mail(&mut self, handle: &ClientHandle) {
         if handle.has_mail() {
-            handle.take_mail(&mut self.encoder.out);
+            self.encoder.mail(handle);
         }
     }
 
     /// Writes what the socket takes, within bounds; answers how much that was. All is written when nothing is
-    /// pending afterwards; otherwise the task is woken when there is more to do.
+    /// pending afterwards; otherwise the connection is called when there is more to do.
     pub fn flush(&mut self, cx: &mut Context<'_>, socket: &mut Socket) -> io::Result<usize> {
         let before = self.pending();
         while self.pending() > 0 {

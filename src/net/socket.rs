@@ -1,17 +1,17 @@
 //! A client's socket: TCP, TLS or Unix.
 
-use bytes::BufMut;
+use super::watch::{News, Watch, Watched};
 use socket2::{SockRef, TcpKeepalive};
 use std::{
     io::{self, IoSlice},
-    os::fd::AsRawFd,
+    os::fd::OwnedFd,
     pin::{Pin, pin},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
-    net::{TcpStream, UnixStream},
+    net::TcpStream,
 };
 use tokio_rustls::server::TlsStream;
 
@@ -65,21 +65,9 @@ impl Accepted {
 
 #[derive(Debug)]
 pub enum Socket {
-    Tcp(TcpStream),
+    Plain(Watched),
     /// Few and large: the others need not have its size.
     Tls(Box<Tls>),
-    Unix(UnixStream),
-    /// On its way from one thread to another.
-    Away(Away),
-}
-
-/// A socket that belongs to no thread's runtime.
-#[derive(Debug)]
-pub enum Away {
-    Tcp(std::net::TcpStream),
-    Tls(Box<Tls>, std::net::TcpStream),
-    Unix(std::os::unix::net::UnixStream),
-    Lost,
 }
 
 #[derive(Debug)]
@@ -90,49 +78,50 @@ pub struct Tls {
 }
 
 impl Socket {
-    /// Takes an accepted connection into this thread's runtime.
+    /// Of a connection that has no handshake to come.
     pub fn new(accepted: Accepted, keepalive_seconds: u32) -> io::Result<Socket> {
-        match accepted {
-            // Of TLS, this is what the handshake is made on.
-            Accepted::Tcp(stream) | Accepted::Tls(stream) => tcp(stream, keepalive_seconds).map(Socket::Tcp),
+        let fd = match accepted {
+            Accepted::Tcp(stream) | Accepted::Tls(stream) => {
+                prepare(&stream, keepalive_seconds)?;
+                OwnedFd::from(stream)
+            }
             Accepted::Unix(stream) => {
                 stream.set_nonblocking(true)?;
-                UnixStream::from_std(stream).map(Socket::Unix)
+                OwnedFd::from(stream)
             }
+        };
+        Ok(Socket::Plain(Watched::new(fd)))
+    }
+
+    /// Of one whose handshake is done.
+    pub fn tls(mut stream: TlsStream<Carrier>) -> io::Result<Socket> {
+        stream.get_mut().0.end_handshake()?;
+        Ok(Socket::Tls(Box::new(Tls { stream, holds: false })))
+    }
+
+    fn watched(&mut self) -> Option<&mut Watched> {
+        match self {
+            Socket::Plain(watched) => Some(watched),
+            Socket::Tls(tls) => tls.stream.get_mut().0.watched(),
         }
     }
 
-    pub fn tls(stream: TlsStream<Carrier>) -> Socket {
-        Socket::Tls(Box::new(Tls { stream, holds: false }))
+    /// Has the thread told what is new, under this number.
+    pub fn join(&mut self, watch: &Watch, number: usize) -> io::Result<()> {
+        self.watched().map_or(Ok(()), |watched| watch.add(watched, number))
     }
 
-    /// Takes it out of this thread's runtime ...
-    pub fn leave(&mut self) {
-        let away = match std::mem::replace(self, Socket::Away(Away::Lost)) {
-            Socket::Tcp(stream) => stream.into_std().map(Away::Tcp),
-            Socket::Unix(stream) => stream.into_std().map(Away::Unix),
-            Socket::Tls(mut tls) => match tls.stream.get_mut().0.0.take() {
-                Some(stream) => stream.into_std().map(|stream| Away::Tls(tls, stream)),
-                None => Ok(Away::Lost),
-            },
-            Socket::Away(away) => Ok(away),
-        };
-        *self = Socket::Away(away.unwrap_or(Away::Lost));
+    /// It goes to another thread.
+    pub fn leave(&mut self, watch: &Watch) {
+        if let Some(watched) = self.watched() {
+            watch.remove(watched);
+        }
     }
 
-    /// ... and into that of another.
-    pub fn arrive(&mut self) -> io::Result<()> {
-        let Socket::Away(away) = self else { return Ok(()) };
-        *self = match std::mem::replace(away, Away::Lost) {
-            Away::Tcp(stream) => Socket::Tcp(TcpStream::from_std(stream)?),
-            Away::Unix(stream) => Socket::Unix(UnixStream::from_std(stream)?),
-            Away::Tls(mut tls, stream) => {
-                tls.stream.get_mut().0.0 = Some(TcpStream::from_std(stream)?);
-                Socket::Tls(tls)
-            }
-            Away::Lost => return Err(io::ErrorKind::NotConnected.into()),
-        };
-        Ok(())
+    pub fn hear(&mut self, news: News) {
+        if let Some(watched) = self.watched() {
+            watched.hear(news);
+        }
     }
 
     /// The name in the certificate that the client has shown.
@@ -144,52 +133,50 @@ impl Socket {
     }
 
     /// Its number in this process, for CLIENT LIST.
-    pub fn descriptor(&self) -> i32 {
-        match self {
-            Socket::Tcp(stream) => stream.as_raw_fd(),
-            Socket::Tls(tls) => tls.stream.get_ref().0.0.as_ref().map_or(-1, AsRawFd::as_raw_fd),
-            Socket::Unix(stream) => stream.as_raw_fd(),
-            Socket::Away(_) => -1,
-        }
+    pub fn descriptor(&mut self) -> i32 {
+        self.watched().map_or(-1, |watched| watched.descriptor())
     }
 
-    /// Reads into the free room of `buffer`. `Ready(Ok(0))` is the end.
-    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut impl BufMut) -> Poll<io::Result<usize>> {
-        // The futures hold no state of their own, so making one per call costs nothing. They know
-        // that a read that did not fill the buffer has emptied the socket, and spare the next one.
+    /// Reads into the spare capacity of `buffer`. `Ready(Ok(0))` is the end.
+    #[inline]
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         match self {
-            Socket::Tcp(stream) => pin!(stream.read_buf(buffer)).poll(cx),
+            Socket::Plain(socket) => socket.read(buffer),
+            // The future holds no state of its own, so that making one for each call costs nothing.
             Socket::Tls(tls) => pin!(tls.stream.read_buf(buffer)).poll(cx),
-            Socket::Unix(stream) => pin!(stream.read_buf(buffer)).poll(cx),
-            Socket::Away(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
+    /// Reads over the bytes of `buffer`.
+    pub fn poll_read_into(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Socket::Plain(socket) => socket.read_into(buffer),
+            Socket::Tls(tls) => pin!(tls.stream.read(buffer)).poll(cx),
+        }
+    }
+
+    #[inline]
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self {
-            Socket::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Socket::Plain(socket) => socket.write(bytes),
             Socket::Tls(tls) => {
                 tls.holds = true;
                 Pin::new(&mut tls.stream).poll_write(cx, bytes)
             }
-            Socket::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Socket::Away(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
     pub fn poll_write_vectored(&mut self, cx: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         match self {
-            Socket::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            Socket::Plain(socket) => socket.write_vectored(pieces),
             Socket::Tls(tls) => {
                 tls.holds = true;
                 Pin::new(&mut tls.stream).poll_write_vectored(cx, pieces)
             }
-            Socket::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
-            Socket::Away(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
-    /// Sends what has been written and is still here; the task is woken when there is room for it.
+    /// Sends what has been written and is still here; the connection is called when there is room for it.
     pub fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if let Socket::Tls(tls) = self
             && tls.holds
@@ -215,29 +202,51 @@ impl Socket {
     }
 }
 
-/// What TLS goes over: a connection that can be taken out, and another put in.
+/// What TLS goes over: a task of the runtime while hands are shaken, the thread's own watch from then on.
 #[derive(Debug)]
-pub struct Carrier(Option<TcpStream>);
+pub enum Carrier {
+    Shaking(TcpStream),
+    Served(Watched),
+    Lost,
+}
 
 impl Carrier {
-    pub fn new(stream: TcpStream) -> Carrier {
-        Carrier(Some(stream))
+    fn end_handshake(&mut self) -> io::Result<()> {
+        if let Carrier::Shaking(stream) = std::mem::replace(self, Carrier::Lost) {
+            *self = Carrier::Served(Watched::new(stream.into_std()?.into()));
+        }
+        Ok(())
     }
 
-    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
-        self.0.as_mut().map(Pin::new).ok_or(io::ErrorKind::NotConnected.into())
+    fn watched(&mut self) -> Option<&mut Watched> {
+        match self {
+            Carrier::Served(watched) => Some(watched),
+            _ => None,
+        }
     }
 }
 
 impl AsyncRead for Carrier {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_read(cx, buffer)
+        match &mut *self {
+            Carrier::Shaking(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Carrier::Served(socket) => {
+                let count = ready!(socket.read_into(buffer.initialize_unfilled()))?;
+                buffer.advance(count);
+                Poll::Ready(Ok(()))
+            }
+            Carrier::Lost => lost(),
+        }
     }
 }
 
 impl AsyncWrite for Carrier {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream()?.poll_write(cx, bytes)
+        match &mut *self {
+            Carrier::Shaking(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Carrier::Served(socket) => socket.write(bytes),
+            Carrier::Lost => lost(),
+        }
     }
 
     fn poll_write_vectored(
@@ -245,30 +254,48 @@ impl AsyncWrite for Carrier {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.stream()?.poll_write_vectored(cx, pieces)
+        match &mut *self {
+            Carrier::Shaking(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            Carrier::Served(socket) => socket.write_vectored(pieces),
+            Carrier::Lost => lost(),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_flush(cx)
+    /// A socket keeps nothing back.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_shutdown(cx)
+        match &mut *self {
+            Carrier::Shaking(stream) => Pin::new(stream).poll_shutdown(cx),
+            Carrier::Served(socket) => Poll::Ready(socket.shut_down()),
+            Carrier::Lost => lost(),
+        }
     }
 }
 
-/// Takes a TCP connection into this thread's runtime.
+fn lost<T>() -> Poll<io::Result<T>> {
+    Poll::Ready(Err(io::ErrorKind::NotConnected.into()))
+}
+
+/// Takes a TCP connection into this thread's runtime, for the handshake of TLS.
 pub fn tcp(stream: std::net::TcpStream, keepalive_seconds: u32) -> io::Result<TcpStream> {
+    prepare(&stream, keepalive_seconds)?;
+    TcpStream::from_std(stream)
+}
+
+fn prepare(stream: &std::net::TcpStream, keepalive_seconds: u32) -> io::Result<()> {
     stream.set_nonblocking(true)?;
     stream.set_nodelay(true)?;
     if keepalive_seconds > 0 {
-        set_keepalive(&stream, u64::from(keepalive_seconds))?;
+        set_keepalive(stream, u64::from(keepalive_seconds))?;
     }
-    TcpStream::from_std(stream)
+    Ok(())
 }
 
 /// As Redis spaces the probes: the first after the idle time, then three a third of it apart.

@@ -30,10 +30,6 @@ const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// The first byte of a handshake.
 const HANDSHAKE_RECORD: u8 = 22;
 
-/// The thread asks the system for new input after so many polls of connections that had some; each takes two for a
-/// request, and asking costs more than one.
-const POLLS_PER_LOOK: u32 = 128;
-
 /// Threads per worker that wait for the disk, for what commands need of a snapshot that is being loaded.
 const READERS: usize = 4;
 
@@ -135,9 +131,8 @@ impl Crew {
             load.fetch_sub(1, Ordering::Relaxed);
             Crew::place(&workers, handed);
         }
-        for Seated { mut connection, load } in seats::leave_all() {
+        for Seated { connection, load } in seats::leave_all() {
             drop(load);
-            connection.leave();
             Crew::place(&workers, Handed::Moved(connection));
         }
         Ok(held_up)
@@ -198,7 +193,6 @@ impl Worker {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
-            .event_interval(POLLS_PER_LOOK)
             .max_blocking_threads(READERS)
             .build()?;
         let (sender, receiver) = mpsc::unbounded_channel();
@@ -208,16 +202,24 @@ impl Worker {
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             OWN.set(Some((weak, index)));
             runtime.block_on(async {
+                if let Err(error) = seats::open() {
+                    return tracing::error!(%error, "a thread cannot watch its connections: it serves none");
+                }
+                // A task, so that it can call itself without waking the thread up.
+                tokio::spawn(seats::serve());
                 while let Some(handed) = poll_fn(|cx| own_receiver.lock().poll_recv(cx)).await {
                     let load = Load(Arc::clone(&own_load));
                     let (shared, tls) = (Arc::clone(&shared), Arc::clone(&tls));
                     tokio::spawn(async move {
                         // Who sees in CLIENT LIST that a client has gone finds its place free: `load` goes last.
-                        if let Some(connection) = take_over(shared, &tls, handed, number).await {
-                            seats::serve(Seated { connection, load }).await;
+                        if let Some(connection) = take_over(shared, &tls, handed, number).await
+                            && let Err(error) = seats::take(Seated { connection, load })
+                        {
+                            tracing::warn!(%error, "a connection cannot be watched");
                         }
                     });
                 }
+                seats::close();
             });
         })?;
         Ok(Worker { number, hand_over: sender, receiver, load, held_up: Arc::default(), thread })
@@ -227,7 +229,10 @@ impl Worker {
 async fn take_over(shared: Arc<Shared>, tls: &Tls, handed: Handed, worker: usize) -> Option<Box<Connection>> {
     match handed {
         Handed::New(accepted) => connect(shared, tls, accepted, worker).await,
-        Handed::Moved(mut connection) => connection.arrive(worker).is_ok().then_some(connection),
+        Handed::Moved(mut connection) => {
+            connection.move_to(worker);
+            Some(connection)
+        }
     }
 }
 
@@ -266,10 +271,10 @@ async fn shake_hands(tls: &Tls, stream: std::net::TcpStream, keepalive: u32) -> 
         if first != [HANDSHAKE_RECORD] {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        acceptor.accept(Carrier::new(stream)).await
+        acceptor.accept(Carrier::Shaking(stream)).await
     };
     match timeout(HANDSHAKE_TIME, shaken).await {
-        Ok(result) => result.map(Socket::tls),
+        Ok(result) => result.and_then(Socket::tls),
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
 }

@@ -1,9 +1,9 @@
 //! Replies as bytes, in RESP2 or RESP3.
 
-use super::pins::Pins;
+use super::pins::{Piece, Pins};
 use crate::{
     arena::Arena,
-    command::{Protocol, Reply, ReplyBuffer},
+    command::{ClientHandle, Mail, Protocol, Reply, ReplyBuffer},
     util::double,
 };
 use std::sync::Arc;
@@ -71,8 +71,16 @@ impl Encoder {
         }
         let Some(pin) = self.arena.as_ref().and_then(|arena| arena.pin(bytes)) else { return self.bulk(bytes) };
         self.length(b'$', bytes.len());
-        self.pins.push(self.out.len(), pin);
+        self.pins.push(self.out.len(), Piece::Pinned(pin));
         self.out.extend_from_slice(b"\r\n");
+    }
+
+    /// What another client has sent, behind the replies so far.
+    pub fn mail(&mut self, handle: &ClientHandle) {
+        handle.take_mail(|mail| match mail {
+            Mail::Copied(bytes) => self.out.extend_from_slice(bytes),
+            Mail::Shared(message) => self.pins.push(self.out.len(), Piece::Shared(message)),
+        });
     }
 
     /// A line that must not hold line ends of its own.

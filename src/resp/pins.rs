@@ -1,6 +1,7 @@
 //! Large values among the bytes of replies, which are sent from where they lie.
 
 use crate::arena::Pin;
+use bytes::Bytes;
 use std::{collections::VecDeque, io::IoSlice};
 
 /// Pieces that are given to the system at a time.
@@ -9,11 +10,30 @@ const PIECES: usize = 16;
 /// What a socket is given to write.
 pub type Pieces<'a> = smallvec::SmallVec<[IoSlice<'a>; PIECES]>;
 
+/// A value of the arena, or a message that others are sent, too.
+pub enum Piece {
+    Pinned(Pin),
+    Shared(Bytes),
+}
+
+impl Piece {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Piece::Pinned(pin) => pin.bytes(),
+            Piece::Shared(bytes) => bytes,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.bytes().len()
+    }
+}
+
 /// Values that come between the bytes of a buffer, in order.
 #[derive(Default)]
 pub struct Pins {
     /// Each with how many bytes of the buffer come before it.
-    list: VecDeque<(usize, Pin)>,
+    list: VecDeque<(usize, Piece)>,
     bytes: usize,
     /// How many bytes of the first have been sent.
     sent: usize,
@@ -30,9 +50,9 @@ impl Pins {
     }
 
     /// A value comes behind what is in a buffer of `len` bytes.
-    pub fn push(&mut self, len: usize, pin: Pin) {
-        self.bytes += pin.len();
-        self.list.push_back((len, pin));
+    pub fn push(&mut self, len: usize, piece: Piece) {
+        self.bytes += piece.len();
+        self.list.push_back((len, piece));
     }
 
     /// Bytes of all values that are still here, of which the first may have been sent in part.
@@ -42,10 +62,10 @@ impl Pins {
 
     /// Takes back the values behind byte `to` of buffer and values together.
     pub fn rewind(&mut self, to: usize) {
-        while let Some((len, pin)) = self.list.back()
-            && len + self.bytes - pin.len() >= to
+        while let Some((len, piece)) = self.list.back()
+            && len + self.bytes - piece.len() >= to
         {
-            self.bytes -= pin.len();
+            self.bytes -= piece.len();
             self.list.pop_back();
         }
     }
@@ -53,7 +73,7 @@ impl Pins {
     /// What comes next: of the buffer from byte `sent` on, and of the values.
     pub fn pieces<'a>(&'a self, buffer: &'a [u8], sent: usize) -> Pieces<'a> {
         let (mut pieces, mut at, mut skip) = (Pieces::new(), sent, self.sent);
-        for (len, pin) in &self.list {
+        for (len, piece) in &self.list {
             if pieces.len() + 2 >= PIECES {
                 return pieces;
             }
@@ -61,7 +81,7 @@ impl Pins {
                 pieces.push(IoSlice::new(&buffer[at..*len]));
                 at = *len;
             }
-            pieces.push(IoSlice::new(&pin.bytes()[skip..]));
+            pieces.push(IoSlice::new(&piece.bytes()[skip..]));
             skip = 0;
         }
         pieces.push(IoSlice::new(&buffer[at..]));
@@ -70,17 +90,17 @@ impl Pins {
 
     /// So many bytes have been sent after byte `sent` of the buffer; answers how far in the buffer that is.
     pub fn advance(&mut self, mut sent: usize, mut count: usize) -> usize {
-        while let Some((len, pin)) = self.list.front() {
+        while let Some((len, piece)) = self.list.front() {
             let before = (len - sent).min(count);
             sent += before;
             count -= before;
-            let part = count.min(pin.len() - self.sent);
+            let part = count.min(piece.len() - self.sent);
             self.sent += part;
             count -= part;
-            if sent < *len || self.sent < pin.len() {
+            if sent < *len || self.sent < piece.len() {
                 return sent;
             }
-            self.bytes -= pin.len();
+            self.bytes -= piece.len();
             self.sent = 0;
             self.list.pop_front();
         }

@@ -260,7 +260,7 @@ impl LocalClient {
     fn next(&mut self, shared: &Shared) -> Tree {
         self.resume(shared);
         let mut mail = Vec::new();
-        self.client.handle.take_mail(&mut mail);
+        self.client.handle.take_mail(|part| mail.extend_from_slice(part.bytes()));
         self.replies.feed(&mail);
         match self.replies.next().expect("replies keep to the protocol") {
             Some(tree) => tree,

@@ -306,9 +306,8 @@ fn unsubscribe(cx: &mut Context<'_>, args: &Args<'_>, kind: Kind) -> CommandResu
 fn deliver_first(cx: &mut Context<'_>) {
     // Inside EXEC the elements of its reply may not be torn apart.
     if cx.client.handle.has_mail() && !cx.client.in_exec {
-        let mut mail = Vec::new();
-        cx.client.handle.take_mail(&mut mail);
-        cx.reply.raw(&mail);
+        let Context { client, reply, .. } = cx;
+        client.handle.take_mail(|mail| reply.raw(mail.bytes()));
     }
 }
 
@@ -329,7 +328,7 @@ fn confirm(cx: &mut Context<'_>, kind: Kind, name: Option<&[u8]>) {
         let mut buffer = (cx.shared.encoder)(cx.client.protocol);
         // `ReplyBuffer` is a `Reply`, but a trait object of one is not one of the other.
         write(&mut *buffer);
-        cx.client.handle.deliver(&buffer.take());
+        cx.client.handle.deliver(&buffer.take().into());
     } else {
         write(cx.reply);
     }

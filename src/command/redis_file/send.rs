@@ -95,13 +95,12 @@ fn deliver(client: &ClientHandle, path: &Temporary) -> Result<(), Box<dyn Error>
     write!(chunk, "${}\r\n", file.metadata()?.len())?;
     loop {
         let read = (&mut file).take(CHUNK as u64).read_to_end(&mut chunk)?;
-        if !client.deliver(&chunk) {
+        if !client.deliver(&std::mem::take(&mut chunk).into()) {
             return Err("the client is gone".into());
         }
         if read == 0 {
             return Ok(());
         }
-        chunk.clear();
         while client.has_mail() || client.output_bytes.load(Relaxed) as usize >= CHUNK {
             if client.is_killed() {
                 return Err("the client is gone".into());
