@@ -26,12 +26,9 @@ use crate::{
 };
 use std::{
     io,
-    pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll},
-    time::Duration,
 };
-use tokio::time::Sleep;
 
 /// A client is idle after this time, for what it is granted beyond the need of the moment.
 const IDLE_MS: i64 = 2000;
@@ -109,16 +106,10 @@ pub struct Connection {
     warming: Option<Warming>,
     /// The next command waits for the disk.
     bringing: Bringing,
-    timer: Option<Timer>,
     /// Whether the handle knows how to call this connection.
     attached: bool,
     /// What it held when it last looked whether all hold too much.
     judged_memory: u64,
-}
-
-struct Timer {
-    deadline: UnixMillis,
-    sleep: Pin<Box<Sleep>>,
 }
 
 impl Connection {
@@ -137,7 +128,6 @@ impl Connection {
             put_off: false,
             warming: None,
             bringing: Bringing::default(),
-            timer: None,
             attached: false,
             judged_memory: 0,
         }
@@ -150,7 +140,7 @@ impl Connection {
 
     /// ... and goes to another (in the middle of a command of another client, so that it must not end there).
     pub fn leave(&mut self, watch: &Watch) {
-        (self.warming, self.timer, self.attached) = (None, None, false);
+        (self.warming, self.attached) = (None, false);
         self.socket.leave(watch);
     }
 
@@ -217,9 +207,6 @@ impl Connection {
         }
         if self.warming.is_none() {
             self.rest();
-        }
-        if let Ok(Next::Wait) = next {
-            self.arm(cx);
         }
         next
     }
@@ -525,22 +512,12 @@ impl Connection {
         if self.client.handle.output_limit_passed.load(Relaxed) { End::OutputBuffer } else { End::Killed }
     }
 
-    /// Has it called when something is due that no byte will announce.
-    fn arm(&mut self, cx: &mut Context<'_>) {
+    /// When something is due that no byte will announce.
+    pub fn deadline(&self) -> Option<UnixMillis> {
         let blocked = self.blocked.and_then(|block| block.deadline);
-        let Some(deadline) = [blocked, self.output.deadline].into_iter().flatten().min() else {
-            self.timer = None;
-            return;
-        };
-        if self.timer.as_ref().is_none_or(|timer| timer.deadline != deadline || timer.sleep.is_elapsed()) {
-            let wait = u64::try_from(deadline.saturating_sub(self.shared.clock.now())).unwrap_or(0);
-            let sleep = Box::pin(tokio::time::sleep(Duration::from_millis(wait)));
-            self.timer = Some(Timer { deadline, sleep });
-        }
-        if let Some(timer) = &mut self.timer
-            && timer.sleep.as_mut().poll(cx).is_ready()
-        {
-            cx.waker().wake_by_ref();
+        match (blocked, self.output.deadline) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
         }
     }
 

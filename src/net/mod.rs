@@ -1,15 +1,22 @@
 //! Connections: accepting them, giving each to a worker thread, and moving bytes between sockets
 //! and `command::dispatch`.
 //!
-//! A worker is one thread with a tokio runtime of its own; a connection has its seat there and keeps it, unless a script
-//! holds the thread up. Commands run inline on that thread, so nothing is handed over between reading a request and
-//! writing its reply.
+//! A worker is one thread; a connection has its seat there and keeps it, unless a script holds the thread up. Commands run
+//! inline on that thread, so nothing is handed over between reading a request and writing its reply.
+//!
+//! ```text
+//!   listener --> desk --> seats --> connection (or handshake) --> input, output --> socket
+//!                 ^         ^
+//!     other threads         watch: news of sockets
+//! ```
 
 mod bringing;
 mod buffers;
 mod ciphers;
 mod connection;
 mod courier;
+mod desk;
+mod handshake;
 mod input;
 mod listener;
 mod output;

@@ -1,152 +1,111 @@
-//! A thread's connections: who has news or is called is served, in rounds.
+//! A thread's connections: who has news, is called or has waited long enough is served, in rounds.
 //!
 //! They lie where the thread can reach them in the middle of a command, so that they can go to another thread while a
 //! script holds this one up.
 
 use super::{
     connection::{Connection, Served},
-    watch::Watch,
+    desk::{Bell, Desk},
+    handshake::Handshake,
+    watch::{Events, News, Watch},
     worker::Load,
 };
-use parking_lot::Mutex;
+use crate::util::clock::{Clock, UnixMillis};
 use std::{
     cell::RefCell,
-    future::poll_fn,
+    collections::BTreeSet,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
 };
-use tokio::task::{coop::unconstrained, yield_now};
 
 /// Rounds between two looks for news: in the first, those who have some read, in the second they run what they have read
 /// or write what they have run.
 const ROUNDS: usize = 2;
-/// The runtime, its timers and its other tasks have their turn after so many polls.
-const POLLS_MAX: usize = 256;
 
-/// A connection, and its place among those of its worker.
+/// Who sits on a seat.
+pub enum Guest {
+    Shaking(Box<Handshake>),
+    Served(Box<Connection>),
+}
+
+/// A guest, and its place among those of its worker.
 pub struct Seated {
-    pub connection: Box<Connection>,
+    pub guest: Guest,
     pub load: Load,
 }
+
+/// What a thread is handed.
+pub type ThreadDesk = Desk<Seated>;
 
 struct Seat {
     /// One that is being polled is not there.
     seated: Option<Seated>,
     /// It has its turn in this round or the next.
     queued: bool,
-    bell: Arc<Bell>,
+    /// When it is to be served though nothing has happened; also in `Seats::deadlines`.
+    deadline: Option<UnixMillis>,
+    bell: Arc<Bell<Seated>>,
     /// Rings the bell.
     waker: Option<Waker>,
 }
 
 struct Seats {
     watch: Watch,
+    events: Events,
+    desk: Arc<ThreadDesk>,
+    clock: Clock,
     all: Vec<Seat>,
     free: Vec<usize>,
-    calls: Arc<Mutex<Calls>>,
-}
-
-/// Who is to be polled though there is no news of his socket.
-#[derive(Default)]
-struct Calls {
-    seats: Vec<usize>,
-    /// Of the thread, when it sleeps.
-    sleeper: Option<Waker>,
-}
-
-/// Calls the connection on a seat, from any thread.
-struct Bell {
-    seat: usize,
-    rung: AtomicBool,
-    calls: Arc<Mutex<Calls>>,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.rung.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let sleeper = {
-            let mut calls = self.calls.lock();
-            calls.seats.push(self.seat);
-            calls.sleeper.take()
-        };
-        if let Some(sleeper) = sleeper {
-            sleeper.wake();
-        }
-    }
+    deadlines: BTreeSet<(UnixMillis, usize)>,
+    /// Kept for their room.
+    called: Vec<usize>,
+    handed: Vec<Seated>,
 }
 
 thread_local! {
     static SEATS: RefCell<Option<Seats>> = const { RefCell::new(None) };
 }
 
-/// Gives this thread, which is in a runtime, seats for connections.
-pub fn open() -> io::Result<()> {
-    let seats = Seats { watch: Watch::new()?, all: Vec::new(), free: Vec::new(), calls: Arc::default() };
-    SEATS.set(Some(seats));
-    Ok(())
-}
-
-/// Ends all connections.
-pub fn close() {
+/// Serves what the desk is handed until it is closed.
+pub fn serve(watch: Watch, desk: Arc<ThreadDesk>, clock: Clock) {
+    SEATS.set(Some(Seats {
+        watch,
+        events: Events::new(),
+        desk,
+        clock,
+        all: Vec::new(),
+        free: Vec::new(),
+        deadlines: BTreeSet::new(),
+        called: Vec::new(),
+        handed: Vec::new(),
+    }));
+    let (mut now, mut again) = (Vec::new(), Vec::new());
+    while with(|seats| seats.gather(&mut now)).unwrap_or(false) {
+        for _ in 0..ROUNDS {
+            again.extend(now.drain(..).filter(|number| serve_one(*number)));
+            std::mem::swap(&mut now, &mut again);
+        }
+    }
     drop(leave_all());
     SEATS.set(None);
 }
 
-/// Has a connection served on this thread until it ends, or goes to another.
-pub fn take(seated: Seated) -> io::Result<()> {
-    with(|seats| seats.take(seated)).unwrap_or_else(|| Err(io::ErrorKind::NotConnected.into()))
-}
-
-/// All connections of this thread but the one that is being polled.
+/// All guests of this thread but the one that is being polled.
 pub fn leave_all() -> Vec<Seated> {
     with(|seats| (0..seats.all.len()).filter_map(|number| seats.leave(number)).collect()).unwrap_or_default()
-}
-
-/// Serves the connections of this thread.
-pub async fn serve() {
-    unconstrained(async {
-        let (mut now, mut again, mut polls) = (Vec::new(), Vec::new(), 0);
-        loop {
-            with(|seats| seats.gather(&mut now));
-            if now.is_empty() {
-                poll_fn(|cx| with(|seats| seats.sleep(cx)).unwrap_or(Poll::Ready(()))).await;
-                polls = 0;
-                continue;
-            }
-            for _ in 0..ROUNDS {
-                polls += now.len();
-                again.extend(now.drain(..).filter(|number| serve_one(*number)));
-                std::mem::swap(&mut now, &mut again);
-            }
-            if polls >= POLLS_MAX {
-                polls = 0;
-                yield_now().await;
-            }
-        }
-    })
-    .await;
 }
 
 /// Whether it is to be served in the next round, too.
 fn serve_one(number: usize) -> bool {
     let Some((mut seated, waker)) = with(|seats| seats.begin(number)).flatten() else { return false };
-    let connection = AssertUnwindSafe(&mut seated.connection);
+    let guest = AssertUnwindSafe(&mut seated.guest);
     // A defect that shows in a command ends the connection that sent it; the others of the thread go on.
-    let served = catch_unwind(|| { connection }.0.poll_served(&mut Context::from_waker(&waker)));
-    let served = served.unwrap_or(Served::Ended);
-    let left = with(|seats| seats.end(number, seated, waker, served)).flatten();
-    drop(left);
+    let served = catch_unwind(|| { guest }.0.poll(&mut Context::from_waker(&waker))).unwrap_or(Served::Ended);
+    let ended = with(|seats| seats.end(number, seated, waker, served)).flatten();
+    drop(ended);
     served == Served::Again
 }
 
@@ -154,65 +113,139 @@ fn with<T>(work: impl FnOnce(&mut Seats) -> T) -> Option<T> {
     SEATS.with_borrow_mut(|seats| seats.as_mut().map(work))
 }
 
+impl Guest {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Served {
+        match self {
+            Guest::Served(connection) => connection.poll_served(cx),
+            Guest::Shaking(handshake) => match handshake.poll(cx) {
+                Poll::Pending => Served::Waits,
+                Poll::Ready(None) => Served::Ended,
+                Poll::Ready(Some(connection)) => {
+                    *self = Guest::Served(connection);
+                    Served::Again
+                }
+            },
+        }
+    }
+
+    /// When it is to be polled though nothing has happened.
+    fn deadline(&self) -> Option<UnixMillis> {
+        match self {
+            Guest::Served(connection) => connection.deadline(),
+            Guest::Shaking(handshake) => Some(handshake.deadline),
+        }
+    }
+
+    fn join(&mut self, watch: &Watch, number: usize) -> io::Result<()> {
+        match self {
+            Guest::Served(connection) => connection.join(watch, number),
+            Guest::Shaking(handshake) => handshake.join(watch, number),
+        }
+    }
+
+    fn leave(&mut self, watch: &Watch) {
+        match self {
+            Guest::Served(connection) => connection.leave(watch),
+            Guest::Shaking(handshake) => handshake.leave(watch),
+        }
+    }
+
+    /// It is served by another worker.
+    pub fn move_to(&mut self, worker: usize) {
+        match self {
+            Guest::Served(connection) => connection.move_to(worker),
+            Guest::Shaking(handshake) => handshake.caller.worker = worker,
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match self {
+            Guest::Served(connection) => connection.hear(news),
+            Guest::Shaking(handshake) => handshake.hear(news),
+        }
+    }
+}
+
+impl Seat {
+    /// Adds its number to `queue`, unless it is there.
+    fn queue(&mut self, number: usize, queue: &mut Vec<usize>) {
+        if !std::mem::replace(&mut self.queued, true) {
+            queue.push(number);
+        }
+    }
+}
+
 impl Seats {
-    fn take(&mut self, mut seated: Seated) -> io::Result<()> {
+    /// Adds to `now` who is to be served; waits until there is somebody. False when the thread is to end.
+    fn gather(&mut self, now: &mut Vec<usize>) -> bool {
+        let wait = match now.is_empty() && self.desk.sleeps() {
+            true => self.deadlines.first().map(|(deadline, _)| self.until(*deadline)),
+            false => Some(Duration::ZERO),
+        };
+        let Seats { watch, events, all, .. } = self;
+        for news in watch.news(events, wait) {
+            if let Some(seat) = all.get_mut(news.number)
+                && let Some(seated) = &mut seat.seated
+            {
+                seated.guest.hear(news);
+                seat.queue(news.number, now);
+            }
+        }
+        let goes_on = self.desk.take(&mut self.called, &mut self.handed);
+        for number in self.called.drain(..) {
+            let seat = &mut self.all[number];
+            seat.bell.hush();
+            seat.queue(number, now);
+        }
+        while let Some(seated) = self.handed.pop() {
+            self.seat(seated, now);
+        }
+        if !self.deadlines.is_empty() {
+            self.wake_due(now);
+        }
+        goes_on
+    }
+
+    fn until(&self, deadline: UnixMillis) -> Duration {
+        Duration::from_millis(u64::try_from(deadline.saturating_sub(self.clock.now())).unwrap_or(0))
+    }
+
+    fn wake_due(&mut self, now: &mut Vec<usize>) {
+        let time = self.clock.now();
+        while let Some((deadline, number)) = self.deadlines.first().copied()
+            && deadline <= time
+        {
+            self.deadlines.pop_first();
+            let seat = &mut self.all[number];
+            seat.deadline = None;
+            seat.queue(number, now);
+        }
+    }
+
+    /// Gives a guest a seat.
+    fn seat(&mut self, mut seated: Seated, now: &mut Vec<usize>) {
         let number = self.free.pop().unwrap_or_else(|| {
-            let seat = self.all.len();
-            let bell = Arc::new(Bell { seat, rung: AtomicBool::new(false), calls: Arc::clone(&self.calls) });
-            self.all.push(Seat { seated: None, queued: false, waker: Some(Waker::from(Arc::clone(&bell))), bell });
-            seat
+            let number = self.all.len();
+            let bell = Bell::new(number, &self.desk);
+            let waker = Some(Waker::from(Arc::clone(&bell)));
+            self.all.push(Seat { seated: None, queued: false, deadline: None, bell, waker });
+            number
         });
-        if let Err(error) = seated.connection.join(&self.watch, number) {
-            self.free.push(number);
-            return Err(error);
+        if let Err(error) = seated.guest.join(&self.watch, number) {
+            tracing::warn!(%error, "a connection cannot be watched, and ends");
+            return self.free.push(number);
         }
         let seat = &mut self.all[number];
         seat.seated = Some(seated);
-        seat.bell.wake_by_ref();
-        Ok(())
+        seat.queue(number, now);
     }
 
     fn leave(&mut self, number: usize) -> Option<Seated> {
         let mut seated = self.all[number].seated.take()?;
-        seated.connection.leave(&self.watch);
+        seated.guest.leave(&self.watch);
+        self.remind(number, None);
         self.free.push(number);
         Some(seated)
-    }
-
-    /// Adds to `now` who is to be served.
-    fn gather(&mut self, now: &mut Vec<usize>) {
-        let Seats { watch, all, calls, .. } = self;
-        let mut queue = |number: usize, seat: &mut Seat| {
-            if !std::mem::replace(&mut seat.queued, true) {
-                now.push(number);
-            }
-        };
-        for news in watch.news() {
-            if let Some(seat) = all.get_mut(news.number)
-                && let Some(seated) = &mut seat.seated
-            {
-                seated.connection.hear(news);
-                queue(news.number, seat);
-            }
-        }
-        let mut calls = calls.lock();
-        calls.sleeper = None;
-        for number in calls.seats.drain(..) {
-            all[number].bell.rung.store(false, Ordering::Release);
-            queue(number, &mut all[number]);
-        }
-    }
-
-    /// Ready when there is somebody to be served.
-    fn sleep(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        {
-            let mut calls = self.calls.lock();
-            if !calls.seats.is_empty() {
-                return Poll::Ready(());
-            }
-            calls.sleeper = Some(cx.waker().clone());
-        }
-        self.watch.poll(cx)
     }
 
     fn begin(&mut self, number: usize) -> Option<(Seated, Waker)> {
@@ -221,16 +254,32 @@ impl Seats {
         Some((seat.seated.take()?, seat.waker.take()?))
     }
 
-    /// Answers a connection that has ended, to be dropped when nobody looks at the seats.
+    /// Answers a guest that has ended, to be dropped when nobody looks at the seats.
     fn end(&mut self, number: usize, seated: Seated, waker: Waker, served: Served) -> Option<Seated> {
         let seat = &mut self.all[number];
         seat.waker = Some(waker);
         if served == Served::Ended {
+            self.remind(number, None);
             self.free.push(number);
             return Some(seated);
         }
-        seat.seated = Some(seated);
         seat.queued = served == Served::Again;
+        let deadline = seated.guest.deadline();
+        seat.seated = Some(seated);
+        if deadline != seat.deadline {
+            self.remind(number, deadline);
+        }
         None
+    }
+
+    /// Notes when a seat is to be served though nothing has happened.
+    fn remind(&mut self, number: usize, deadline: Option<UnixMillis>) {
+        let old = std::mem::replace(&mut self.all[number].deadline, deadline);
+        if let Some(old) = old {
+            self.deadlines.remove(&(old, number));
+        }
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, number));
+        }
     }
 }

@@ -9,10 +9,7 @@ use std::{
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
 /// An accepted connection on its way to a worker.
@@ -51,6 +48,25 @@ impl Accepted {
         }
     }
 
+    /// Makes it ready to be watched.
+    pub fn watched(self, keepalive_seconds: u32) -> io::Result<Watched> {
+        let fd = match self {
+            Accepted::Tcp(stream) | Accepted::Tls(stream) => {
+                stream.set_nonblocking(true)?;
+                stream.set_nodelay(true)?;
+                if keepalive_seconds > 0 {
+                    set_keepalive(&stream, u64::from(keepalive_seconds))?;
+                }
+                OwnedFd::from(stream)
+            }
+            Accepted::Unix(stream) => {
+                stream.set_nonblocking(true)?;
+                OwnedFd::from(stream)
+            }
+        };
+        Ok(Watched::new(fd))
+    }
+
     /// Sends a line to a client that is turned away. Before the handshake of TLS it could not read it.
     pub fn refuse(self, line: &[u8]) {
         use io::Write;
@@ -78,50 +94,30 @@ pub struct Tls {
 }
 
 impl Socket {
-    /// Of a connection that has no handshake to come.
-    pub fn new(accepted: Accepted, keepalive_seconds: u32) -> io::Result<Socket> {
-        let fd = match accepted {
-            Accepted::Tcp(stream) | Accepted::Tls(stream) => {
-                prepare(&stream, keepalive_seconds)?;
-                OwnedFd::from(stream)
-            }
-            Accepted::Unix(stream) => {
-                stream.set_nonblocking(true)?;
-                OwnedFd::from(stream)
-            }
-        };
-        Ok(Socket::Plain(Watched::new(fd)))
+    /// Of a connection whose handshake is done.
+    pub fn tls(stream: TlsStream<Carrier>) -> Socket {
+        Socket::Tls(Box::new(Tls { stream, holds: false }))
     }
 
-    /// Of one whose handshake is done.
-    pub fn tls(mut stream: TlsStream<Carrier>) -> io::Result<Socket> {
-        stream.get_mut().0.end_handshake()?;
-        Ok(Socket::Tls(Box::new(Tls { stream, holds: false })))
-    }
-
-    fn watched(&mut self) -> Option<&mut Watched> {
+    fn watched(&mut self) -> &mut Watched {
         match self {
-            Socket::Plain(watched) => Some(watched),
-            Socket::Tls(tls) => tls.stream.get_mut().0.watched(),
+            Socket::Plain(watched) => watched,
+            Socket::Tls(tls) => &mut tls.stream.get_mut().0.0,
         }
     }
 
     /// Has the thread told what is new, under this number.
     pub fn join(&mut self, watch: &Watch, number: usize) -> io::Result<()> {
-        self.watched().map_or(Ok(()), |watched| watch.add(watched, number))
+        watch.add(self.watched(), number)
     }
 
     /// It goes to another thread.
     pub fn leave(&mut self, watch: &Watch) {
-        if let Some(watched) = self.watched() {
-            watch.remove(watched);
-        }
+        watch.remove(self.watched());
     }
 
     pub fn hear(&mut self, news: News) {
-        if let Some(watched) = self.watched() {
-            watched.hear(news);
-        }
+        self.watched().hear(news);
     }
 
     /// The name in the certificate that the client has shown.
@@ -134,7 +130,7 @@ impl Socket {
 
     /// Its number in this process, for CLIENT LIST.
     pub fn descriptor(&mut self) -> i32 {
-        self.watched().map_or(-1, |watched| watched.descriptor())
+        self.watched().descriptor()
     }
 
     /// Reads into the spare capacity of `buffer`. `Ready(Ok(0))` is the end.
@@ -202,63 +198,29 @@ impl Socket {
     }
 }
 
-/// What TLS goes over: a task of the runtime while hands are shaken, the thread's own watch from then on.
+/// What TLS goes over. Whether it can go on is said by the thread's watch, not to who asks.
 #[derive(Debug)]
-pub enum Carrier {
-    Shaking(TcpStream),
-    Served(Watched),
-    Lost,
-}
-
-impl Carrier {
-    fn end_handshake(&mut self) -> io::Result<()> {
-        if let Carrier::Shaking(stream) = std::mem::replace(self, Carrier::Lost) {
-            *self = Carrier::Served(Watched::new(stream.into_std()?.into()));
-        }
-        Ok(())
-    }
-
-    fn watched(&mut self) -> Option<&mut Watched> {
-        match self {
-            Carrier::Served(watched) => Some(watched),
-            _ => None,
-        }
-    }
-}
+pub struct Carrier(pub Watched);
 
 impl AsyncRead for Carrier {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Carrier::Shaking(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Carrier::Served(socket) => {
-                let count = ready!(socket.read_into(buffer.initialize_unfilled()))?;
-                buffer.advance(count);
-                Poll::Ready(Ok(()))
-            }
-            Carrier::Lost => lost(),
-        }
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let count = ready!(self.0.read_into(buffer.initialize_unfilled()))?;
+        buffer.advance(count);
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Carrier {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut *self {
-            Carrier::Shaking(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Carrier::Served(socket) => socket.write(bytes),
-            Carrier::Lost => lost(),
-        }
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.write(bytes)
     }
 
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        _: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut *self {
-            Carrier::Shaking(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
-            Carrier::Served(socket) => socket.write_vectored(pieces),
-            Carrier::Lost => lost(),
-        }
+        self.0.write_vectored(pieces)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -270,32 +232,9 @@ impl AsyncWrite for Carrier {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Carrier::Shaking(stream) => Pin::new(stream).poll_shutdown(cx),
-            Carrier::Served(socket) => Poll::Ready(socket.shut_down()),
-            Carrier::Lost => lost(),
-        }
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.0.shut_down())
     }
-}
-
-fn lost<T>() -> Poll<io::Result<T>> {
-    Poll::Ready(Err(io::ErrorKind::NotConnected.into()))
-}
-
-/// Takes a TCP connection into this thread's runtime, for the handshake of TLS.
-pub fn tcp(stream: std::net::TcpStream, keepalive_seconds: u32) -> io::Result<TcpStream> {
-    prepare(&stream, keepalive_seconds)?;
-    TcpStream::from_std(stream)
-}
-
-fn prepare(stream: &std::net::TcpStream, keepalive_seconds: u32) -> io::Result<()> {
-    stream.set_nonblocking(true)?;
-    stream.set_nodelay(true)?;
-    if keepalive_seconds > 0 {
-        set_keepalive(stream, u64::from(keepalive_seconds))?;
-    }
-    Ok(())
 }
 
 /// As Redis spaces the probes: the first after the idle time, then three a third of it apart.

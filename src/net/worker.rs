@@ -1,34 +1,24 @@
-//! Worker threads: each serves its connections on a runtime of its own.
+//! Worker threads: each serves its connections.
 
 use super::{
-    connection::Connection,
-    seats::{self, Seated},
-    socket::{self, Accepted, Carrier, Socket},
+    handshake::{Caller, Handshake},
+    seats::{self, Guest, Seated, ThreadDesk},
+    socket::{Accepted, Socket},
     tls::Tls,
+    watch::Watch,
 };
-use crate::{
-    command::{Client, Shared},
-    config::AuthClientsUser,
-};
-use parking_lot::{Mutex, RwLock};
+use crate::command::Shared;
+use parking_lot::RwLock;
 use std::{
     any::Any,
     cell::RefCell,
-    future::poll_fn,
     io,
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
-    time::Duration,
 };
-use tokio::{sync::mpsc, time::timeout};
-
-/// A client that has not finished its handshake after so long is let go.
-const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
-/// The first byte of a handshake.
-const HANDSHAKE_RECORD: u8 = 22;
 
 /// Threads per worker that wait for the disk, for what commands need of a snapshot that is being loaded.
 const READERS: usize = 4;
@@ -45,20 +35,10 @@ struct Crew {
     workers: RwLock<Vec<Worker>>,
 }
 
-/// What a worker is given.
-enum Handed {
-    New(Accepted),
-    /// From a worker that is held up.
-    Moved(Box<Connection>),
-}
-
-type Receiver = Arc<Mutex<mpsc::UnboundedReceiver<Handed>>>;
-
 struct Worker {
     /// For what is counted by thread. One that stands in for another has its number.
     number: usize,
-    hand_over: mpsc::UnboundedSender<Handed>,
-    receiver: Receiver,
+    desk: Arc<ThreadDesk>,
     /// Connections it serves.
     load: Arc<AtomicUsize>,
     /// A script has held it up for long, and may do so for ever.
@@ -100,18 +80,30 @@ impl Workers {
             accepted.refuse(PROTECTED.as_bytes());
             return;
         }
-        Crew::place(&self.crew.workers.read(), Handed::New(accepted));
+        let (names, tls) = (accepted.names(), matches!(accepted, Accepted::Tls(_)));
+        let socket = match accepted.watched(settings.tcp_keepalive_seconds) {
+            Ok(socket) => socket,
+            Err(error) => return tracing::debug!(peer = names.0, %error, "connection lost before it was served"),
+        };
+        Crew::place(&self.crew.workers.read(), |worker| {
+            let caller = Caller { shared: Arc::clone(shared), names, worker };
+            Some(match tls {
+                true => Guest::Shaking(Box::new(Handshake::new(caller, socket, self.tls().acceptor()?))),
+                false => Guest::Served(caller.connect(Socket::Plain(socket))),
+            })
+        });
     }
 }
 
 impl Crew {
-    /// Gives a connection to the worker that has the fewest.
-    fn place(workers: &[Worker], handed: Handed) {
+    /// Gives a guest to the worker that has the fewest, with that worker's number.
+    fn place(workers: &[Worker], guest: impl FnOnce(usize) -> Option<Guest>) {
         let free = workers.iter().filter(|worker| !worker.held_up.load(Ordering::Relaxed));
         let Some(worker) = free.min_by_key(|worker| worker.load.load(Ordering::Relaxed)) else { return };
-        worker.load.fetch_add(1, Ordering::Relaxed);
-        if worker.hand_over.send(handed).is_err() {
-            worker.load.fetch_sub(1, Ordering::Relaxed);
+        let load = Load::new(&worker.load);
+        if let Some(guest) = guest(worker.number) {
+            // Who is not taken, since the server ends, ends here.
+            let _ = worker.desk.hand(Seated { guest, load });
         }
     }
 
@@ -120,20 +112,19 @@ impl Crew {
     fn relieve(self: &Arc<Self>, index: usize) -> io::Result<HeldUp> {
         let mut workers = self.workers.write();
         let Some(own) = workers.get(index) else { return Err(io::ErrorKind::NotFound.into()) };
-        let (number, load, receiver) = (own.number, Arc::clone(&own.load), Arc::clone(&own.receiver));
+        let (number, desk) = (own.number, Arc::clone(&own.desk));
         let held_up = HeldUp(Arc::clone(&own.held_up));
         held_up.0.store(true, Ordering::Relaxed);
         if workers.iter().all(|worker| worker.held_up.load(Ordering::Relaxed)) {
             let another = Worker::start_as(self, number, workers.len())?;
             workers.push(another);
         }
-        while let Ok(handed) = receiver.lock().try_recv() {
-            load.fetch_sub(1, Ordering::Relaxed);
-            Crew::place(&workers, handed);
-        }
-        for Seated { connection, load } in seats::leave_all() {
+        for Seated { mut guest, load } in desk.take_back().into_iter().chain(seats::leave_all()) {
             drop(load);
-            Crew::place(&workers, Handed::Moved(connection));
+            Crew::place(&workers, |worker| {
+                guest.move_to(worker);
+                Some(guest)
+            });
         }
         Ok(held_up)
     }
@@ -174,7 +165,8 @@ const PROTECTED: &str = "-DENIED Flagstone is running in protected mode: no pass
 impl Drop for Workers {
     fn drop(&mut self) {
         let workers = std::mem::take(&mut *self.crew.workers.write());
-        let threads: Vec<_> = workers.into_iter().map(|worker| worker.thread).collect();
+        workers.iter().for_each(|worker| worker.desk.close());
+        let threads = workers.into_iter().map(|worker| worker.thread);
         for thread in threads {
             if thread.join().is_err() {
                 tracing::error!("a worker thread panicked");
@@ -190,97 +182,29 @@ impl Worker {
 
     /// Starts a thread that counts as number `number`, the one at `index` of the crew.
     fn start_as(crew: &Arc<Crew>, number: usize, index: usize) -> io::Result<Worker> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .max_blocking_threads(READERS)
-            .build()?;
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let (receiver, load) = (Arc::new(Mutex::new(receiver)), Arc::new(AtomicUsize::new(0)));
-        let (own_receiver, own_load) = (Arc::clone(&receiver), Arc::clone(&load));
-        let (shared, tls, weak) = (Arc::clone(&crew.shared), Arc::clone(&crew.tls), Arc::downgrade(crew));
+        // Only for the threads that wait for the disk: `watch` says why not for more.
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(READERS).build()?;
+        let watch = Watch::new()?;
+        let desk = Arc::new(ThreadDesk::new(watch.alarm()));
+        let (own_desk, clock, weak) = (Arc::clone(&desk), crew.shared.clock.clone(), Arc::downgrade(crew));
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             OWN.set(Some((weak, index)));
-            runtime.block_on(async {
-                if let Err(error) = seats::open() {
-                    return tracing::error!(%error, "a thread cannot watch its connections: it serves none");
-                }
-                // A task, so that it can call itself without waking the thread up.
-                tokio::spawn(seats::serve());
-                while let Some(handed) = poll_fn(|cx| own_receiver.lock().poll_recv(cx)).await {
-                    let load = Load(Arc::clone(&own_load));
-                    let (shared, tls) = (Arc::clone(&shared), Arc::clone(&tls));
-                    tokio::spawn(async move {
-                        // Who sees in CLIENT LIST that a client has gone finds its place free: `load` goes last.
-                        if let Some(connection) = take_over(shared, &tls, handed, number).await
-                            && let Err(error) = seats::take(Seated { connection, load })
-                        {
-                            tracing::warn!(%error, "a connection cannot be watched");
-                        }
-                    });
-                }
-                seats::close();
-            });
+            let _inside = runtime.enter();
+            seats::serve(watch, own_desk, clock);
         })?;
-        Ok(Worker { number, hand_over: sender, receiver, load, held_up: Arc::default(), thread })
-    }
-}
-
-async fn take_over(shared: Arc<Shared>, tls: &Tls, handed: Handed, worker: usize) -> Option<Box<Connection>> {
-    match handed {
-        Handed::New(accepted) => connect(shared, tls, accepted, worker).await,
-        Handed::Moved(mut connection) => {
-            connection.move_to(worker);
-            Some(connection)
-        }
-    }
-}
-
-async fn connect(shared: Arc<Shared>, tls: &Tls, accepted: Accepted, worker: usize) -> Option<Box<Connection>> {
-    let (peer, local) = accepted.names();
-    let keepalive = shared.config.current().tcp_keepalive_seconds;
-    let socket = match accepted {
-        Accepted::Tls(stream) => shake_hands(tls, stream, keepalive).await,
-        plain => Socket::new(plain, keepalive),
-    };
-    match socket {
-        Ok(socket) => {
-            let mut client = Client::new(&shared, peer, local, worker);
-            if shared.config.current().tls.auth_clients_user == AuthClientsUser::CommonName
-                && let Some(name) = socket.common_name()
-            {
-                client.authenticate_by_certificate(name.as_bytes(), shared.clock.now());
-            }
-            Some(Box::new(Connection::new(shared, client, socket)))
-        }
-        Err(error) => {
-            tracing::debug!(%peer, %error, "connection lost before it was served");
-            None
-        }
-    }
-}
-
-/// The handshake of TLS. The others of the thread are served meanwhile, and the client has its place among `maxclients`.
-async fn shake_hands(tls: &Tls, stream: std::net::TcpStream, keepalive: u32) -> io::Result<Socket> {
-    let stream = socket::tcp(stream, keepalive)?;
-    let acceptor = tls.acceptor().ok_or(io::ErrorKind::ConnectionRefused)?;
-    let shaken = async {
-        // One who does not speak TLS could not read why: he is told nothing.
-        let mut first = [0];
-        stream.peek(&mut first).await?;
-        if first != [HANDSHAKE_RECORD] {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        acceptor.accept(Carrier::Shaking(stream)).await
-    };
-    match timeout(HANDSHAKE_TIME, shaken).await {
-        Ok(result) => result.and_then(Socket::tls),
-        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        Ok(Worker { number, desk, load: Arc::default(), held_up: Arc::default(), thread })
     }
 }
 
 /// Counts a connection until it ends.
 pub struct Load(Arc<AtomicUsize>);
+
+impl Load {
+    fn new(connections: &Arc<AtomicUsize>) -> Load {
+        connections.fetch_add(1, Ordering::Relaxed);
+        Load(Arc::clone(connections))
+    }
+}
 
 impl Drop for Load {
     fn drop(&mut self) {
