@@ -518,6 +518,10 @@ fn show(context: &Context<'_>, args: &Args<'_>) {
         && (!client.stands_in || client.in_script)
         && (flags.contains(Flags::SCRIPT) || !flags.intersects(Flags::SKIP_MONITOR.union(Flags::ADMIN)))
     {
+        // One that watches and quits is sent the reply to that, and nothing after it.
+        if client.closing {
+            shared.monitors.remove(client.handle.id);
+        }
         shared.monitors.feed(&client.handle, client.in_script, args, &client.redacted, context.now);
     }
 }

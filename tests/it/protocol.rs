@@ -184,6 +184,17 @@ fn quit_answers_and_closes() {
 }
 
 #[test]
+fn a_monitor_that_quits_is_not_shown_that() {
+    let server = Server::start();
+    let mut others = server.connect(Protocol::Resp2);
+    others.line("MONITOR");
+    let mut client = server.connect(Protocol::Resp2);
+    client.write(b"MONITOR\r\nQUIT\r\n").expect("taken");
+    assert_eq!(client.receive_until_closed(), [Tree::Simple("OK".into()), Tree::Simple("OK".into())]);
+    assert!(matches!(others.receive(), Tree::Simple(line) if line.ends_with("\"QUIT\"")));
+}
+
+#[test]
 fn a_stranger_may_announce_little() {
     let server = Server::start();
     server.connect(Protocol::Resp2).line("CONFIG SET requirepass secret");
