@@ -35,6 +35,8 @@ impl HeapStats {
 pub struct ShardHeap {
     pub(super) arena: Arc<Arena>,
     pub(super) shard: u8,
+    /// See [`PageMeta::guard`].
+    guard: u64,
     /// The epoch that the running operation writes in.
     pub(super) epoch: u32,
     pub(super) cut: Cut,
@@ -66,6 +68,7 @@ impl ShardHeap {
         ShardHeap {
             arena: Arc::clone(arena),
             shard,
+            guard: PageMeta::guard(shard),
             epoch: arena.epoch(),
             cut: Cut::default(),
             rooms: std::array::from_fn(|_| Cell::new(0)),
@@ -137,8 +140,17 @@ impl ShardHeap {
     /// The whole chunk at `at`, for reading; empty when there is none of this shard.
     #[inline]
     pub fn chunk(&self, at: Offset) -> &[u8] {
-        let len = self.span(at);
-        // SAFETY: `span` answers more than 0 only for bytes within a resident page (or run) that
+        let Some(len) = self.slab_span(at) else { return self.chunk_slow(at) };
+        // SAFETY: these bytes lie within a resident page that this shard owns, and every page of the table within the
+        // mapping; writes to them need `&mut self`.
+        unsafe { self.arena.mapping.slice_within(at.byte(), len) }
+    }
+
+    /// As [`Self::chunk`], of one that is not in a resident slab page.
+    #[cold]
+    fn chunk_slow(&self, at: Offset) -> &[u8] {
+        let len = self.span_slow(at);
+        // SAFETY: `span_slow` answers more than 0 only for bytes within a resident page (or run) that
         // this shard owns; writes to those need `&mut self`.
         unsafe { self.arena.mapping.slice(at.byte(), len) }
     }
@@ -153,6 +165,23 @@ impl ShardHeap {
     /// The part `range` of the chunk at `at` for writing; empty when it is not within the chunk, or pinned.
     #[inline]
     pub fn range_mut(&mut self, at: Offset, range: Range<usize>) -> &mut [u8] {
+        let Some(span) = self.slab_span(at) else { return self.range_mut_slow(at, range) };
+        if range.start >= range.end || range.end > span {
+            return self.range_mut_slow(at, range);
+        }
+        let (start, end) = (at.byte() + range.start, at.byte() + range.end);
+        let (first, last) = (start / BLOCK, (end - 1) / BLOCK);
+        if last > first + 1 || !self.is_stamped(first) || !self.is_stamped(last) {
+            return self.range_mut_slow(at, range);
+        }
+        // SAFETY: as in `chunk`, and `range` is within the chunk, which in a slab page is never pinned; `&mut self` makes it
+        // exclusive.
+        unsafe { self.arena.mapping.slice_mut_within(start, end - start) }
+    }
+
+    /// As [`Self::range_mut`], of a large chunk, or where blocks are to be stamped.
+    #[inline(never)]
+    fn range_mut_slow(&mut self, at: Offset, range: Range<usize>) -> &mut [u8] {
         let span = self.span(at);
         if range.start > range.end || range.end > span {
             return &mut [];
@@ -162,7 +191,8 @@ impl ShardHeap {
             return &mut [];
         }
         self.stamp(start..start + len);
-        // SAFETY: as in `chunk`, and `range` is within the chunk; no pin covers any of it; `&mut self` makes it exclusive.
+        // SAFETY: as in `chunk_slow`, and `range` is within the chunk; no pin covers any of it; `&mut self` makes it
+        // exclusive.
         unsafe { self.arena.mapping.slice_mut(start, len) }
     }
 
@@ -187,13 +217,15 @@ impl ShardHeap {
     /// none of this shard.
     #[inline]
     pub fn span(&self, at: Offset) -> usize {
-        let Some(entry) = self.arena.pages.get(at.page().0 as usize) else { return 0 };
-        let meta = entry.meta();
-        if meta.guards(Kind::Slab, self.shard) {
-            let size = class_size(meta.class());
-            return if at.in_page() + size <= PAGE { size } else { 0 };
-        }
-        self.span_slow(at)
+        self.slab_span(at).unwrap_or_else(|| self.span_slow(at))
+    }
+
+    /// The same if it is a whole chunk's worth within a resident slab page.
+    #[inline]
+    fn slab_span(&self, at: Offset) -> Option<usize> {
+        let meta = self.arena.pages.get(at.page().0 as usize)?.meta();
+        let size = meta.chunk_bytes();
+        (meta.guards(self.guard) && at.in_page() + size <= PAGE).then_some(size)
     }
 
     #[cold]
@@ -217,6 +249,11 @@ impl ShardHeap {
         }
     }
 
+    #[inline]
+    fn is_stamped(&self, block: usize) -> bool {
+        self.arena.stamps.get(block).is_some_and(|stamp| stamp.load(Relaxed) == self.epoch)
+    }
+
     /// Stamps the blocks of `bytes` with this operation's epoch.
     #[inline]
     pub(super) fn stamp(&mut self, bytes: Range<usize>) {
@@ -225,7 +262,7 @@ impl ShardHeap {
         }
         let (mut block, last) = (bytes.start / BLOCK, (bytes.end - 1) / BLOCK);
         loop {
-            if self.arena.stamps[block].load(Relaxed) != self.epoch {
+            if !self.is_stamped(block) {
                 self.stamp_slow(block);
             }
             if block == last {

@@ -202,7 +202,7 @@ impl ShardHeap {
         self.slab_blocks.set(self.slab_blocks.get() + u64::from(fill.blocks));
         self.chunk_bytes.set(self.chunk_bytes.get() + fill.used as u64 * class_size(class) as u64);
         self.arena.count_blocks(fill.blocks.into());
-        entry.set_meta(meta.resident());
+        entry.set_meta(PageMeta::slab(self.shard, class));
         if fill.has_room(class) {
             self.list(page, class);
         }

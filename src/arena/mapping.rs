@@ -88,6 +88,32 @@ impl Mapping {
         unsafe { std::slice::from_raw_parts_mut(self.raw.as_mut_ptr().add(at), len) }
     }
 
+    /// As [`Self::slice`], which need not look whether the bytes lie within the mapping.
+    ///
+    /// # Safety
+    /// - They do.
+    /// - For as long as the slice lives, nobody writes to these bytes.
+    #[inline]
+    pub unsafe fn slice_within(&self, at: usize, len: usize) -> &[u8] {
+        debug_assert!(at + len <= self.raw.len());
+        // SAFETY: within the mapping and not written meanwhile (the caller's promise), initialised (anonymous memory is
+        // zeroed).
+        unsafe { std::slice::from_raw_parts(self.raw.as_mut_ptr().add(at), len) }
+    }
+
+    /// As [`Self::slice_mut`], which need not look whether the bytes lie within the mapping.
+    ///
+    /// # Safety
+    /// - They do.
+    /// - For as long as the slice lives, nobody else reads or writes these bytes.
+    #[inline]
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn slice_mut_within(&self, at: usize, len: usize) -> &mut [u8] {
+        debug_assert!(at + len <= self.raw.len());
+        // SAFETY: within the mapping and exclusive (the caller's promise), initialised.
+        unsafe { std::slice::from_raw_parts_mut(self.raw.as_mut_ptr().add(at), len) }
+    }
+
     /// Where in the mapping a slice lies, if it does.
     pub fn place_of(&self, bytes: &[u8]) -> Option<usize> {
         let at = bytes.as_ptr().addr().checked_sub(self.raw.as_mut_ptr().addr())?;

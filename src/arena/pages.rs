@@ -1,6 +1,6 @@
 //! The page table and the pool of free pages.
 
-use super::{ArenaFull, mapping::Zeroed};
+use super::{ArenaFull, class_size, mapping::Zeroed};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicU32, AtomicU64, Ordering::*},
@@ -21,7 +21,7 @@ pub enum Kind {
 
 /// The word that guards a page: who owns it, what it is, whether its bytes are here.
 ///
-/// `kind 2 | resident 1 | - 5 | shard 8 | class 8 | - 8 | pages of the run 32`
+/// `kind 2 | resident 1 | - 5 | shard 8 | class 8 | - 8 | pages of the run, or bytes of a slab's chunks 32`
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PageMeta(pub u64);
 
@@ -31,7 +31,8 @@ impl PageMeta {
     const GUARD: u64 = 0xFF07;
 
     pub fn slab(shard: u8, class: u8) -> Self {
-        PageMeta(Kind::Slab as u64 | Self::RESIDENT | (shard as u64) << 8 | (class as u64) << 16)
+        let size = class_size(class) as u64;
+        PageMeta(Kind::Slab as u64 | Self::RESIDENT | (shard as u64) << 8 | (class as u64) << 16 | size << 32)
     }
     pub fn large(shard: u8, pages: u32) -> Self {
         PageMeta(Kind::Large as u64 | Self::RESIDENT | (shard as u64) << 8 | (pages as u64) << 32)
@@ -59,6 +60,16 @@ impl PageMeta {
     pub fn run(self) -> u32 {
         (self.0 >> 32) as u32
     }
+    /// Bytes of a chunk of a slab page, which the class says, too: so an access need not look that up. An image does not
+    /// say it, so it is known of a resident page alone.
+    #[inline]
+    pub(super) fn chunk_bytes(self) -> usize {
+        (self.0 >> 32) as usize
+    }
+    /// The word as an image keeps it.
+    pub fn in_image(self) -> u64 {
+        if self.kind() == Kind::Slab { u64::from(self.0 as u32) } else { self.0 }
+    }
     pub fn is_resident(self) -> bool {
         self.0 & Self::RESIDENT != 0
     }
@@ -68,10 +79,14 @@ impl PageMeta {
     pub fn resident(self) -> Self {
         PageMeta(self.0 | Self::RESIDENT)
     }
-    /// The one comparison of an access: resident, of this kind, of this shard.
+    /// What a shard's accesses compare with: resident, a slab page, of this shard.
+    pub(super) fn guard(shard: u8) -> u64 {
+        PageMeta::slab(shard, 0).0 & Self::GUARD
+    }
+    /// The one comparison of an access.
     #[inline]
-    pub(super) fn guards(self, kind: Kind, shard: u8) -> bool {
-        self.0 & Self::GUARD == kind as u64 | Self::RESIDENT | (shard as u64) << 8
+    pub(super) fn guards(self, guard: u64) -> bool {
+        self.0 & Self::GUARD == guard
     }
 }
 

@@ -418,7 +418,7 @@ fn write_tables(
     };
     let page_rows = pages.iter().flat_map(|saved| {
         let words = saved.page.0 as u64 | (saved.blocks as u64) << 32;
-        words.to_le_bytes().into_iter().chain(saved.meta.resident().0.to_le_bytes())
+        words.to_le_bytes().into_iter().chain(saved.meta.resident().in_image().to_le_bytes())
     });
     Ok([
         table(pages.len(), page_rows.collect())?,
