@@ -54,22 +54,17 @@ pub fn execute(
 ) -> Flow {
     client.refresh_settings();
     client.set_paused(false);
-    let mode = client.reply_mode;
-    if !mode.is_silent() {
-        let flow = admit(shared, client, args, known, reply, now);
-        if flow != Flow::Absent {
-            client.reply_mode = client.reply_mode.after_command();
-        }
-        return flow;
-    }
-    let mut silent = Silent { reply, status: None };
-    let flow = admit(shared, client, args, known, &mut silent, now);
-    let status = silent.status.take();
-    if matches!(flow, Flow::Block(block) if block.retry) || flow == Flow::Absent {
+    let mut silent = None;
+    let heard: &mut dyn Reply = match client.reply_mode.is_silent() {
+        true => silent.insert(Silent { reply, status: None }),
+        false => reply,
+    };
+    let flow = admit(shared, client, args, known, heard, now);
+    if flow == Flow::Absent || matches!(flow, Flow::Block(block) if block.retry) {
         return flow;
     }
     // The command that ends the silence is answered: CLIENT REPLY ON, RESET.
-    if let (ReplyMode::On, Some(status)) = (client.reply_mode, status) {
+    if let (ReplyMode::On, Some(Silent { reply, status: Some(status) })) = (client.reply_mode, silent) {
         reply.simple(&status);
     }
     client.reply_mode = client.reply_mode.after_command();
@@ -83,6 +78,7 @@ pub fn resume(shared: &Shared, client: &mut Client, reply: &mut dyn Reply, now: 
 }
 
 /// Checks whether the request may run now; if so, runs or queues it.
+#[inline(always)]
 fn admit(
     shared: &Shared,
     client: &mut Client,
@@ -139,7 +135,16 @@ fn admit(
 }
 
 /// Whether this client may call the command at all.
+#[inline]
 fn check_client(client: &Client, command: &'static Command, args: &Args<'_>, now: UnixMillis) -> Result<(), Error> {
+    match client.unlimited && client.transaction.is_none() && !command.spec.flags.contains(Flags::PROTECTED) {
+        true => Ok(()),
+        false => check_limited(client, command, args, now),
+    }
+}
+
+/// The same of a client, or a command, with limits.
+fn check_limited(client: &Client, command: &'static Command, args: &Args<'_>, now: UnixMillis) -> Result<(), Error> {
     let own = command.spec.flags;
     if own.contains(Flags::PROTECTED) {
         check_protected(client, command)?;
@@ -199,7 +204,17 @@ fn make_room(
 }
 
 /// Whether what is written can be kept.
+#[inline]
 fn check_persistence(shared: &Shared, settings: &Settings) -> Result<(), Error> {
+    match shared.saver.is_failing() || shared.keyspace.log().is_failing() {
+        true => refuse_to_lose(shared, settings),
+        false => Ok(()),
+    }
+}
+
+/// Something is failing: whether it is to stop writes.
+#[cold]
+fn refuse_to_lose(shared: &Shared, settings: &Settings) -> Result<(), Error> {
     if shared.saver.is_failing() && settings.stop_writes_on_bgsave_error && !settings.save.is_empty() {
         return Err(Error::new(
             "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \

@@ -91,12 +91,15 @@ const EMPTY: Slot = Slot { key: 0, id: u32::MAX, len: 0, exact: false };
 static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(FAMILIES));
 
 /// Finds a command by name, whatever its case.
+#[inline]
 pub fn lookup(name: &[u8]) -> Option<&'static Command> {
     TABLE.find(name)
 }
 
+type Renamed = HashMap<Vec<u8>, Option<&'static Command>>;
+
 /// What `rename-command` has made of the names, set once at the start: requests use these.
-static RENAMED: OnceLock<HashMap<Vec<u8>, Option<&'static Command>>> = OnceLock::new();
+static RENAMED: OnceLock<Renamed> = OnceLock::new();
 
 /// Has requests call commands otherwise: pairs of a name and the new one, which is empty for a command that is taken away.
 /// Users' rules, statistics and errors know commands by their own names.
@@ -107,7 +110,7 @@ pub fn rename(pairs: &[(String, String)]) -> Result<(), String> {
     if pairs.is_empty() {
         return Ok(());
     }
-    let mut renamed: HashMap<Vec<u8>, Option<&'static Command>> = HashMap::new();
+    let mut renamed = Renamed::new();
     for (from, to) in pairs {
         let called = |name: &str| {
             let name = name.to_ascii_lowercase().into_bytes();
@@ -135,8 +138,13 @@ pub fn rename(pairs: &[(String, String)]) -> Result<(), String> {
 pub fn called(name: &[u8]) -> Option<&'static Command> {
     match RENAMED.get() {
         None => lookup(name),
-        Some(renamed) => renamed.get(&name.to_ascii_lowercase()).copied().unwrap_or_else(|| lookup(name)),
+        Some(renamed) => called_anew(renamed, name),
     }
+}
+
+#[cold]
+fn called_anew(renamed: &Renamed, name: &[u8]) -> Option<&'static Command> {
+    renamed.get(&name.to_ascii_lowercase()).copied().unwrap_or_else(|| lookup(name))
 }
 
 /// Every command, each followed by its subcommands.
@@ -158,33 +166,41 @@ pub fn lookup_full(name: &[u8]) -> Option<&'static Command> {
 }
 
 /// The command that a request means, with its number of words checked.
+#[inline]
 pub fn resolve(args: &Args<'_>) -> Result<&'static Command, Refusal> {
     let name = args.first().copied().unwrap_or_default();
     let Some(command) = called(name) else {
         return Err(Refusal { command: None, error: unknown_command(name, args) });
     };
     let command = match args.get(1) {
-        Some(word) if !command.children.is_empty() => command.subcommand(word).ok_or_else(|| Refusal {
-            // An unknown subcommand counts as a refusal of nothing: the container never runs.
-            command: None,
-            error: if command.spec.flags.contains(Flags::OPAQUE) {
-                unknown_subcommand_or_arity(args)
-            } else {
-                unknown_subcommand(command.spec.name, word)
-            },
-        })?,
+        // An unknown subcommand counts as a refusal of nothing: the container never runs.
+        Some(word) if !command.children.is_empty() => command
+            .subcommand(word)
+            .ok_or_else(|| Refusal { command: None, error: no_such_subcommand(command, word, args) })?,
         _ => command,
     };
     let (least, most) = command.words;
     let words = u32::try_from(args.len()).unwrap_or(u32::MAX);
-    if words < least || words > most {
-        let error = match command.is_shown() {
-            true => Error::wrong_arity(&command.full_name),
-            false => unknown_subcommand_or_arity(args),
-        };
-        return Err(Refusal { command: Some(command), error });
+    match words < least || words > most {
+        true => Err(Refusal { command: Some(command), error: wrong_number(command, args) }),
+        false => Ok(command),
     }
-    Ok(command)
+}
+
+#[cold]
+fn no_such_subcommand(command: &Command, word: &[u8], args: &Args<'_>) -> Error {
+    match command.spec.flags.contains(Flags::OPAQUE) {
+        true => unknown_subcommand_or_arity(args),
+        false => unknown_subcommand(command.spec.name, word),
+    }
+}
+
+#[cold]
+fn wrong_number(command: &Command, args: &Args<'_>) -> Error {
+    match command.is_shown() {
+        true => Error::wrong_arity(&command.full_name),
+        false => unknown_subcommand_or_arity(args),
+    }
 }
 
 /// A request that names no command that could run.
@@ -306,6 +322,7 @@ fn fold(name: &[u8]) -> u64 {
     bytes | 0x2020_2020_2020_2020
 }
 
+#[cold]
 fn unknown_command(name: &[u8], args: &Args<'_>) -> Error {
     let mut text = [b"ERR unknown command '", quotable(name, QUOTED_MAX), b"', with args beginning with: "].concat();
     let start = text.len();
