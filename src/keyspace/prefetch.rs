@@ -28,8 +28,9 @@ impl Keyspace {
             return;
         }
         for (hashes, first) in hashes.chunks(TOGETHER).zip((0..).step_by(TOGETHER)) {
-            // A pipeline may well be about one key.
+            // In order, those of a shard are together; and a pipeline may well be about one key.
             let mut keys: SmallVec<[u64; TOGETHER]> = hashes.into();
+            keys.sort_unstable();
             keys.dedup();
             let buckets = self.places(db, &keys, |shard, index, hash| index.bucket_of(&shard.heap, hash));
             buckets.into_iter().for_each(|at| self.arena.prefetch(at));
@@ -71,7 +72,7 @@ impl Keyspace {
         ShardSet(hashes.fold(0, |set, hash| set | 1 << self.shard_of(hash)))
     }
 
-    /// Where something lies for each key. Each shard is locked once for all its keys.
+    /// Where something lies for each key, whose hashes are in order. Each shard is locked once for all its keys.
     #[inline]
     fn places(
         &self,
@@ -80,12 +81,11 @@ impl Keyspace {
         place: impl Fn(&Shard, &Index, u64) -> Offset,
     ) -> SmallVec<[Offset; TOGETHER]> {
         let mut places = SmallVec::new();
-        for number in self.shards_of(hashes.iter().copied()).iter() {
-            if let Some(shard) = self.shards[number].0.try_lock()
+        for own in hashes.chunk_by(|a, b| self.shard_of(*a) == self.shard_of(*b)) {
+            if let Some(shard) = self.shards[self.shard_of(own[0])].0.try_lock()
                 && let Some(index) = shard.indexes.get(db)
             {
-                let own = hashes.iter().filter(|hash| self.shard_of(**hash) == number);
-                places.extend(own.map(|hash| place(&shard, index, *hash)));
+                places.extend(own.iter().map(|hash| place(&shard, index, *hash)));
             }
         }
         places
