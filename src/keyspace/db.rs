@@ -121,6 +121,22 @@ impl<'k> Db<'_, 'k> {
         self.put(key, Content::Int(value), 8, ttl)
     }
 
+    /// Stores the integer that `change` makes of what is there, whose time to live stays, and answers it.
+    pub fn update_int<E: From<OutOfMemory>>(
+        &mut self,
+        key: &[u8],
+        change: impl FnOnce(Option<Item<'_>>) -> Result<i64, E>,
+    ) -> Result<i64, E> {
+        let (db, now, judged_at) = (self.db, self.now(), self.judged_at());
+        let (shard, hash) = self.shard(key);
+        let found = shard.find(db, hash, key, judged_at);
+        let item = found.as_ref().and_then(|found| shard.item(found));
+        let expiry = item.and_then(|item| item.expiry);
+        let value = change(item)?;
+        shard.put(db, hash, key, Content::Int(value), expiry, found, now)?;
+        Ok(value)
+    }
+
     #[inline]
     fn put(&mut self, key: &[u8], content: Content<'_>, len: usize, ttl: Ttl) -> Result<(), OutOfMemory> {
         let (db, now) = (self.db, self.now());

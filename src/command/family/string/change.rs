@@ -77,17 +77,17 @@ pub fn decrby(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 fn add(cx: &mut Context<'_>, key: &[u8], by: i64) -> CommandResult {
-    let mut db = cx.keys.db(cx.client.db);
-    let old = match db.peek(key) {
-        None => 0,
-        Some(item) if item.kind != Type::String => return Err(Error::WRONG_TYPE),
-        Some(item) => match item.value {
-            Value::Int(n) => n,
-            Value::Bytes(bytes) => number::parse_i64(bytes).ok_or(Error::NOT_INTEGER)?,
-        },
-    };
-    let new = old.checked_add(by).ok_or(Error::new("ERR increment or decrement would overflow"))?;
-    db.set_int(key, new, Ttl::Keep)?;
+    let new = cx.keys.db(cx.client.db).update_int(key, |old| {
+        let old = match old {
+            None => 0,
+            Some(item) if item.kind != Type::String => return Err(Error::WRONG_TYPE),
+            Some(item) => match item.value {
+                Value::Int(n) => n,
+                Value::Bytes(bytes) => number::parse_i64(bytes).ok_or(Error::NOT_INTEGER)?,
+            },
+        };
+        old.checked_add(by).ok_or(Error::new("ERR increment or decrement would overflow"))
+    })?;
     // Whichever way it was counted.
     cx.notify_string("incrby", key);
     cx.reply.integer(new);
