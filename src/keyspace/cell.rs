@@ -12,6 +12,7 @@ use crate::{
     types::{
         hash::{Hash, expiry},
         home::{Home, View},
+        tree::Root,
     },
     util::clock::UnixMillis,
 };
@@ -280,6 +281,22 @@ impl Home for Cell<'_> {
         let (mut before, after) = (None, Size::of_start(kind, encoding, with));
         self.write(range, with, |bytes| before = Size::of_start(kind, encoding, bytes))?;
         self.shard.resized(self.db, self.hash, before, after);
+        Ok(())
+    }
+
+    /// As [`Self::splice`] does it, with less to find out.
+    fn set_root(&mut self, tree: usize, root: Root) -> Result<(), ArenaFull> {
+        self.mark();
+        let start = self.header.value_at + tree * Root::BYTES;
+        let place = self.shard.heap.range_mut(self.found.at(), start..start + Root::BYTES);
+        let Some(place) = place.first_chunk_mut() else { return Err(ArenaFull) };
+        let (before, after) = (std::mem::replace(place, root.to_bytes()), root.to_bytes());
+        // The first tree is what its length is that of.
+        if tree == 0 && before != after {
+            let Header { kind, encoding, .. } = self.header;
+            let size = |root: &[u8]| Size::of_start(kind, encoding, root);
+            self.shard.resized(self.db, self.hash, size(&before), size(&after));
+        }
         Ok(())
     }
 

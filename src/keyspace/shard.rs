@@ -634,9 +634,14 @@ impl Shard {
     /// As [`Self::tell`], of a key that was found.
     #[inline]
     fn tell_of(&mut self, db: usize, found: &Found, removed: bool) {
-        if (self.watchers.any() || self.waiters.any() || self.effects.tracks())
-            && let Some(key) = item::key_of(self.heap.chunk(found.at())).map(<[u8]>::to_vec)
-        {
+        if self.watchers.any() || self.waiters.any() || self.effects.tracks() {
+            self.tell_of_key(db, found, removed);
+        }
+    }
+
+    #[cold]
+    fn tell_of_key(&mut self, db: usize, found: &Found, removed: bool) {
+        if let Some(key) = item::key_of(self.heap.chunk(found.at())).map(<[u8]>::to_vec) {
             self.tell(db, &key, removed);
         }
     }

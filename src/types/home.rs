@@ -1,6 +1,9 @@
 //! Where a collection lives: the bytes of its value in an item, and the heap of its shard.
 
-use super::kind::{Encoding, Type};
+use super::{
+    kind::{Encoding, Type},
+    tree::Root,
+};
 use crate::arena::{ArenaFull, ShardHeap};
 use ahash::RandomState;
 use std::ops::Range;
@@ -27,6 +30,10 @@ pub trait Home {
     fn owner(&self) -> u64;
     /// Replaces `range` of the value's bytes by `with`.
     fn splice(&mut self, range: Range<usize>, with: &[u8]) -> Result<(), ArenaFull>;
+    /// Replaces root number `tree` of a value of trees.
+    fn set_root(&mut self, tree: usize, root: Root) -> Result<(), ArenaFull> {
+        self.splice(tree * Root::BYTES..(tree + 1) * Root::BYTES, &root.to_bytes())
+    }
     /// Stores the value whole, in another encoding.
     fn replace(&mut self, encoding: Encoding, value: &[u8]) -> Result<(), ArenaFull>;
     /// Changes the encoding alone.

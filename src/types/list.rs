@@ -122,6 +122,11 @@ pub fn push(home: &mut dyn Home, end: End, values: &[&[u8]], limit: Limit) -> Re
         elements = List::new(home.view()).elements;
     }
     let len = elements.len() + values.len() as u64;
+    if let (End::Right, [value]) = (end, values) {
+        let spot = elements.last();
+        sequence::append::<ByPosition>(home, 0, &spot, 0, &packed::encoded(value))?;
+        return Ok(len);
+    }
     let mut bytes = Encoded::with_capacity(values.iter().map(|value| value.len() + 5).sum());
     let mut encode = |value: &&[u8]| Entry::of(value).encode(&mut bytes);
     match end {
@@ -129,7 +134,7 @@ pub fn push(home: &mut dyn Home, end: End, values: &[&[u8]], limit: Limit) -> Re
         End::Right => values.iter().for_each(&mut encode),
     }
     let spot = if end == End::Left { elements.first() } else { elements.last() };
-    let at = if end == End::Left { 0 } else { elements.leaf(&spot).len() };
+    let at = if end == End::Left { 0 } else { elements.leaf_end(&spot) };
     sequence::splice::<ByPosition>(home, 0, &spot, at..at, &bytes, values.len() as i64)?;
     Ok(len)
 }

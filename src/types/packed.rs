@@ -73,22 +73,22 @@ impl<'a> Entry<'a> {
     #[inline]
     pub fn encode(&self, into: &mut impl Sink) {
         match *self {
-            Entry::Int(n @ 0..=127) => into.append(&[n as u8]),
+            Entry::Int(n @ 0..=127) => into.push(n as u8),
             Entry::Int(n) => {
                 // Bits without the sign's repetitions, and one sign bit.
                 let bits = 65 - if n < 0 { (!n).leading_zeros() } else { n.leading_zeros() };
                 let len = bits.div_ceil(8) as usize;
-                into.append(&[INT + len as u8]);
+                into.push(INT + len as u8);
                 into.append(&n.to_le_bytes()[..len]);
             }
             Entry::Text(text) => {
                 let len = text.len();
                 if len < 64 {
-                    into.append(&[TEXT + len as u8]);
+                    into.push(TEXT + len as u8);
                 } else if len < 4096 {
                     into.append(&[LONG_TEXT + (len >> 8) as u8, len as u8]);
                 } else {
-                    into.append(&[HUGE_TEXT]);
+                    into.push(HUGE_TEXT);
                     into.append(&(len as u32).to_le_bytes());
                 }
                 into.append(text);
@@ -99,10 +99,16 @@ impl<'a> Entry<'a> {
 
 /// What bytes are encoded into.
 pub trait Sink {
+    fn push(&mut self, byte: u8);
     fn append(&mut self, bytes: &[u8]);
 }
 
 impl Sink for Vec<u8> {
+    #[inline]
+    fn push(&mut self, byte: u8) {
+        self.push(byte);
+    }
+
     #[inline]
     fn append(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
@@ -110,6 +116,11 @@ impl Sink for Vec<u8> {
 }
 
 impl Sink for Encoded {
+    #[inline]
+    fn push(&mut self, byte: u8) {
+        self.push(byte);
+    }
+
     #[inline]
     fn append(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
@@ -136,7 +147,7 @@ pub fn element(values: &[&[u8]]) -> Encoded {
 
 /// Appends a note for the element that follows.
 pub fn encode_note(note: u64, into: &mut impl Sink) {
-    into.append(&[NOTE]);
+    into.push(NOTE);
     into.append(&note.min(NOTE_MAX).to_le_bytes()[..6]);
 }
 
@@ -174,13 +185,21 @@ pub fn entry(bytes: &[u8], at: usize) -> Option<(Entry<'_>, usize)> {
         TEXT..LONG_TEXT => Entry::Text(&bytes[at + 1..end]),
         LONG_TEXT..HUGE_TEXT => Entry::Text(&bytes[at + 2..end]),
         HUGE_TEXT => Entry::Text(&bytes[at + 5..end]),
-        _ => {
-            let mut word = [if bytes[end - 1] & 0x80 != 0 { 0xFF } else { 0 }; 8];
-            word[..end - at - 1].copy_from_slice(&bytes[at + 1..end]);
-            Entry::Int(i64::from_le_bytes(word))
-        }
+        _ => Entry::Int(integer_before(bytes, end, end - at - 1)),
     };
     Some((entry, end))
+}
+
+/// The integer of 1 to 8 bytes that ends at `end`: it is what is highest in the word that ends there.
+#[inline]
+fn integer_before(bytes: &[u8], end: usize, len: usize) -> i64 {
+    let bytes = &bytes[..end];
+    let word = bytes.last_chunk().copied().unwrap_or_else(|| {
+        let mut word = [0; 8];
+        word[8 - end..].copy_from_slice(bytes);
+        word
+    });
+    i64::from_le_bytes(word) >> (64 - 8 * len)
 }
 
 /// Where the element of `width` entries at `at` ends.

@@ -104,6 +104,14 @@ impl<'a> Sequence<'a> {
         }
     }
 
+    /// Where the elements of the leaf at a spot end.
+    pub fn leaf_end(&self, spot: &Spot) -> usize {
+        match self.shape {
+            Shape::Packed { bytes, .. } => bytes.len(),
+            Shape::Tree(_) => spot.end(),
+        }
+    }
+
     /// Whether the leaf at a spot is as it was when the spot was found, wherever else there was a change.
     pub fn is_true(&self, spot: &Spot) -> bool {
         matches!(self.shape, Shape::Tree(root) if spot.is_true(self.heap, root))
@@ -357,6 +365,21 @@ pub fn splice<O: Order>(
     Ok(())
 }
 
+/// Adds an element behind the others of a leaf, in which it belongs by its key. Spots are not true afterwards.
+pub fn append<O: Order>(home: &mut dyn Home, tree: usize, spot: &Spot, key: u64, with: &[u8]) -> Result<(), ArenaFull> {
+    let view = home.view();
+    if view.encoding.trees() == 0 {
+        let end = view.sequence(tree, O::WIDTH).leaf_end(spot);
+        return splice::<O>(home, tree, spot, end..end, with, 1);
+    }
+    let old = Root::read(view.value, tree).ok_or(ArenaFull)?;
+    let mut root = old;
+    let (heap, hasher) = home.heap_and_hasher();
+    let result = tree::append::<O>(heap, hasher, &mut root, spot, key, with);
+    set_root(home, tree, old, root)?;
+    result
+}
+
 /// Replaces a part of a leaf by as many bytes, which changes no element's key.
 pub fn overwrite<O: Order>(
     home: &mut dyn Home,
@@ -416,7 +439,7 @@ fn set_root(home: &mut dyn Home, tree: usize, old: Root, root: Root) -> Result<(
     if root == old {
         return Ok(());
     }
-    home.splice(tree * Root::BYTES..(tree + 1) * Root::BYTES, &root.to_bytes())
+    home.set_root(tree, root)
 }
 
 fn set_count(home: &mut dyn Home, count: u64) -> Result<(), ArenaFull> {

@@ -78,7 +78,7 @@ impl<'a> Set<'a> {
     }
 
     pub fn contains(&self, member: &[u8]) -> bool {
-        self.find(member, &packed::encoded(member)).1.is_some()
+        self.find(member, &packed::encoded(member)).2.is_some()
     }
 
     /// As [`Self::contains`], for a member of another set.
@@ -91,12 +91,13 @@ impl<'a> Set<'a> {
         sequence::scan::<ByMember>(&self.members, self.view.hasher, cursor, count, visit)
     }
 
-    fn find(&self, member: &[u8], encoded: &Encoded) -> (Spot, Option<Element<'a>>) {
+    /// The key of a member, the leaf where it belongs, and its element if it is there.
+    fn find(&self, member: &[u8], encoded: &Encoded) -> (u64, Spot, Option<Element<'a>>) {
         // The order of packed members has nothing to do with their hashes.
         let key = if self.members.packed().is_some() { 0 } else { self.view.hasher.hash_one(member) };
         let spot = self.members.by_hash(key);
         let found = self.members.find(&spot, key, encoded);
-        (spot, found)
+        (key, spot, found)
     }
 
     /// Where an integer belongs among ascending ones.
@@ -116,30 +117,30 @@ impl<'a> Set<'a> {
 pub fn add(home: &mut dyn Home, member: &[u8], limits: Limits) -> Result<bool, ArenaFull> {
     let encoded = packed::encoded(member);
     let set = Set::new(home.view());
-    let (spot, None) = set.find(member, &encoded) else { return Ok(false) };
+    let (key, spot, None) = set.find(member, &encoded) else { return Ok(false) };
     let len = set.len() + 1;
     let packs = len <= limits.entries && member.len() <= limits.value;
-    let end = set.members.leaf(&spot).len();
-    let at = match (set.view.encoding, Entry::of(member)) {
-        (Encoding::IntSet, Entry::Int(n)) if len <= limits.integers => set.place_of(n),
-        (Encoding::IntSet, Entry::Text(_)) if packs && set.fits(limits) => {
-            home.set_encoding(Encoding::Listpack);
-            end
+    match (set.view.encoding, Entry::of(member)) {
+        (Encoding::IntSet, Entry::Int(n)) if len <= limits.integers => {
+            let at = set.place_of(n);
+            sequence::splice::<ByMember>(home, 0, &spot, at..at, &encoded, 1)?;
+            return Ok(true);
         }
-        (Encoding::Listpack, _) if packs => end,
+        (Encoding::IntSet, Entry::Text(_)) if packs && set.fits(limits) => home.set_encoding(Encoding::Listpack),
+        (Encoding::Listpack, _) if packs => {}
         (Encoding::IntSet | Encoding::Listpack, _) => {
             sequence::plant::<ByMember>(home, Encoding::HashTable)?;
             return add(home, member, limits);
         }
-        _ => end,
-    };
-    sequence::splice::<ByMember>(home, 0, &spot, at..at, &encoded, 1)?;
+        _ => {}
+    }
+    sequence::append::<ByMember>(home, 0, &spot, key, &encoded)?;
     Ok(true)
 }
 
 /// Removes a member; answers whether it was there.
 pub fn remove(home: &mut dyn Home, member: &[u8]) -> Result<bool, ArenaFull> {
-    let (spot, found) = Set::new(home.view()).find(member, &packed::encoded(member));
+    let (_, spot, found) = Set::new(home.view()).find(member, &packed::encoded(member));
     let Some(range) = found.map(|element| element.range()) else { return Ok(false) };
     sequence::splice::<ByMember>(home, 0, &spot, range, &[], -1)?;
     Ok(true)

@@ -114,12 +114,13 @@ impl<'a> Hash<'a> {
 
     /// A field with its value and expiry.
     pub fn element(&self, field: &[u8]) -> Option<Element<'a>> {
-        self.find(field).1.filter(|element| lives(element, self.now))
+        self.find(field, &packed::encoded(field)).2.filter(|element| lives(element, self.now))
     }
 
     /// Whether the field is stored but its time has passed.
     pub fn has_expired(&self, field: &[u8]) -> bool {
-        self.some_expired && self.find(field).1.is_some_and(|element| !lives(&element, self.now))
+        let element = || self.find(field, &packed::encoded(field)).2;
+        self.some_expired && element().is_some_and(|element| !lives(&element, self.now))
     }
 
     /// The field of this rank with its value, in the hash's own order.
@@ -143,13 +144,13 @@ impl<'a> Hash<'a> {
         })
     }
 
-    /// The leaf where a field belongs, and its element if it is there.
-    fn find(&self, field: &[u8]) -> (Spot, Option<Element<'a>>) {
+    /// The key of a field, the leaf where it belongs, and its element if it is there.
+    fn find(&self, field: &[u8], encoded: &[u8]) -> (u64, Spot, Option<Element<'a>>) {
         // The order of packed fields has nothing to do with their hashes.
         let key = if self.fields.packed().is_some() { 0 } else { self.view.hasher.hash_one(field) };
         let spot = self.fields.by_hash(key);
-        let found = self.fields.find(&spot, key, &packed::encoded(field));
-        (spot, found)
+        let found = self.fields.find(&spot, key, encoded);
+        (key, spot, found)
     }
 }
 
@@ -161,7 +162,8 @@ pub fn set(home: &mut dyn Home, field: &[u8], value: &[u8], ttl: FieldTtl, limit
         expiry::plant(home)?;
         return set(home, field, value, ttl, limits);
     }
-    let (spot, found) = hash.find(field);
+    let mut bytes = packed::encoded(field);
+    let (key, spot, found) = hash.find(field, &bytes);
     let note = match ttl {
         FieldTtl::Clear => None,
         FieldTtl::Keep => found.and_then(|element| element.note),
@@ -182,16 +184,17 @@ pub fn set(home: &mut dyn Home, field: &[u8], value: &[u8], ttl: FieldTtl, limit
         expiry::plant(home)?;
         return set(home, field, value, ttl, limits);
     }
-    let end = hash.fields.leaf(&spot).len();
-    let range = found.map_or(end..end, |element| element.range());
-    let mut bytes = Encoded::new();
     if let Some(note) = note {
-        packed::encode_note(note, &mut bytes);
+        let mut before = Encoded::new();
+        packed::encode_note(note, &mut before);
+        bytes.insert_from_slice(0, &before);
     }
-    Entry::of(field).encode(&mut bytes);
     Entry::of(value).encode(&mut bytes);
     let old = found.and_then(|element| element.note);
-    sequence::splice::<ByField>(home, 0, &spot, range, &bytes, is_new.into())?;
+    match found.map(|element| element.range()) {
+        Some(range) => sequence::splice::<ByField>(home, 0, &spot, range, &bytes, 0)?,
+        None => sequence::append::<ByField>(home, 0, &spot, key, &bytes)?,
+    }
     match note {
         Some(note) => expiry::expect(home, note as i64)?,
         None => expiry::release(home, old)?,
@@ -201,7 +204,7 @@ pub fn set(home: &mut dyn Home, field: &[u8], value: &[u8], ttl: FieldTtl, limit
 
 /// Removes a field; answers whether it was there.
 pub fn remove(home: &mut dyn Home, field: &[u8]) -> Result<bool, ArenaFull> {
-    let (spot, found) = Hash::new(home.view()).find(field);
+    let (_, spot, found) = Hash::new(home.view()).find(field, &packed::encoded(field));
     let Some((range, note)) = found.map(|element| (element.range(), element.note)) else { return Ok(false) };
     sequence::splice::<ByField>(home, 0, &spot, range, &[], -1)?;
     expiry::release(home, note)?;
@@ -210,7 +213,7 @@ pub fn remove(home: &mut dyn Home, field: &[u8]) -> Result<bool, ArenaFull> {
 
 /// Gives a field that is there an expiry, or takes it away.
 pub fn set_expiry(home: &mut dyn Home, field: &[u8], at: Option<UnixMillis>) -> Result<(), ArenaFull> {
-    let (spot, found) = Hash::new(home.view()).find(field);
+    let (_, spot, found) = Hash::new(home.view()).find(field, &packed::encoded(field));
     let Some(element) = found else { return Ok(()) };
     let mut with = Encoded::new();
     if let Some(at) = at {

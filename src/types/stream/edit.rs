@@ -33,7 +33,7 @@ pub fn append(home: &mut dyn Home, id: Id, pairs: &[&[u8]]) -> Result<(), ArenaF
     let mut bytes = Encoded::with_capacity(body.len() + 5);
     Entry::Text(&body).encode(&mut bytes);
     let spot = stream.entries.last();
-    let end = stream.entries.leaf(&spot).len();
+    let end = stream.entries.leaf_end(&spot);
     splice::<ByTime>(home, ENTRIES, &spot, end..end, &bytes, 1)?;
     head.last = id;
     head.added = head.added.saturating_add(1);

@@ -30,6 +30,10 @@ pub fn splice<O: Order>(
     let count = header.count.saturating_add_signed(more as isize);
     let used = (header.used + with.len()).saturating_sub(range.len());
     if used > O::LEAF && count > 1 {
+        let (at_start, at_end) = (range == (0..0) && spot.is_first(), range.start == header.used && spot.is_last());
+        if more == 1 && !O::LOOSE && header.used <= O::LEAF && (at_start || at_end) {
+            return set_apart::<O>(heap, hasher, root, spot, with, at_end);
+        }
         let mut bytes = Vec::with_capacity(used);
         let old = spot.elements(heap);
         bytes.extend_from_slice(&old[..range.start]);
@@ -37,9 +41,9 @@ pub fn splice<O: Order>(
         bytes.extend_from_slice(&old[range.end..]);
         let prefer = if O::LOOSE || header.used > O::LEAF {
             None
-        } else if range.start == header.used && spot.is_last() {
+        } else if at_end {
             Some(used)
-        } else if range == (0..0) && spot.is_first() {
+        } else if at_start {
             // As many of the new elements as fit beside the old ones.
             let mut starts = packed::elements(with, 0, O::WIDTH).map(|element| element.at);
             Some(starts.find(|at| used - at <= O::LEAF).unwrap_or(with.len()))
@@ -53,17 +57,9 @@ pub fn splice<O: Order>(
         let first = Change { range: 0..header.used, with, count: *count, labels, room: 0 };
         return split(heap, root, spot, first, &bytes, others);
     }
-    if more == 1 && range == (header.used..header.used) && (!O::LOOSE || header.is_labelled && used <= label::REACH) {
-        let label = match O::LOOSE {
-            true => packed::elements(with, 0, O::WIDTH)
-                .next()
-                .map_or(0, |one| label::label(O::key(hasher, &one), range.start)),
-            false => 0,
-        };
-        if node::append(heap, &spot.leaf, with, label) {
-            recount(heap, root, &spot.path, count as u64, header.count as u64);
-            return Ok(());
-        }
+    if more == 1 && !O::LOOSE && range == (header.used..header.used) && append_in_place::<O>(heap, root, spot, 0, with)
+    {
+        return Ok(());
     }
     let labels = relabel::<O>(heap, hasher, &spot.leaf, &range, with, used);
     // More is likely to come where the last came: room for it at once, instead of a larger chunk each time.
@@ -75,6 +71,34 @@ pub fn splice<O: Order>(
         shrink(heap, root, spot, O::LEAF * 3 / 4);
     }
     Ok(())
+}
+
+/// Adds an element of this key behind the others of a leaf, in which it belongs. The spot is not true afterwards.
+pub fn append<O: Order>(
+    heap: &mut ShardHeap,
+    hasher: &RandomState,
+    root: &mut Root,
+    spot: &Spot,
+    key: u64,
+    with: &[u8],
+) -> Result<(), ArenaFull> {
+    if append_in_place::<O>(heap, root, spot, key, with) {
+        return Ok(());
+    }
+    let used = spot.leaf.header.used;
+    splice::<O>(heap, hasher, root, spot, used..used, with, 1)
+}
+
+/// The same if the leaf has room for it in its chunk, and labels if its elements are to have them; else false.
+#[inline]
+fn append_in_place<O: Order>(heap: &mut ShardHeap, root: &mut Root, spot: &Spot, key: u64, with: &[u8]) -> bool {
+    let Header { used, count, is_labelled, .. } = spot.leaf.header;
+    let fits = used + with.len() <= O::LEAF && is_labelled == O::LOOSE;
+    let appended = fits && node::append(heap, &spot.leaf, with, label::label(key, used));
+    if appended {
+        recount(heap, root, &spot.path, count as u64 + 1, count as u64);
+    }
+    appended
 }
 
 /// Replaces a part of a leaf's elements by as many bytes, which changes no element's key; false if the leaf would have to
@@ -201,6 +225,29 @@ fn rewrite(
     }
     recount(heap, root, &spot.path, count as u64, header.count as u64);
     Ok(())
+}
+
+/// A full leaf at an end of a tree stays as it is, and the element that would come first or last there has one to itself.
+fn set_apart<O: Order>(
+    heap: &mut ShardHeap,
+    hasher: &RandomState,
+    root: &mut Root,
+    spot: &Spot,
+    element: &[u8],
+    at_end: bool,
+) -> Result<(), ArenaFull> {
+    let Header { used, count, .. } = spot.leaf.header;
+    let part = |bytes: &[u8], count| {
+        let key = packed::elements(bytes, 0, O::WIDTH).next().map_or(0, |first| O::key(hasher, &first));
+        Part { range: 0..bytes.len(), count, key, labels: Own::new() }
+    };
+    if at_end {
+        let keep = Change { range: used..used, with: &[], count, labels: &[], room: 0 };
+        return split(heap, root, spot, keep, element, &[part(element, 1)]);
+    }
+    let old = spot.elements(heap).to_vec();
+    let first = Change { range: 0..used, with: element, count: 1, labels: &[], room: 0 };
+    split(heap, root, spot, first, &old, &[part(&old, count)])
 }
 
 /// Makes the lowest node of a path refer to `at`.

@@ -9,6 +9,7 @@
 
 use smallvec::SmallVec;
 use std::ops::Range;
+use wide::i16x16;
 
 const POSITION_BITS: u32 = 10;
 /// A leaf with more bytes of elements has no labels.
@@ -45,9 +46,9 @@ fn position(label: u16) -> usize {
 /// A bit for each of these labels that has the bits of this key: all are compared before any is looked at.
 #[inline]
 fn equal(labels: &[u16; STEP], key: u64) -> u32 {
-    let wanted = label(key, 0);
-    // Equal bits leave none above the position.
-    labels.iter().enumerate().fold(0, |found, (index, label)| found | u32::from(label ^ wanted < REACH as u16) << index)
+    let key_of = |label: i16x16| label >> POSITION_BITS as i32;
+    let labels = i16x16::from(labels.map(u16::cast_signed));
+    key_of(labels).simd_eq(key_of(i16x16::splat(label(key, 0).cast_signed()))).to_bitmask()
 }
 
 /// The labels of a leaf.

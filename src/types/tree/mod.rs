@@ -23,7 +23,7 @@ mod remove;
 #[cfg(test)]
 mod tests;
 
-pub use edit::{build, overwrite, part, splice};
+pub use edit::{append, build, overwrite, part, splice};
 pub use free::{doom, free_some};
 pub use node::{TAG_INNER, TAG_LEAF, payload};
 pub use probe::{Probe, visit_all, visit_beside, visit_ends};
@@ -138,6 +138,11 @@ impl Spot {
     /// Whether both lead to the same leaf.
     pub(super) fn is_at(&self, other: &Spot) -> bool {
         self.leaf.at == other.leaf.at
+    }
+
+    /// Bytes of the leaf's elements.
+    pub(super) fn end(&self) -> usize {
+        self.leaf.header.used
     }
 
     /// How many elements the leaf holds.
@@ -274,7 +279,14 @@ pub fn element_at(heap: &ShardHeap, spot: &Spot, index: usize, width: usize) -> 
 
 /// The elements of the first leaf below a node.
 pub fn leftmost(heap: &ShardHeap, node: Offset) -> &[u8] {
-    descend(heap, Root { node, len: 0 }, |_| 0).elements(heap)
+    let mut at = node;
+    for _ in 0..=DEPTH_MAX {
+        match node::read(heap, at) {
+            Read::Inner(entries) => at = entries.child(0).map_or(Offset::NULL, |child| child.at),
+            Read::Leaf(leaf) => return leaf.elements(heap),
+        }
+    }
+    &[]
 }
 
 /// The least key that belongs into the leaf after this one; `None` at the last.

@@ -184,7 +184,7 @@ pub enum Read<'a> {
     Inner(Entries<'a>),
 }
 
-#[inline]
+#[inline(always)]
 pub fn read(heap: &ShardHeap, at: Offset) -> Read<'_> {
     let chunk = heap.chunk(at);
     if let [TAG_INNER, _, a, b, ..] = chunk {
@@ -362,14 +362,18 @@ pub fn overwrite(heap: &mut ShardHeap, leaf: &Leaf, range: Range<usize>, with: &
 pub fn append(heap: &mut ShardHeap, leaf: &Leaf, with: &[u8], label: u16) -> bool {
     let old = &leaf.header;
     let header = Header { count: old.count + 1, used: old.used + with.len(), ..*old };
-    if header.start() != old.start() || header.end() > heap.span(leaf.at) || heap.is_pinned(leaf.at) {
+    if !header.is_leaf || header.start() != old.start() {
         return false;
     }
-    let bytes = heap.range_mut(leaf.at, 0..header.end());
-    bytes[..HEADER].copy_from_slice(&header.bytes());
-    bytes[old.end()..].copy_from_slice(with);
+    // Nothing is lent of what is pinned, or not within the chunk.
+    let Some((head, bytes)) = heap.range_mut(leaf.at, 0..header.end()).split_first_chunk_mut::<HEADER>() else {
+        return false;
+    };
+    head[2..4].copy_from_slice(&(header.count as u16).to_le_bytes());
+    head[4..8].copy_from_slice(&(header.used as u32).to_le_bytes());
+    bytes[old.end() - HEADER..].copy_from_slice(with);
     if header.is_labelled {
-        label::put(&mut bytes[HEADER..], old.count, label);
+        label::put(bytes, old.count, label);
     }
     true
 }

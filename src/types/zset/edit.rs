@@ -136,8 +136,7 @@ fn insert(home: &mut dyn Home, member: &[u8], score: f64, limits: Limits) -> Res
     let hash = view.hasher.hash_one(member);
     let lookup = view.sequence(LOOKUP, WIDTH);
     let spot = lookup.by_hash(hash);
-    let end = lookup.leaf(&spot).len();
-    splice::<ByMember>(home, 1, &spot, end..end, &score::element(hash_entry(hash), score), 1)
+    sequence::append::<ByMember>(home, 1, &spot, hash, &score::element(hash_entry(hash), score))
         .inspect_err(|_| drop_entry(home, member, score))
 }
 
