@@ -16,6 +16,7 @@ use std::{
     collections::BTreeSet,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
+    rc::{Rc, Weak},
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
@@ -66,12 +67,13 @@ struct Seats {
 }
 
 thread_local! {
-    static SEATS: RefCell<Option<Seats>> = const { RefCell::new(None) };
+    /// For who needs them in the middle of a command.
+    static SEATS: RefCell<Weak<RefCell<Seats>>> = const { RefCell::new(Weak::new()) };
 }
 
 /// Serves what the desk is handed until it is closed.
 pub fn serve(watch: Watch, desk: Arc<ThreadDesk>, clock: Clock) {
-    SEATS.set(Some(Seats {
+    let seats = Rc::new(RefCell::new(Seats {
         watch,
         events: Events::new(),
         desk,
@@ -82,35 +84,39 @@ pub fn serve(watch: Watch, desk: Arc<ThreadDesk>, clock: Clock) {
         called: Vec::new(),
         handed: Vec::new(),
     }));
+    SEATS.set(Rc::downgrade(&seats));
     let (mut now, mut again) = (Vec::new(), Vec::new());
-    while with(|seats| seats.gather(&mut now)).unwrap_or(false) {
+    loop {
+        // Not to be borrowed while one is served.
+        let goes_on = seats.borrow_mut().gather(&mut now);
+        if !goes_on {
+            break;
+        }
         for _ in 0..ROUNDS {
-            again.extend(now.drain(..).filter(|number| serve_one(*number)));
+            again.extend(now.drain(..).filter(|number| serve_one(&seats, *number)));
             std::mem::swap(&mut now, &mut again);
         }
     }
     drop(leave_all());
-    SEATS.set(None);
 }
 
 /// All guests of this thread but the one that is being polled.
 pub fn leave_all() -> Vec<Seated> {
-    with(|seats| (0..seats.all.len()).filter_map(|number| seats.leave(number)).collect()).unwrap_or_default()
+    let Some(seats) = SEATS.with_borrow(Weak::upgrade) else { return Vec::new() };
+    let mut seats = seats.borrow_mut();
+    (0..seats.all.len()).filter_map(|number| seats.leave(number)).collect()
 }
 
 /// Whether it is to be served in the next round, too.
-fn serve_one(number: usize) -> bool {
-    let Some((mut seated, waker)) = with(|seats| seats.begin(number)).flatten() else { return false };
+fn serve_one(seats: &RefCell<Seats>, number: usize) -> bool {
+    let begun = seats.borrow_mut().begin(number);
+    let Some((mut seated, waker)) = begun else { return false };
     let guest = AssertUnwindSafe(&mut seated.guest);
     // A defect that shows in a command ends the connection that sent it; the others of the thread go on.
     let served = catch_unwind(|| { guest }.0.poll(&mut Context::from_waker(&waker))).unwrap_or(Served::Ended);
-    let ended = with(|seats| seats.end(number, seated, waker, served)).flatten();
+    let ended = seats.borrow_mut().end(number, seated, waker, served);
     drop(ended);
     served == Served::Again
-}
-
-fn with<T>(work: impl FnOnce(&mut Seats) -> T) -> Option<T> {
-    SEATS.with_borrow_mut(|seats| seats.as_mut().map(work))
 }
 
 impl Guest {
