@@ -7,6 +7,7 @@
 //! log thread, every second   --> sync: the file to the disk
 //! snapshot,   before its cut --> rotate: a new file                the image names it
 //! snapshot,   when it stands --> retire: the files before it go
+//! CONFIG SET dir             --> move_to: a new file there, which needs an image beside it
 //! ```
 //!
 //! What a sync has brought to the disk, a mark in the log says; so a start can tell what was damaged there from what
@@ -71,9 +72,12 @@ struct Inner {
     /// Bytes of all files since the last image.
     size: u64,
     anchored: bool,
+    /// The file with which an unanchored log began: only an image that names a later one anchors it.
+    began: u64,
     buffer: Vec<u8>,
-    /// The file refused to go to the disk: what it holds there is not known, and it is not asked again.
-    is_lost: bool,
+    /// The newest of the files that refused to go to the disk: what they hold there is not known, they are not asked
+    /// again, and only an image that names a later one makes good for them.
+    lost: Option<u64>,
     error: String,
 }
 
@@ -91,8 +95,9 @@ impl Default for Inner {
             marked: 0,
             size: 0,
             anchored: false,
+            began: 0,
             buffer: Vec::new(),
-            is_lost: false,
+            lost: None,
             error: String::new(),
         }
     }
@@ -156,18 +161,49 @@ impl Log {
     /// What the file system says; the log is then as it was.
     pub fn open(&self, anchored: bool, size: u64) -> io::Result<()> {
         let _beginning = self.beginning.lock();
+        self.open_first(anchored, size)
+    }
+
+    fn open_first(&self, anchored: bool, size: u64) -> io::Result<()> {
         let (disk, directory) = {
             let inner = self.inner.lock();
             (Arc::clone(&inner.disk), inner.directory.clone())
         };
-        disk.create_directory(&directory)?;
-        disk.sync_directory(directory_of(&directory))?;
+        make_directory(&*disk, &directory)?;
         let file = self.begin(0, Some(anchored))?;
         let mut inner = self.inner.lock();
+        inner.began = if anchored { 0 } else { file.0.sequence };
         inner.go_on_in(file);
         inner.size += size;
         self.on.store(true, SeqCst);
         Ok(())
+    }
+
+    /// From now on files are in another directory. A log that is on begins one there, which needs an image; the ones in the
+    /// old directory stay, with the image that they go on from.
+    ///
+    /// # Errors
+    /// What the file system says; the log is then as it was.
+    pub fn move_to(&self, directory: &Path) -> io::Result<()> {
+        if self.is_on()
+            && let Err(error) = self.commit(true)
+        {
+            tracing::warn!(%error, "the append-only file is behind; it is left so, and goes on in another directory");
+        }
+        let _beginning = self.beginning.lock();
+        let (old, sequence) = {
+            let mut inner = self.inner.lock();
+            let files = files_on(&*inner.disk, directory, &inner.name).unwrap_or_default();
+            let before = inner.sequence;
+            inner.sequence = before.max(files.last().map_or(0, |(number, _)| *number));
+            (std::mem::replace(&mut inner.directory, directory.to_owned()), before)
+        };
+        let moved = if self.is_on() { self.open_first(false, 0) } else { Ok(()) };
+        if moved.is_err() {
+            let mut inner = self.inner.lock();
+            (inner.directory, inner.sequence) = (old, sequence);
+        }
+        moved
     }
 
     /// Keeps nothing from now on. What was kept is on the disk then.
@@ -178,7 +214,7 @@ impl Log {
         let result = self.commit(true);
         let mut inner = self.inner.lock();
         (inner.file, inner.previous) = (None, None);
-        (inner.is_lost, inner.error) = (false, String::new());
+        (inner.lost, inner.error) = (None, String::new());
         inner.buffer.clear();
         self.failing.store(false, Relaxed);
         result
@@ -230,7 +266,7 @@ impl Log {
         match &result {
             Ok(count) => {
                 self.written.fetch_add(*count, Relaxed);
-                if !inner.is_lost {
+                if inner.lost.is_none() {
                     self.failing.store(false, Relaxed);
                     inner.error.clear();
                 }
@@ -256,7 +292,7 @@ impl Log {
         let _syncing = self.syncing.lock();
         let (previous, file, written, sequence, len) = {
             let mut inner = self.inner.lock();
-            if inner.is_lost {
+            if inner.lost.is_some() {
                 return Err(io::Error::other(inner.error.clone()));
             }
             (inner.previous.take(), inner.file.clone(), self.written.load(Relaxed), inner.sequence, inner.len)
@@ -267,7 +303,7 @@ impl Log {
         let synced = previous.into_iter().chain(file).try_for_each(|file| file.sync());
         if let Err(error) = &synced {
             let mut inner = self.inner.lock();
-            inner.is_lost = true;
+            inner.lost = Some(sequence);
             self.fail(&mut inner, "sync", error);
             return synced;
         }
@@ -282,7 +318,7 @@ impl Log {
     /// Says in the file what of it is on the disk, should nothing else be written soon.
     fn mark(&self) {
         let mut inner = self.inner.lock();
-        if inner.on_disk > inner.marked && !inner.is_lost && inner.buffer.is_empty() {
+        if inner.on_disk > inner.marked && inner.lost.is_none() && inner.buffer.is_empty() {
             let mut mark = Vec::new();
             record::encode_mark(&mut mark, inner.on_disk);
             if inner.write_at_end(&mark).is_ok() {
@@ -326,19 +362,31 @@ impl Log {
             let path = path_of(&inner.directory, &inner.name, header.sequence);
             (Arc::clone(&inner.disk), inner.directory.clone(), path, header)
         };
-        let file = disk.create(&path)?;
+        let failed = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let file = match disk.create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Somebody has removed the directory.
+                make_directory(&*disk, &directory).and_then(|()| disk.create(&path))
+            }
+            file => file,
+        };
+        let file = file.map_err(failed)?;
         // The name has to be there as well.
         let result = file.write_at(&header.encode(), 0).and_then(|()| file.sync());
         if let Err(error) = result.and_then(|()| disk.sync_directory(&directory)) {
             let _ = disk.remove(&path);
-            return Err(error);
+            return Err(failed(error));
         }
         Ok((header, file))
     }
 
-    /// The image that names file `sequence` is in its place: the files before it have had their day.
-    pub fn retire(&self, sequence: u64) {
+    /// The image that names file `sequence` is in its place: the files before it have had their day. One that is in another
+    /// directory than the log has, since that has moved meanwhile, takes the place of none.
+    pub fn retire(&self, sequence: u64, image: &Path) {
         let mut inner = self.inner.lock();
+        if directory_of(image) != directory_of(&inner.directory) {
+            return;
+        }
         for (number, path) in files_on(&*inner.disk, &inner.directory, &inner.name).unwrap_or_default() {
             if number < sequence
                 && let Err(error) = inner.disk.remove(&path)
@@ -346,12 +394,12 @@ impl Log {
                 tracing::warn!(path = %path.display(), %error, "could not remove an old append-only file");
             }
         }
-        if self.is_on() {
+        // Not one whose cut was before what it would have to stand for.
+        if self.is_on() && sequence > inner.began {
             inner.anchored = true;
             inner.previous = None;
             inner.size = inner.len;
-            if inner.is_lost {
-                inner.is_lost = false;
+            if inner.lost.take_if(|lost| *lost < sequence).is_some() {
                 inner.error.clear();
                 self.failing.store(false, Relaxed);
             }
@@ -367,7 +415,7 @@ impl Log {
     pub fn needs_image(&self) -> bool {
         self.is_on() && {
             let inner = self.inner.lock();
-            inner.is_lost || !inner.anchored
+            inner.lost.is_some() || !inner.anchored
         }
     }
 
@@ -395,7 +443,7 @@ impl Inner {
     /// What comes from now on goes to this file.
     fn go_on_in(&mut self, (header, file): (Header, Arc<dyn DiskFile>)) {
         // One that could not be synced is not asked again.
-        self.previous = self.file.replace(file).filter(|_| !self.is_lost);
+        self.previous = self.file.replace(file).filter(|_| self.lost.is_none());
         self.sequence = header.sequence;
         self.anchored = header.anchored;
         self.len = HEADER as u64;
@@ -433,13 +481,19 @@ impl Inner {
         if let Err(error) = file.write_at(bytes, self.len) {
             if let Err(error) = file.set_len(self.len) {
                 tracing::error!(%error, "the append-only file could not be cut back to its last whole record");
-                self.is_lost = true;
+                self.lost = Some(self.sequence);
             }
             return Err(error);
         }
         (self.len, self.size) = (self.len + bytes.len() as u64, self.size + bytes.len() as u64);
         Ok(())
     }
+}
+
+/// The directory of the files, and its name on the disk.
+fn make_directory(disk: &dyn Disk, directory: &Path) -> io::Result<()> {
+    disk.create_directory(directory)?;
+    disk.sync_directory(directory_of(directory))
 }
 
 fn path_of(directory: &Path, name: &str, sequence: u64) -> PathBuf {
@@ -477,6 +531,11 @@ pub fn files_on(disk: &dyn Disk, directory: &Path, name: &str) -> io::Result<Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An image beside the log.
+    fn image(directory: &Path) -> PathBuf {
+        directory.with_file_name("image")
+    }
 
     fn commands(word: &str) -> Commands {
         let mut commands = Commands::default();
@@ -519,7 +578,7 @@ mod tests {
         log.commit(true).unwrap();
         assert_eq!(seen(directory.path()), [(5, true, 3), (6, true, 1)]);
         assert_eq!(log.status().unsynced, 0);
-        log.retire(6);
+        log.retire(6, &image(directory.path()));
         assert_eq!(seen(directory.path()), [(6, true, 1)]);
         log.close().unwrap();
         assert!(!log.status().on);
@@ -534,9 +593,77 @@ mod tests {
         assert!(log.needs_image());
         let sequence = log.rotate(2).unwrap();
         assert_eq!(seen(directory.path()), [(1, false, 0), (2, false, 0)]);
-        log.retire(sequence);
+        log.retire(sequence, &image(directory.path()));
         assert!(!log.needs_image());
         log.rotate(3).unwrap();
         assert_eq!(seen(directory.path()), [(2, false, 0), (3, true, 0)]);
+    }
+
+    #[test]
+    fn an_image_whose_cut_was_before_a_log_began_does_not_anchor_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = Log::default();
+        log.place(directory.path(), "log", 0);
+        let cut_before = log.rotate(2).unwrap();
+        log.open(false, 0).unwrap();
+        log.retire(cut_before, &image(directory.path()));
+        assert!(log.needs_image());
+        let sequence = log.rotate(3).unwrap();
+        log.retire(sequence, &image(directory.path()));
+        assert!(!log.needs_image());
+    }
+
+    #[test]
+    fn a_log_moves_to_another_directory_and_leaves_what_it_has_where_it_is() {
+        let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let log = Log::default();
+        log.place(old.path(), "log", 0);
+        log.open(true, 0).unwrap();
+        log.append(1, 1, &commands("a"));
+        let under_way = log.rotate(2).unwrap();
+        // There was a log before.
+        std::fs::write(
+            path_of(new.path(), "log", 7),
+            Header { sequence: 7, epoch: 0, anchored: true, has_marks: true }.encode(),
+        )
+        .unwrap();
+        log.move_to(new.path()).unwrap();
+        log.append(2, 1, &commands("b"));
+        log.commit(true).unwrap();
+        assert_eq!(
+            (seen(old.path()), seen(new.path())),
+            (vec![(1, true, 1), (2, true, 0)], vec![(7, true, 0), (8, false, 1)])
+        );
+        log.retire(under_way, &image(old.path()));
+        assert!(log.needs_image() && seen(old.path()).len() == 2);
+        let sequence = log.rotate(3).unwrap();
+        log.retire(sequence, &image(new.path()));
+        assert!(!log.needs_image());
+        assert_eq!((seen(old.path()).len(), seen(new.path())), (2, vec![(9, false, 0)]));
+        let elsewhere = log.rotate(4).unwrap();
+        log.retire(elsewhere, Path::new("/elsewhere/image"));
+        assert_eq!(seen(new.path()).len(), 2);
+        // Where there is no place for it, it stays.
+        assert!(log.move_to(&new.path().join("none/log")).is_err());
+        log.append(3, 1, &commands("c"));
+        log.commit(true).unwrap();
+        assert_eq!(seen(new.path()), [(9, false, 0), (10, true, 1)]);
+    }
+
+    #[test]
+    fn a_directory_that_has_been_removed_is_made_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = directory.path().join("files");
+        let log = Log::default();
+        log.place(&files, "log", 0);
+        log.open(true, 0).unwrap();
+        std::fs::remove_dir_all(&files).unwrap();
+        let sequence = log.rotate(2).unwrap();
+        log.retire(sequence, &image(&files));
+        assert_eq!(seen(&files), [(2, true, 0)]);
+        // No more than its own.
+        std::fs::remove_dir_all(directory.path()).unwrap();
+        let error = log.rotate(3).unwrap_err().to_string();
+        assert!(error.contains("log.3: No such file"), "{error}");
     }
 }

@@ -32,8 +32,15 @@ pub fn follow(shared: &Arc<Shared>) {
                 );
             }
         }
+        let (log, directory) = (shared.keyspace.log(), after.append_directory());
+        if before.append_directory() != directory {
+            log.move_to(&directory).map_err(|error| {
+                tracing::error!(directory = %directory.display(), %error, "the append-only file can't be moved");
+                SetError::failed("dir", format!("the append-only file can't be moved: {error}"))
+            })?;
+            // The cron asks for the image that it needs, once the settings tell where that has to be.
+        }
         if before.append_only != after.append_only {
-            let log = shared.keyspace.log();
             let result = if after.append_only { log.open(false, 0) } else { log.close() };
             if let Err(error) = result {
                 tracing::error!(%error, "appendonly could not be changed");

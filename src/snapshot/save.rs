@@ -97,7 +97,7 @@ pub fn save_on(
         // Whether the names have changed for good is not known before the next line; the file is whole under either.
         keyspace.arena().note_image(id);
         disk.sync_directory(directory_of(path))?;
-        keyspace.log().retire(log);
+        keyspace.log().retire(log, path);
         Ok(report)
     });
     if result.is_err() {

@@ -93,6 +93,7 @@ pub trait Disk: Send + Sync {
     fn exchange(&self, new: &Path, path: &Path) -> io::Result<()>;
     /// Names that were changed in a directory stay so after a loss of power.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
+    /// In one that is there; it may be there itself.
     fn create_directory(&self, directory: &Path) -> io::Result<()>;
     /// The names in a directory.
     fn list(&self, directory: &Path) -> io::Result<Vec<OsString>>;
@@ -140,7 +141,10 @@ impl Disk for System {
     }
 
     fn create_directory(&self, directory: &Path) -> io::Result<()> {
-        std::fs::create_dir_all(directory)
+        match std::fs::create_dir(directory) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => made,
+        }
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<OsString>> {

@@ -2,6 +2,7 @@
 //! killed, whenever that was.
 
 use crate::{client::Client, process::Process, tree::Tree};
+use rustix::process::Signal;
 use std::{
     fs::{self, OpenOptions},
     io::Read,
@@ -221,6 +222,31 @@ fn it_can_be_turned_on_and_off_while_the_server_runs() {
     drop(process);
     let (_process, mut client) = Process::start(dir.path(), &ON).connected();
     assert_eq!(client.line("MGET before after unkept"), Tree::Array(vec![bulk("1"), bulk("2"), Tree::Null]));
+}
+
+/// Its directory is removed, or another is set: the next snapshot has all, and the log goes on from it there.
+#[test]
+fn it_goes_on_in_a_directory_made_anew_and_in_another() {
+    let (dir, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let options = [&ON[..], &["--appendfsync", "always", "--enable-protected-configs", "yes"]].concat();
+    let (process, mut client) = Process::start(dir.path(), &options).connected();
+    assert_eq!(client.line("SET k 1"), ok());
+    fs::remove_dir_all(dir.path().join("appendonlydir")).expect("removed");
+    snapshot(&mut client);
+    assert_eq!(client.line("SET k 2"), ok());
+    let Tree::Error(refusal) = client.line("CONFIG SET dir /proc") else { panic!("no log can be there") };
+    assert!(refusal.contains("the append-only file can't be moved"), "{refusal}");
+    assert_eq!(client.line("SET k 3"), ok());
+    assert_eq!(client.line(&format!("CONFIG SET dir {}", other.path().display())), ok());
+    assert_eq!(client.line("SET k 4"), ok());
+    while !other.path().join("dump.flag").exists() || field(&mut client, "aof_rewrite_in_progress") == "1" {}
+    assert_eq!(client.line("SET k 5"), ok());
+    process.signal(Signal::KILL);
+    process.wait();
+    for (dir, value) in [(&dir, "3"), (&other, "5")] {
+        let (_again, mut client) = Process::start(dir.path(), &options).connected();
+        assert_eq!(client.line("GET k"), bulk(value));
+    }
 }
 
 #[test]

@@ -2,10 +2,12 @@
 //! done was said.
 
 use super::{
-    life::{Keeps, Life},
+    life::{IMAGE, Keeps, Life},
     memory::{Fault, Memory},
     seeds,
 };
+use flagstone::aof::Log;
+use std::{path::Path, sync::Arc};
 
 const FAULTS: [Fault; 5] = [Fault::Io, Fault::Full, Fault::StaysFull, Fault::Interrupted, Fault::Short];
 
@@ -52,6 +54,29 @@ fn every_step_of_a_life_fails() {
     }
     println!("{runs} runs");
     assert!(runs > 500, "{runs}");
+}
+
+/// The file that goes on from an image refuses to go to the disk while that is being written: it takes the next image to
+/// make good for it, and until then nothing is acknowledged.
+#[test]
+fn a_log_that_is_lost_while_its_image_is_written_waits_for_the_next() {
+    let (disk, log) = (Memory::default(), Log::default());
+    let append = |epoch| log.append_one(epoch, 1, 0, &[b"set", b"k", b"v"]);
+    log.place_on(Arc::new(disk.clone()), Path::new("/data/log"), "log", 0);
+    log.open(true, 0).expect("an empty disk");
+    let under_way = log.rotate(2).expect("nothing fails");
+    append(2);
+    // The write, the sync of the file before, this one's.
+    disk.fail(3, Fault::Io);
+    assert!(log.commit(true).is_err());
+    disk.heal();
+    log.retire(under_way, Path::new(IMAGE));
+    append(2);
+    assert!(log.is_failing() && log.needs_image() && log.commit(true).is_err());
+    let next = log.rotate(3).expect("nothing fails");
+    log.retire(next, Path::new(IMAGE));
+    append(3);
+    assert!(!log.is_failing() && !log.needs_image() && log.commit(true).is_ok());
 }
 
 #[test]
