@@ -100,6 +100,8 @@ pub struct Connection {
     closing: bool,
     /// Something has come from the client: it is not idle.
     heard: bool,
+    /// No other connection of the thread has its turn.
+    alone: bool,
     /// The replies have been put off once.
     put_off: bool,
     /// The commands that have been read wait for their memory.
@@ -125,6 +127,7 @@ impl Connection {
             error: None,
             closing: false,
             heard: false,
+            alone: false,
             put_off: false,
             warming: None,
             bringing: Bringing::default(),
@@ -153,8 +156,9 @@ impl Connection {
         self.socket.hear(news);
     }
 
-    /// Serves the client for a turn.
-    pub fn poll_served(&mut self, cx: &mut Context<'_>) -> Served {
+    /// Serves the client for a turn. One who is alone with its turn waits for nobody.
+    pub fn poll_served(&mut self, cx: &mut Context<'_>, alone: bool) -> Served {
+        self.alone = alone;
         match self.poll(cx) {
             Ok(Next::Wait) => Served::Waits,
             Ok(Next::Yield) => Served::Again,
@@ -285,7 +289,8 @@ impl Connection {
     /// that are written in a row find their reader, which is often one process, awake already: to
     /// wake it up for each costs more than the write.
     fn puts_off_writing(&mut self) -> bool {
-        let waits = !self.put_off && !self.closing && self.output.pending() > 0 && self.output.is_light();
+        let waits =
+            !self.alone && !self.put_off && !self.closing && self.output.pending() > 0 && self.output.is_light();
         self.put_off = waits;
         waits
     }
@@ -352,7 +357,7 @@ impl Connection {
         let hashes = self.input.hashes();
         if hashes.iter().any(|hash| *hash != 0) {
             // Nobody waits for a reply while others are served.
-            if hashes.len() <= warming::COMMANDS_MAX && self.output.pending() == 0 {
+            if !self.alone && hashes.len() <= warming::COMMANDS_MAX && self.output.pending() == 0 {
                 self.warming = Warming::begin(self.client.db, hashes);
             }
             if self.warming.is_none() && hashes.len() > 1 {

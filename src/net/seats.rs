@@ -93,7 +93,8 @@ pub fn serve(watch: Watch, desk: Arc<ThreadDesk>, clock: Clock) {
             break;
         }
         for _ in 0..ROUNDS {
-            again.extend(now.drain(..).filter(|number| serve_one(&seats, *number)));
+            let alone = now.len() == 1;
+            again.extend(now.drain(..).filter(|number| serve_one(&seats, *number, alone)));
             std::mem::swap(&mut now, &mut again);
         }
     }
@@ -107,22 +108,22 @@ pub fn leave_all() -> Vec<Seated> {
     (0..seats.all.len()).filter_map(|number| seats.leave(number)).collect()
 }
 
-/// Whether it is to be served in the next round, too.
-fn serve_one(seats: &RefCell<Seats>, number: usize) -> bool {
+/// Serves one, who may be alone in this round; answers whether it is to be served in the next one, too.
+fn serve_one(seats: &RefCell<Seats>, number: usize, alone: bool) -> bool {
     let begun = seats.borrow_mut().begin(number);
     let Some((mut seated, waker)) = begun else { return false };
     let guest = AssertUnwindSafe(&mut seated.guest);
     // A defect that shows in a command ends the connection that sent it; the others of the thread go on.
-    let served = catch_unwind(|| { guest }.0.poll(&mut Context::from_waker(&waker))).unwrap_or(Served::Ended);
+    let served = catch_unwind(|| { guest }.0.poll(&mut Context::from_waker(&waker), alone)).unwrap_or(Served::Ended);
     let ended = seats.borrow_mut().end(number, seated, waker, served);
     drop(ended);
     served == Served::Again
 }
 
 impl Guest {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Served {
+    fn poll(&mut self, cx: &mut Context<'_>, alone: bool) -> Served {
         match self {
-            Guest::Served(connection) => connection.poll_served(cx),
+            Guest::Served(connection) => connection.poll_served(cx, alone),
             Guest::Shaking(handshake) => match handshake.poll(cx) {
                 Poll::Pending => Served::Waits,
                 Poll::Ready(None) => Served::Ended,
