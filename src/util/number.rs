@@ -98,6 +98,9 @@ fn digits_are_zero(text: &[u8], exponent: u8, is_digit: fn(&u8) -> bool) -> Opti
 /// Parses a double as Redis does: what C's `strtod` takes as a whole, but neither NaN nor a
 /// number too large or too small to be told from infinity or zero.
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
+    if let Some(whole) = parse_whole(text) {
+        return Some(whole);
+    }
     let (negative, value, zero) = match Float::read(text)? {
         Float::Infinity { negative } => return Some(if negative { f64::NEG_INFINITY } else { f64::INFINITY }),
         Float::Decimal { negative, text, zero } => (negative, text.parse::<f64>().ok()?, zero),
@@ -105,6 +108,13 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
     };
     let in_range = value.is_finite() && (value != 0.0 || zero);
     in_range.then_some(if negative { -value } else { value })
+}
+
+/// Digits alone, so few that a double tells all such numbers apart.
+fn parse_whole(text: &[u8]) -> Option<f64> {
+    const DIGITS_MAX: usize = 15;
+    let is_whole = (1..=DIGITS_MAX).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
+    is_whole.then(|| text.iter().fold(0, |n: i64, digit| n * 10 + i64::from(digit - b'0')) as f64)
 }
 
 fn parse_hexadecimal(text: &str) -> Option<f64> {
@@ -151,6 +161,9 @@ mod tests {
     #[test]
     fn doubles() {
         for (text, value) in [
+            ("000000000042", 42.0),
+            ("999999999999999", 999_999_999_999_999.0),
+            ("9007199254740993", 9_007_199_254_740_992.0),
             ("1", 1.0),
             ("-1.5e3", -1500.0),
             ("+.5", 0.5),

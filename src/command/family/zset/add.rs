@@ -12,6 +12,7 @@ use crate::{
     },
     util::number,
 };
+use smallvec::SmallVec;
 
 const NOT_A_NUMBER: Error = Error::new("ERR resulting score is not a number (NaN)");
 
@@ -98,7 +99,7 @@ pub fn zincrby(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 
 fn answer(cx: &mut Context<'_>, key: &[u8], pairs: &Args<'_>, options: Options) -> CommandResult {
     let scores = pairs.iter().step_by(2).map(|text| number::parse_f64(text).ok_or(Error::NOT_FLOAT));
-    let scores: Vec<f64> = scores.collect::<Result<_, _>>()?;
+    let scores: SmallVec<[f64; 8]> = scores.collect::<Result<_, _>>()?;
     let members = pairs.iter().skip(1).step_by(2).copied();
     let event = if options.incr { "zincr" } else { "zadd" };
     let outcome = add(cx, key, scores.into_iter().zip(members), options, event)?;
