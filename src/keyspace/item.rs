@@ -90,8 +90,7 @@ impl Header {
     #[inline]
     pub fn read(chunk: &[u8]) -> Option<Header> {
         let [first, key_len, used_low, used_high] = *chunk.first_chunk::<4>()?;
-        let kind = Type::from_code(first >> 4)?;
-        let encoding = Encoding::from_code(kind, first >> 2 & 3)?;
+        let (kind, encoding) = Encoding::of_tag(first)?;
         let mut at = 4;
         let mut key_len = key_len as usize;
         if key_len == LONG_KEY as usize {

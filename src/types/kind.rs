@@ -29,11 +29,6 @@ impl Type {
         }
     }
 
-    #[inline]
-    pub fn from_code(code: u8) -> Option<Type> {
-        Self::ALL.get(usize::from(code).wrapping_sub(1)).copied()
-    }
-
     /// The encodings of the type; an item stores the place in this list.
     const fn encodings(self) -> &'static [Encoding] {
         match self {
@@ -47,6 +42,22 @@ impl Type {
         }
     }
 }
+
+/// See [`Encoding::of_tag`].
+static TAGS: [Option<(Type, Encoding)>; 64] = {
+    let mut tags = [None; 64];
+    let mut at = 0;
+    while at < Type::ALL.len() {
+        let (kind, encodings) = (Type::ALL[at], Type::ALL[at].encodings());
+        let mut code = 0;
+        while code < encodings.len() {
+            tags[(kind as usize) << 2 | code] = Some((kind, encodings[code]));
+            code += 1;
+        }
+        at += 1;
+    }
+    tags
+};
 
 /// How a value is stored, with the names OBJECT ENCODING answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,10 +107,10 @@ impl Encoding {
         }
     }
 
-    /// The encoding that a code in an item of this type means.
+    /// The type and the encoding that an item's first byte means: their codes are its upper six bits.
     #[inline]
-    pub fn from_code(kind: Type, code: u8) -> Option<Encoding> {
-        kind.encodings().get(code as usize).copied()
+    pub fn of_tag(tag: u8) -> Option<(Type, Encoding)> {
+        TAGS[usize::from(tag >> 2)]
     }
 
     /// The code in an item of this type.
@@ -139,13 +150,12 @@ mod tests {
     #[test]
     fn codes_read_back_and_fit_two_bits() {
         for kind in Type::ALL {
-            assert_eq!(Type::from_code(kind as u8), Some(kind));
             for encoding in kind.encodings() {
                 assert!(encoding.code(kind) < 4);
-                assert_eq!(Encoding::from_code(kind, encoding.code(kind)), Some(*encoding));
+                assert_eq!(Encoding::of_tag((kind as u8) << 4 | encoding.code(kind) << 2), Some((kind, *encoding)));
             }
         }
-        assert_eq!(Type::from_code(0), None);
-        assert_eq!(Type::from_code(8), None);
+        assert_eq!(Encoding::of_tag((Type::Stream as u8) << 4 | 3 << 2), None);
+        assert_eq!([0, 8 << 4, 15 << 4].map(Encoding::of_tag), [None; 3]);
     }
 }
