@@ -123,8 +123,9 @@ pub fn push(home: &mut dyn Home, end: End, values: &[&[u8]], limit: Limit) -> Re
     }
     let len = elements.len() + values.len() as u64;
     if let (End::Right, [value]) = (end, values) {
-        let spot = elements.last();
-        sequence::append::<ByPosition>(home, 0, &spot, 0, &packed::encoded(value))?;
+        let (spot, mut element) = (elements.last(), Encoded::new());
+        Entry::of(value).encode(&mut element);
+        sequence::append::<ByPosition>(home, 0, &spot, 0, &element)?;
         return Ok(len);
     }
     let mut bytes = Encoded::with_capacity(values.iter().map(|value| value.len() + 5).sum());
@@ -166,7 +167,7 @@ pub fn set(home: &mut dyn Home, rank: u64, value: &[u8], limit: Limit) -> Result
 const WALK: usize = 32;
 
 /// Removes the element at one end; `take` is shown it before. Answers how many are left.
-pub fn pop(home: &mut dyn Home, end: End, take: &mut dyn FnMut(Entry<'_>)) -> Result<u64, ArenaFull> {
+pub fn pop(home: &mut dyn Home, end: End, limit: Limit, take: &mut dyn FnMut(Entry<'_>)) -> Result<u64, ArenaFull> {
     let mut elements = List::new(home.view()).elements;
     let Some(left) = elements.len().checked_sub(1) else { return Ok(0) };
     let (mut spot, mut index) = match end {
@@ -189,6 +190,10 @@ pub fn pop(home: &mut dyn Home, end: End, take: &mut dyn FnMut(Entry<'_>)) -> Re
     take(element.first());
     let range = element.range();
     sequence::splice::<ByPosition>(home, 0, &spot, range, &[], -1)?;
+    // As `pack` has it, without another look at the list.
+    if left > 0 && limit.admits(left, left, 2) {
+        shrink(home, limit)?;
+    }
     Ok(left)
 }
 
@@ -311,7 +316,7 @@ mod tests {
         let mut long = 0;
         while let Some(last) = model.pop_back() {
             let mut popped = Vec::new();
-            let left = pop(&mut home, End::Right, &mut |value| popped = value.to_vec()).unwrap();
+            let left = pop(&mut home, End::Right, LIMIT, &mut |value| popped = value.to_vec()).unwrap();
             assert_eq!((popped, left), (last, model.len() as u64));
             let elements = List::new(home.view()).elements;
             long += usize::from(left > 0 && elements.leaf_len(&elements.last()) > 2 * WALK);
@@ -323,22 +328,26 @@ mod tests {
     }
 
     #[test]
-    fn pushing_several_fills_the_leaves_at_either_end() {
-        for end in [End::Left, End::Right] {
+    fn pushing_fills_the_leaves_at_either_end() {
+        for (end, at_once) in [(End::Left, 10), (End::Right, 10), (End::Left, 1), (End::Right, 1)] {
             let mut home = Alone::new(EMPTY, 16 << 20);
-            let turns = if cfg!(miri) { 40 } else { 400 };
-            for n in 0..turns {
-                let values: Vec<Vec<u8>> = (0..10).map(|m| format!("element:{:07}", n * 10 + m).into_bytes()).collect();
-                let words: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
-                push(&mut home, end, &words, LIMIT).unwrap();
+            let elements = if cfg!(miri) { 400 } else { 4000 };
+            let values: Vec<Vec<u8>> = (0..elements).map(|n| format!("element:{n:07}").into_bytes()).collect();
+            let words: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+            for words in words.chunks(at_once) {
+                push(&mut home, end, words, LIMIT).unwrap();
             }
-            assert_eq!(checked(&home).len(), turns * 10);
-            let (elements, mut leaves) = (List::new(home.view()).elements, 1);
-            let mut spot = elements.first();
-            while elements.next(&mut spot) {
+            let mut pushed = checked(&home);
+            if end == End::Left {
+                pushed.reverse();
+            }
+            assert_eq!(pushed, values);
+            let (list, mut leaves) = (List::new(home.view()).elements, 1);
+            let mut spot = list.first();
+            while list.next(&mut spot) {
                 leaves += 1;
             }
-            assert!(leaves <= turns * 10 / (ByPosition::LEAF / 16) + 2, "{leaves} leaves");
+            assert!(leaves <= elements / (ByPosition::LEAF / 16) + 2, "{leaves} leaves");
         }
     }
 

@@ -167,11 +167,9 @@ impl<'a> Sequence<'a> {
         }
     }
 
-    /// The elements of the leaf at a spot that may have this key: all that have it, and maybe others.
+    /// The elements of a tree's leaf at a spot that may have this key: all that have it, and maybe others.
     pub fn alike(&self, spot: &Spot, key: u64) -> impl Iterator<Item = Element<'a>> + use<'a> {
-        let tree = matches!(self.shape, Shape::Tree(_)).then(|| tree::alike(self.heap, spot, key, self.width));
-        let packed = self.packed().map(|bytes| packed::elements(bytes, 0, self.width));
-        tree.into_iter().flatten().chain(packed.into_iter().flatten())
+        tree::alike(self.heap, spot, key, self.width)
     }
 
     /// The element of a leaf at a spot whose first entry has the bytes `encoded`, and this key.
@@ -185,6 +183,7 @@ impl<'a> Sequence<'a> {
     /// Where element number `index` of the leaf at a spot begins; its end when there are fewer.
     pub fn element_at(&self, spot: &Spot, index: usize) -> usize {
         match self.shape {
+            _ if index == 0 => 0,
             Shape::Packed { bytes, .. } => packed::element_at(bytes, index, self.width),
             Shape::Tree(_) => tree::element_at(self.heap, spot, index, self.width),
         }

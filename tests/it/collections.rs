@@ -201,7 +201,7 @@ proptest! {
                         for _ in 0..m % 40 {
                             let end = if n & 1 == 0 { End::Left } else { End::Right };
                             let mut popped = None;
-                            let left = list::pop(&mut cell, end, &mut |entry| popped = Some(entry.to_vec())).unwrap();
+                            let left = list::pop(&mut cell, end, LIST, &mut |entry| popped = Some(entry.to_vec())).unwrap();
                             prop_assert_eq!(popped, if n & 1 == 0 { model.pop_front() } else { model.pop_back() });
                             prop_assert_eq!(left, model.len() as u64);
                         }

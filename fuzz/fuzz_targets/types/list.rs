@@ -62,7 +62,7 @@ pub fn run(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
             Step::Pop(end, count) => {
                 for _ in 0..count {
                     let mut popped = None;
-                    let left = list::pop(cell, end.into(), &mut |entry| popped = Some(entry.to_vec()));
+                    let left = list::pop(cell, end.into(), LIMIT, &mut |entry| popped = Some(entry.to_vec()));
                     let wanted = match end {
                         End::Left => model.pop_front(),
                         End::Right => model.pop_back(),

@@ -193,6 +193,7 @@ fn go_down(heap: &ShardHeap, spot: &mut Spot, from: Offset, choose: &mut impl Fn
         let entries = match node::read(heap, at) {
             Read::Inner(entries) => entries,
             Read::Leaf(leaf) => return spot.leaf = leaf,
+            Read::Nothing => return,
         };
         let Some(last) = entries.fan().checked_sub(1) else { return };
         let child = choose(entries).min(last);
@@ -253,9 +254,12 @@ pub fn alike<'a>(
     width: usize,
 ) -> impl Iterator<Item = Element<'a>> + use<'a> {
     let (bytes, labels) = spot.leaf.labelled(heap);
-    let unlabelled = labels.is_none().then(|| packed::elements(bytes, 0, width));
-    let labelled = labels.into_iter().flat_map(move |labels| labels.alike(key));
-    labelled.filter_map(move |at| packed::elements(bytes, at, width).next()).chain(unlabelled.into_iter().flatten())
+    let mut alike = labels.map(|labels| labels.alike(key));
+    let mut all = packed::elements(bytes, 0, width);
+    std::iter::from_fn(move || match &mut alike {
+        Some(alike) => alike.find_map(|at| packed::elements(bytes, at, width).next()),
+        None => all.next(),
+    })
 }
 
 /// The element of a leaf whose first entry has the bytes `encoded`, and this key.
@@ -284,6 +288,7 @@ pub fn leftmost(heap: &ShardHeap, node: Offset) -> &[u8] {
         match node::read(heap, at) {
             Read::Inner(entries) => at = entries.child(0).map_or(Offset::NULL, |child| child.at),
             Read::Leaf(leaf) => return leaf.elements(heap),
+            Read::Nothing => break,
         }
     }
     &[]

@@ -182,6 +182,8 @@ impl Leaf {
 pub enum Read<'a> {
     Leaf(Leaf),
     Inner(Entries<'a>),
+    /// What is there is no node.
+    Nothing,
 }
 
 #[inline(always)]
@@ -191,7 +193,10 @@ pub fn read(heap: &ShardHeap, at: Offset) -> Read<'_> {
         let end = HEADER + usize::from(u16::from_le_bytes([*a, *b])) * ENTRY;
         return Read::Inner(Entries(chunk.get(HEADER..end).unwrap_or_default()));
     }
-    Read::Leaf(Leaf { at, header: Header::of(chunk).map_or(Header::NONE, |(header, _)| header) })
+    match Header::of(chunk) {
+        Some((header, _)) => Read::Leaf(Leaf { at, header }),
+        None => Read::Nothing,
+    }
 }
 
 /// What follows the header: packed elements, or children.

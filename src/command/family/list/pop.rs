@@ -67,12 +67,10 @@ pub(super) fn pop_one(cx: &mut Context<'_>, key: &[u8], end: End, with_key: bool
         cx.reply.array(2);
         cx.reply.bulk(key);
     }
-    let is_empty = list::pop(&mut cell, end, &mut |value| bulk(cx.reply, &value))? == 0;
+    let is_empty = list::pop(&mut cell, end, limit, &mut |value| bulk(cx.reply, &value))? == 0;
     if is_empty {
         db.remove(key);
         db.count_one_less(key);
-    } else {
-        list::shrink(&mut cell, limit)?;
     }
     notify_removal(cx, key, pop_event(end), is_empty);
     Ok(true)
