@@ -72,22 +72,26 @@ pub fn encode(since: u64, seq: u64, pairs: &[&[u8]], of_schema: bool) -> Encoded
     bytes.push(time_len as u8 | if of_schema { OF_SCHEMA } else { 0 } | (seq_len.min(7) as u8) << SEQ_SHIFT);
     bytes.extend_from_slice(&since.to_le_bytes()[..time_len]);
     bytes.extend_from_slice(&seq.to_le_bytes()[..seq_len]);
-    let (first, step) = if of_schema { (1, 2) } else { (0, 1) };
-    pairs.iter().skip(first).step_by(step).for_each(|part| Entry::of(part).encode(&mut bytes));
+    for pair in pairs.chunks_exact(2) {
+        if !of_schema {
+            Entry::of(pair[0]).encode(&mut bytes);
+        }
+        Entry::of(pair[1]).encode(&mut bytes);
+    }
     bytes
 }
 
 /// The names of fields, as a schema is stored.
 pub fn names_of(pairs: &[&[u8]]) -> Vec<u8> {
     let mut names = Vec::new();
-    pairs.iter().step_by(2).for_each(|name| Entry::of(name).encode(&mut names));
+    pairs.chunks_exact(2).for_each(|pair| Entry::of(pair[0]).encode(&mut names));
     names
 }
 
 /// Whether fields have the names of a schema, in its order.
 pub fn fits(schema: &[u8], pairs: &[&[u8]]) -> bool {
     let mut names = schema;
-    pairs.iter().step_by(2).all(|name| take(&mut names) == Some(Entry::of(name))) && names.is_empty()
+    pairs.chunks_exact(2).all(|pair| take(&mut names) == Some(Entry::of(pair[0]))) && names.is_empty()
 }
 
 /// Its time since the base.
