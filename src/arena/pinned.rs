@@ -120,8 +120,14 @@ impl Arena {
 
 impl ShardHeap {
     /// Whether a large run of this shard is pinned: what would change in it moves.
+    #[inline]
     pub fn is_pinned(&self, at: Offset) -> bool {
-        self.arena.has_pins() && self.arena.pinned.lock().of_page(at.page()).is_some()
+        self.arena.has_pins() && self.is_among_pinned(at)
+    }
+
+    #[cold]
+    fn is_among_pinned(&self, at: Offset) -> bool {
+        self.arena.pinned.lock().of_page(at.page()).is_some()
     }
 
     /// Whether some of these bytes of a large run may not change.

@@ -144,6 +144,7 @@ fn check_client(client: &Client, command: &'static Command, args: &Args<'_>, now
 }
 
 /// The same of a client, or a command, with limits.
+#[inline(never)]
 fn check_limited(client: &Client, command: &'static Command, args: &Args<'_>, now: UnixMillis) -> Result<(), Error> {
     let own = command.spec.flags;
     if own.contains(Flags::PROTECTED) {

@@ -166,7 +166,7 @@ pub fn lookup_full(name: &[u8]) -> Option<&'static Command> {
 }
 
 /// The command that a request means, with its number of words checked.
-#[inline]
+#[inline(always)]
 pub fn resolve(args: &Args<'_>) -> Result<&'static Command, Refusal> {
     let name = args.first().copied().unwrap_or_default();
     let Some(command) = called(name) else {

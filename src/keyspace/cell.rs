@@ -114,16 +114,18 @@ impl<'k> Db<'_, 'k> {
         let (kind, encoding, value) = empty;
         let (db, now, judged_at) = (self.db, self.locked.now, self.locked.judged_at);
         let (shard, hash) = self.shard(key);
-        let old = shard.find(db, hash, key, judged_at);
-        if old.is_none() {
-            shard.put_value(db, hash, key, (kind, encoding), value, None, None, now)?;
-        }
-        let found = old.or_else(|| shard.find_any(db, hash, key)).ok_or(OutOfMemory)?;
+        let (found, is_new) = match shard.find(db, hash, key, judged_at) {
+            Some(found) => (found, false),
+            None => {
+                shard.put_value(db, hash, key, (kind, encoding), value, None, None, now)?;
+                (shard.find_any(db, hash, key).ok_or(OutOfMemory)?, true)
+            }
+        };
         let header = Header::read(shard.heap.chunk(found.at())).ok_or(OutOfMemory)?;
         if header.kind != kind {
             return Err(Refusal::WrongType);
         }
-        Ok(Cell { shard, db, hash, found, header, now, marked: old.is_none(), is_new: old.is_none() })
+        Ok(Cell { shard, db, hash, found, header, now, marked: is_new, is_new })
     }
 
     /// Stores a collection whole, over whatever was there. The value must refer to no trees but

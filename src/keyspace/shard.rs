@@ -212,7 +212,7 @@ impl Shard {
     }
 
     /// As [`Self::find`], but for a reader, who leaves an expired key where it is while removals are held.
-    #[inline]
+    #[inline(always)]
     pub fn find_to_read(&mut self, db: usize, hash: u64, key: &[u8], now: UnixMillis) -> Option<Found> {
         let found = self.find_mended(db, hash, key)?;
         if found.slot.has_expiry() && self.has_expired(found.at(), now) {
