@@ -141,10 +141,17 @@ impl Child {
     }
 
     #[inline]
-    fn from_bytes(bytes: &[u8]) -> Option<Child> {
-        let word = |at: usize| Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
-        Some(Child { key: word(0)?, at: Offset::from_bytes(word(8)?), count: word(16)? })
+    fn read(entry: &[u8; ENTRY]) -> Child {
+        let [key, at, count] = words(entry);
+        Child { key, at: Offset::from_bytes(at), count }
     }
+}
+
+/// The words of an entry: a child's lower bound, its offset, the elements below it.
+#[inline]
+fn words(entry: &[u8; ENTRY]) -> [u64; 3] {
+    let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|byte| entry[at + byte]));
+    [word(0), word(8), word(16)]
 }
 
 /// A leaf whose header has been read. True until it changes.
@@ -191,7 +198,7 @@ pub fn read(heap: &ShardHeap, at: Offset) -> Read<'_> {
     let chunk = heap.chunk(at);
     if let [TAG_INNER, _, a, b, ..] = chunk {
         let end = HEADER + usize::from(u16::from_le_bytes([*a, *b])) * ENTRY;
-        return Read::Inner(Entries(chunk.get(HEADER..end).unwrap_or_default()));
+        return Read::Inner(Entries::new(chunk.get(HEADER..end).unwrap_or_default()));
     }
     match Header::of(chunk) {
         Some((header, _)) => Read::Leaf(Leaf { at, header }),
@@ -221,31 +228,36 @@ pub fn labels(heap: &ShardHeap, at: Offset) -> Own {
 #[inline]
 pub fn entries(heap: &ShardHeap, at: Offset) -> Entries<'_> {
     match Header::of(heap.chunk(at)) {
-        Some((header, payload)) if !header.is_leaf => Entries(payload),
+        Some((header, payload)) if !header.is_leaf => Entries::new(payload),
         _ => Entries(&[]),
     }
 }
 
 /// The children of an inner node, as it was read once.
 #[derive(Clone, Copy)]
-pub struct Entries<'a>(&'a [u8]);
+pub struct Entries<'a>(&'a [[u8; ENTRY]]);
 
 impl<'a> Entries<'a> {
+    #[inline]
+    fn new(payload: &'a [u8]) -> Entries<'a> {
+        Entries(payload.as_chunks().0)
+    }
+
     /// How many there are.
     #[inline]
     pub fn fan(&self) -> usize {
-        self.0.len() / ENTRY
+        self.0.len()
     }
 
     #[inline]
     pub fn child(&self, index: usize) -> Option<Child> {
-        Child::from_bytes(self.0.get(index * ENTRY..(index + 1) * ENTRY)?)
+        self.0.get(index).map(Child::read)
     }
 
     /// The lower bound of a child's keys.
     #[inline]
     pub fn key(&self, index: usize) -> u64 {
-        self.0.get(index * ENTRY..).and_then(|entry| entry.first_chunk()).map_or(0, |key| u64::from_le_bytes(*key))
+        self.0.get(index).map_or(0, |entry| words(entry)[0])
     }
 
     /// The last child whose lower bound is no greater than `key`; the first if none is.
@@ -261,8 +273,7 @@ impl<'a> Entries<'a> {
     /// Elements below the children before number `index`.
     #[inline]
     pub fn count_before(&self, index: usize) -> u64 {
-        let counts = self.0.chunks_exact(ENTRY).take(index).filter_map(|entry| entry.last_chunk());
-        counts.map(|count| u64::from_le_bytes(*count)).fold(0, u64::wrapping_add)
+        self.0.iter().take(index).map(|entry| words(entry)[2]).fold(0, u64::wrapping_add)
     }
 
     /// The child below which the element of this rank is, the last if there are not so many, and how many elements are
@@ -271,16 +282,16 @@ impl<'a> Entries<'a> {
     pub fn by_rank(&self, rank: u64) -> (usize, u64) {
         /// Children whose counts are added up before a look at the sum.
         const STEP: usize = 8;
-        let count = |entry: &[u8]| entry.last_chunk().map_or(0, |count| u64::from_le_bytes(*count));
+        let count = |entry: &[u8; ENTRY]| words(entry)[2];
         let (mut index, mut before) = (0, 0);
-        for step in self.0.chunks_exact(STEP * ENTRY) {
-            let sum = step.chunks_exact(ENTRY).map(count).fold(0, u64::wrapping_add);
+        for step in self.0.as_chunks::<STEP>().0 {
+            let sum = step.iter().map(count).fold(0, u64::wrapping_add);
             if rank.saturating_sub(before) < sum || index + STEP >= self.fan() {
                 break;
             }
             (index, before) = (index + STEP, before.wrapping_add(sum));
         }
-        for entry in self.0.chunks_exact(ENTRY).skip(index) {
+        for entry in self.0.iter().skip(index) {
             let below = count(entry);
             if rank.saturating_sub(before) < below || index + 1 >= self.fan() {
                 break;
@@ -291,8 +302,7 @@ impl<'a> Entries<'a> {
     }
 
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Child> + ExactSizeIterator + use<'a> {
-        let none = Child { key: 0, at: Offset::NULL, count: 0 };
-        self.0.chunks_exact(ENTRY).map(move |entry| Child::from_bytes(entry).unwrap_or(none))
+        self.0.iter().map(Child::read)
     }
 }
 
