@@ -2,7 +2,11 @@
 //! each client's writes, none shorter than what was acknowledged, and kept.
 
 use super::seeds;
-use crate::{client::request, process::Process, tree::Tree};
+use crate::{
+    client::{Client, request},
+    process::Process,
+    tree::Tree,
+};
 use rustix::process::Signal;
 use std::{
     io::{Read, Write},
@@ -108,8 +112,7 @@ fn write(port: u16, client: usize, from: u64, values: Values, progress: &Progres
 }
 
 /// Reads what is written meanwhile, until the connection breaks: no value is ever another than one that was written.
-fn read(process: &Process, values: Values) {
-    let mut connection = process.connect();
+fn read(mut connection: Client, values: Values) {
     for number in 0.. {
         let key = format!("{}:{}", number % CLIENTS, number as u64 % KEYS);
         if connection.write(&request(&[b"GET", key.as_bytes()])).is_err() {
@@ -158,7 +161,8 @@ fn kill(dir: &Path, options: &[&str], values: Values, from: &[u64], random: &mut
             scope.spawn(move || write(port, client, from[client], values, progress));
         }
         if values == Values::Large {
-            scope.spawn(|| read(&process, values));
+            let connection = process.connect();
+            scope.spawn(move || read(connection, values));
         }
         let mut connection = process.connect();
         let (progress, saved) = (&progress, &saved);
