@@ -8,7 +8,6 @@ use super::{
     desk::{Bell, Desk},
     handshake::Handshake,
     watch::{Events, News, Watch},
-    worker::Load,
 };
 use crate::util::clock::{Clock, UnixMillis};
 use std::{
@@ -17,7 +16,10 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::{Rc, Weak},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -36,6 +38,22 @@ pub enum Guest {
 pub struct Seated {
     pub guest: Guest,
     pub load: Load,
+}
+
+/// Counts a connection until it ends.
+pub struct Load(Arc<AtomicUsize>);
+
+impl Load {
+    pub fn new(connections: &Arc<AtomicUsize>) -> Load {
+        connections.fetch_add(1, Ordering::Relaxed);
+        Load(Arc::clone(connections))
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What a thread is handed.

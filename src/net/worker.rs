@@ -2,7 +2,7 @@
 
 use super::{
     handshake::{Caller, Handshake},
-    seats::{self, Guest, Seated, ThreadDesk},
+    seats::{self, Guest, Load, Seated, ThreadDesk},
     socket::{Accepted, Socket},
     tls::Tls,
     watch::Watch,
@@ -193,21 +193,5 @@ impl Worker {
             seats::serve(watch, own_desk, clock);
         })?;
         Ok(Worker { number, desk, load: Arc::default(), held_up: Arc::default(), thread })
-    }
-}
-
-/// Counts a connection until it ends.
-pub struct Load(Arc<AtomicUsize>);
-
-impl Load {
-    fn new(connections: &Arc<AtomicUsize>) -> Load {
-        connections.fetch_add(1, Ordering::Relaxed);
-        Load(Arc::clone(connections))
-    }
-}
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
