@@ -47,7 +47,6 @@ pub fn take(cx: &mut Context<'_>, key: &[u8], end: End, count: u64) -> Result<Ve
     let Some(cell) = db.cell(key, Type::ZSet)?.filter(|_| count > 0) else { return Ok(popped) };
     let zset = ZSet::new(cell.view());
     let (len, count) = (zset.len(), count.min(zset.len()));
-    popped.reserve_exact(count as usize);
     let ranks = match end {
         End::Min => {
             popped.extend(zset.iter(0).take(count as usize).map(|e| (e.first().to_vec(), score_of(&e))));
