@@ -1,8 +1,11 @@
 //! Time is passed in: everything below `net` takes `now` as an argument.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// Milliseconds since the Unix epoch, as Redis's commands count them.
@@ -10,7 +13,7 @@ pub type UnixMillis = i64;
 
 /// Reads the wall clock. Only `net`, `server` and tests call this.
 pub fn unix_millis() -> UnixMillis {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as UnixMillis)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_millis() as UnixMillis)
 }
 
 /// A step of the wall's clock is seen after so long.
@@ -56,6 +59,14 @@ impl Clock {
         match self {
             Clock::Wall => unix_millis(),
             Clock::Manual(now) => now.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Microseconds since the Unix epoch.
+    pub fn micros(&self) -> i64 {
+        match self {
+            Clock::Wall => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_micros() as i64),
+            Clock::Manual(now) => now.load(Ordering::Relaxed) * 1000,
         }
     }
 

@@ -32,11 +32,12 @@ pub static COMMANDS: &[Spec] = &[
     },
 ];
 
+/// The time as it is, not as it was when the command began: a script may look at it until it has passed.
 fn time(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
-    let (seconds, ms) = (cx.now.div_euclid(1000), cx.now.rem_euclid(1000));
+    let micros = cx.shared.clock.micros();
     cx.reply.array(2);
-    cx.reply.bulk_integer(seconds);
-    cx.reply.bulk_integer(ms * 1000);
+    cx.reply.bulk_integer(micros.div_euclid(1_000_000));
+    cx.reply.bulk_integer(micros.rem_euclid(1_000_000));
     Ok(())
 }
 

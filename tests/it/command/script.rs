@@ -667,3 +667,14 @@ fn what_scripts_take() {
         "##,
     );
 }
+
+#[test]
+fn a_script_can_wait_for_time_to_pass() {
+    let server = Server::start_on_the_wall_clock();
+    let mut client = server.connect(Protocol::Resp2);
+    let script = "local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end \
+                  local start = now() \
+                  while now() < start + 3000 do end \
+                  return now() - start >= 3000";
+    assert_eq!(client.call(&["EVAL", script, "0"]), Tree::Integer(1));
+}
