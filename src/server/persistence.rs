@@ -7,7 +7,7 @@ use crate::{
     command::{Shared, redis_file::is_redis_file, replay::replay},
     config::{AppendFsync, Settings},
     keyspace::{Keyspace, Options},
-    snapshot::{LoadError, Scrub, Scrubbed},
+    snapshot::{LoadError, Scrub, Scrubbed, step_back},
     util::clock::UnixMillis,
 };
 use std::{
@@ -35,9 +35,6 @@ const SCRUB_IDLE: Duration = Duration::from_secs(1);
 const SCRUB_AGAIN: Duration = Duration::from_secs(60 * 60);
 /// How long it takes at most for another rate to be heard of.
 const SCRUB_REST: Duration = Duration::from_secs(60);
-
-/// How much less urgent the threads of snapshots are than those of clients (`nice`).
-const NICE: i32 = 10;
 
 /// What a start begins with.
 pub struct Opened {
@@ -136,7 +133,6 @@ impl Persistence {
         let mut threads = Vec::new();
         let writer = Arc::clone(shared);
         threads.push(std::thread::Builder::new().name("snapshot".to_owned()).spawn(move || {
-            step_back();
             while writer.saver.wait_for_request() {
                 write(&writer);
             }
@@ -185,11 +181,6 @@ impl Drop for Persistence {
             }
         }
     }
-}
-
-/// Clients come before what this thread does.
-fn step_back() {
-    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
 }
 
 fn tell_progress(shared: &Shared) {

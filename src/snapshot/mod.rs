@@ -14,10 +14,11 @@ mod pool;
 mod save;
 mod saver;
 mod scrub;
+mod writer;
 
 pub use image::{Image, LoadError};
 pub use save::{Pace, Report, Unpaced, discard_unfinished, older_of, save, save_aside, save_on};
-pub use saver::{Cancelled, Saver, SaverStatus};
+pub use saver::{Cancelled, Saver, SaverStatus, step_back};
 pub use scrub::{Scrub, Scrubbed};
 
 #[cfg(test)]

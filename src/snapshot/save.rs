@@ -13,13 +13,14 @@ use super::{
     base::{Base, read_superblock},
     format::{self, BlockRow, SUPERBLOCK, Superblock, TableAt},
     pool::Pool,
+    writer::{Gatherer, sides},
 };
 use crate::{
-    arena::{BLOCK, PAGE, PageId, SavedPage, Taken},
+    arena::{BLOCK, PAGE, PageId, SavedPage},
     keyspace::{Keyspace, SizeRow},
     util::{
         clock::UnixMillis,
-        disk::{Disk, DiskFile, System, UNIT, directory_of},
+        disk::{Disk, DiskFile, System, directory_of},
     },
 };
 use std::{
@@ -27,6 +28,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
 };
 
 /// What a finished snapshot wrote.
@@ -44,7 +46,9 @@ pub struct Report {
 }
 
 /// How fast a snapshot is written, and whether it is worth while still.
-pub trait Pace {
+pub trait Pace: Sync {
+    /// Called once by the thread that writes.
+    fn step_back(&self) {}
     /// Called with no lock held after so many bytes.
     fn wrote(&self, _bytes: u64) {}
     /// Called with no lock held after a little work: others may have the processor.
@@ -134,127 +138,6 @@ pub fn older_of(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// The sweep's side of the file. Blocks are gathered while their shard is locked, and written when it is not.
-struct Writer<'a> {
-    file: Arc<dyn DiskFile>,
-    pace: &'a dyn Pace,
-    buffer: Vec<u8>,
-    /// Where in the buffer the blocks begin: at a multiple of the disk's unit.
-    begin: usize,
-    /// Runs of neighbours in the buffer: the first block of each, and where it begins.
-    runs: Vec<(u64, usize)>,
-    blocks: Vec<BlockRow>,
-    /// Blocks that the file holds already.
-    held: Vec<u32>,
-    /// Bytes in the system's memory that were written since the last sync.
-    unsynced: usize,
-    /// Bytes since the last rest.
-    turn: usize,
-    error: Option<io::Error>,
-}
-
-/// How much is gathered before it is written.
-const GATHER: usize = 1 << 20;
-/// How many bytes are copied or written before others may have the processor: whoever is to serve a client on it
-/// waits for no more than this. The system alone would let them wait for a time slice, which is some milliseconds.
-const TURN: usize = 512 << 10;
-/// How many of them at once.
-const PART: usize = 64 << 10;
-/// A run of so many bytes is written past the system's memory: that costs no copying, the system need not find out later
-/// what to write, and nobody else's files lose their place there. For less, one would wait for the disk too often.
-const THROUGH: usize = 128 << 10;
-/// How much is written otherwise before it is synced, so that the last sync is no longer than the others and the system need not
-/// keep the image in memory.
-const BEHIND: usize = 16 << 20;
-
-impl<'a> Writer<'a> {
-    fn new(file: Arc<dyn DiskFile>, pace: &'a dyn Pace) -> Writer<'a> {
-        let buffer = Vec::with_capacity(UNIT + GATHER + PAGE);
-        let (runs, blocks, held) = (Vec::new(), Vec::new(), Vec::new());
-        let mut writer = Writer { file, pace, buffer, begin: 0, runs, blocks, held, unsynced: 0, turn: 0, error: None };
-        writer.empty();
-        writer
-    }
-
-    fn empty(&mut self) {
-        self.runs.clear();
-        self.buffer.clear();
-        self.begin = self.buffer.as_ptr().align_offset(UNIT).min(UNIT);
-        self.buffer.resize(self.begin, 0);
-    }
-
-    /// Bytes of blocks that have been gathered.
-    fn gathered(&self) -> usize {
-        self.buffer.len() - self.begin
-    }
-
-    fn put(&mut self, block: u64, taken: Taken<'_>) {
-        let (written, bytes) = match taken {
-            Taken::Held => return self.held.push(block as u32),
-            Taken::Bytes(written, bytes) => (written, bytes),
-        };
-        let next = self.runs.last().map(|(first, at)| first + ((self.buffer.len() - at) / BLOCK) as u64);
-        if next != Some(block) {
-            self.runs.push((block, self.buffer.len()));
-        }
-        self.blocks.push(BlockRow { block: block as u32, crc: 0, written });
-        self.buffer.extend_from_slice(bytes);
-    }
-
-    /// Writes what was gathered. Called with no lock held.
-    fn flush(&mut self) {
-        let before = self.blocks.len() - self.gathered() / BLOCK;
-        let rows = self.blocks[before..].chunks_mut(PART / BLOCK);
-        for (rows, bytes) in rows.zip(self.buffer[self.begin..].chunks(PART)) {
-            for (row, bytes) in rows.iter_mut().zip(bytes.chunks_exact(BLOCK)) {
-                row.crc = crc32c::crc32c(bytes);
-            }
-            // A sum takes a quarter of the time of a copy.
-            worked(&mut self.turn, self.pace, bytes.len() / 4);
-        }
-        if self.error.is_none()
-            && let Err(error) = self.write()
-        {
-            self.error = Some(error);
-        }
-        self.empty();
-    }
-
-    fn write(&mut self) -> io::Result<()> {
-        let ends = self.runs.iter().skip(1).map(|(_, at)| *at).chain([self.buffer.len()]);
-        for ((first, at), end) in self.runs.iter().zip(ends) {
-            let (run, mut place) = (&self.buffer[*at..end], first * BLOCK as u64);
-            if run.len() >= THROUGH {
-                self.file.write_through_at(run, place)?;
-                continue;
-            }
-            for part in run.chunks(PART) {
-                self.file.write_at(part, place)?;
-                place += part.len() as u64;
-                // A small write is more than its bytes.
-                worked(&mut self.turn, self.pace, part.len() + PART / 8);
-            }
-            self.unsynced += run.len();
-        }
-        if self.unsynced >= BEHIND {
-            self.file.sync()?;
-            self.file.forget(0);
-            self.unsynced = 0;
-        }
-        self.pace.wrote(self.gathered() as u64);
-        Ok(())
-    }
-}
-
-/// So many bytes of work have been done, with no lock held now.
-fn worked(turn: &mut usize, pace: &dyn Pace, bytes: usize) {
-    *turn += bytes;
-    if *turn >= TURN {
-        *turn = 0;
-        pace.rest();
-    }
-}
-
 /// What has to be in an image.
 #[derive(Default)]
 struct Swept {
@@ -264,27 +147,25 @@ struct Swept {
 }
 
 /// Takes every page as it was at the cut. Of what changes meanwhile, what may not wait comes first.
-fn sweep(keyspace: &Keyspace, pool: &Pool, writer: &mut Writer<'_>) -> Swept {
+fn sweep(keyspace: &Keyspace, pool: &Pool, gatherer: &mut Gatherer<'_>, pace: &dyn Pace) -> io::Result<Swept> {
     let mut swept = Swept::default();
     let mut page = 1;
     // The frontier may fall while the sweep runs; what was behind it is among what is gone then.
-    while page < keyspace.arena().frontier().0 && writer.error.is_none() {
-        swept.pages.extend(keyspace.take_page(PageId(page), &mut |block, taken| writer.put(block, taken)));
-        worked(&mut writer.turn, writer.pace, PAGE);
-        if writer.gathered() >= GATHER {
-            // Written here, with no lock held.
-            writer.flush();
-            take_early(keyspace, pool, writer, &mut swept);
-            if let Err(error) = in_time(writer.pace) {
-                writer.error = Some(error);
-            }
+    while page < keyspace.arena().frontier().0 && !gatherer.is_alone {
+        swept.pages.extend(keyspace.take_page(PageId(page), &mut |block, taken| gatherer.put(block, taken)));
+        gatherer.worked(PAGE);
+        if gatherer.is_full() {
+            // Here, with no lock held.
+            gatherer.flush();
+            take_early(keyspace, pool, gatherer, &mut swept);
+            in_time(pace)?;
         }
         page += 1;
     }
     for shard in 0..keyspace.shards() {
         let of_shard = loop {
-            let of_shard = keyspace.take_rest(shard, &mut swept.pages, &mut |block, taken| writer.put(block, taken));
-            writer.flush();
+            let of_shard = keyspace.take_rest(shard, &mut swept.pages, &mut |block, taken| gatherer.put(block, taken));
+            gatherer.flush();
             if let Some(of_shard) = of_shard {
                 break of_shard;
             }
@@ -292,18 +173,18 @@ fn sweep(keyspace: &Keyspace, pool: &Pool, writer: &mut Writer<'_>) -> Swept {
         swept.roots.extend(of_shard.roots);
         swept.sizes.extend(of_shard.sizes);
     }
-    swept
+    Ok(swept)
 }
 
 /// Takes what memory waits for: pages that were given up, and copies when there are many.
-fn take_early(keyspace: &Keyspace, pool: &Pool, writer: &mut Writer<'_>, swept: &mut Swept) {
+fn take_early(keyspace: &Keyspace, pool: &Pool, gatherer: &mut Gatherer<'_>, swept: &mut Swept) {
     for shard in 0..keyspace.shards() {
-        let mut take = |writer: &mut Writer<'_>| {
+        let mut take = |gatherer: &mut Gatherer<'_>| {
             let copies = pool.is_half_full();
-            keyspace.take_early(shard, copies, &mut swept.pages, &mut |block, taken| writer.put(block, taken))
+            keyspace.take_early(shard, copies, &mut swept.pages, &mut |block, taken| gatherer.put(block, taken))
         };
-        while writer.error.is_none() && take(writer) {
-            writer.flush();
+        while !gatherer.is_alone && take(gatherer) {
+            gatherer.flush();
         }
     }
 }
@@ -338,28 +219,35 @@ fn write_image(
     };
     let base = Arc::new(base);
     let pool = Arc::new(Pool::new(Arc::clone(&file), Arc::clone(&base), arena.resident()));
-    let mut writer = Writer::new(Arc::clone(&file), pace);
     let dirty = keyspace.stats().dirty;
     let log = keyspace.log().rotate(arena.epoch() + 1)?;
-    let epoch = keyspace.begin_cut(pool.clone());
-    let mut swept = sweep(keyspace, &pool, &mut writer);
-    arena.end_cut();
-    let spilled = pool.take_spilled();
-    if let Some(error) = writer.error.or(spilled.error) {
+    let (mut gatherer, writer) = sides(Arc::clone(&file), pace);
+    let (epoch, swept, written, held) = thread::scope(|scope| {
+        let writing = thread::Builder::new().name("snapshot-writer".to_owned()).spawn_scoped(scope, || writer.run())?;
+        let epoch = keyspace.begin_cut(pool.clone());
+        let swept = sweep(keyspace, &pool, &mut gatherer, pace);
+        arena.end_cut();
+        let held = gatherer.end();
+        let written = writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        io::Result::Ok((epoch, swept, written, held))
+    })?;
+    let (mut blocks, mut swept, spilled) = (written?, swept?, pool.take_spilled());
+    if let Some(error) = spilled.error {
         return Err(error);
     }
-    let mut blocks = writer.blocks;
     blocks.extend(spilled.blocks);
     let data = (blocks.len() * BLOCK) as u64;
-    let held = writer.held.len();
-    blocks.extend(base.rows_of(writer.held));
+    let kept = held.len();
+    blocks.extend(base.rows_of(held));
     blocks.sort_unstable();
     swept.pages.sort_unstable_by_key(|saved| saved.page);
     let pages = &swept.pages;
     let frontier = pages.last().map_or(1, |saved| saved.page.0 as u64 + 1);
     if incremental {
-        let kept = |page: u32| pages.binary_search_by_key(&page, |saved| saved.page.0).is_ok();
-        base.pages().filter(|page| !kept(*page)).for_each(|page| file.punch(page as u64 * PAGE as u64, PAGE as u64));
+        let is_there = |page: u32| pages.binary_search_by_key(&page, |saved| saved.page.0).is_ok();
+        base.pages()
+            .filter(|page| !is_there(*page))
+            .for_each(|page| file.punch(page as u64 * PAGE as u64, PAGE as u64));
         file.set_len(frontier * PAGE as u64)?;
     }
     let [page_table, block_table, root_table, size_table] =
@@ -390,7 +278,7 @@ fn write_image(
     file.sync()?;
     // But for the tables: the next start begins with them.
     file.forget(frontier * PAGE as u64);
-    let bytes = data + (held * BLOCK) as u64;
+    let bytes = data + (kept * BLOCK) as u64;
     let written = data + (file_len - frontier * PAGE as u64) + SUPERBLOCK as u64;
     Ok((Report { pages: pages.len() as u64, bytes, written, incremental, dirty }, log, id))
 }

@@ -96,6 +96,17 @@ pub enum Cancelled {
     Scheduled,
 }
 
+/// Tells the time, to more than one thread.
+type Clock<'a> = dyn Fn() -> UnixMillis + Sync + 'a;
+
+/// How much less urgent the threads of snapshots are than those of clients (`nice`).
+const NICE: i32 = 10;
+
+/// Clients come before what this thread does. Not for one that others wait for while it holds a lock.
+pub fn step_back() {
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE);
+}
+
 /// From how many bytes on a snapshot tells how fast the disk is.
 const MEASURED: u64 = 16 << 20;
 /// The shortest time the system lets a thread sleep, which is some 50 microseconds: yielding would do with less, but would
@@ -258,21 +269,20 @@ impl Saver {
     ///
     /// # Errors
     /// What the file system says. Whoever asked for the snapshot hears of it, so the status does not.
-    pub fn save(&self, keyspace: &Keyspace, path: &Path, clock: &dyn Fn() -> UnixMillis) -> io::Result<Report> {
+    pub fn save(&self, keyspace: &Keyspace, path: &Path, clock: &Clock<'_>) -> io::Result<Report> {
+        self.save_as(keyspace, path, clock, false)
+    }
+
+    fn save_as(&self, keyspace: &Keyspace, path: &Path, clock: &Clock<'_>, behind: bool) -> io::Result<Report> {
         self.waiting.fetch_add(1, Relaxed);
         let _writing = self.writing.lock();
         self.waiting.fetch_sub(1, Relaxed);
-        self.write(keyspace, path, clock)
+        self.write(keyspace, path, clock, behind)
     }
 
     /// As [`Self::save`], but the status keeps that it failed: nobody waits for the outcome.
-    pub fn save_in_background(
-        &self,
-        keyspace: &Keyspace,
-        path: &Path,
-        clock: &dyn Fn() -> UnixMillis,
-    ) -> io::Result<Report> {
-        let result = self.save(keyspace, path, clock);
+    pub fn save_in_background(&self, keyspace: &Keyspace, path: &Path, clock: &Clock<'_>) -> io::Result<Report> {
+        let result = self.save_as(keyspace, path, clock, true);
         // One that was cancelled has not failed.
         if !self.cancelled.swap(false, Relaxed) || result.is_ok() {
             self.status.lock().last_ok = result.is_ok();
@@ -282,14 +292,9 @@ impl Saver {
     }
 
     /// As [`Self::save`], but `None` when another snapshot is being written.
-    pub fn try_save(
-        &self,
-        keyspace: &Keyspace,
-        path: &Path,
-        clock: &dyn Fn() -> UnixMillis,
-    ) -> Option<io::Result<Report>> {
+    pub fn try_save(&self, keyspace: &Keyspace, path: &Path, clock: &Clock<'_>) -> Option<io::Result<Report>> {
         let _writing: MutexGuard<'_, ()> = self.writing.try_lock()?;
-        Some(self.write(keyspace, path, clock))
+        Some(self.write(keyspace, path, clock, false))
     }
 
     /// From now on a snapshot takes so long for each key: tests want to meet one while it runs.
@@ -335,7 +340,7 @@ impl Saver {
     }
 
     /// Waits as the delay says, while there are keys and nobody waits for the end.
-    fn linger(&self, keyspace: &Keyspace, clock: &dyn Fn() -> UnixMillis) {
+    fn linger(&self, keyspace: &Keyspace, clock: &Clock<'_>) {
         let mut waited = Duration::ZERO;
         loop {
             let us_per_key = self.delay_us_per_key.load(Relaxed);
@@ -353,7 +358,8 @@ impl Saver {
         }
     }
 
-    fn write(&self, keyspace: &Keyspace, path: &Path, clock: &dyn Fn() -> UnixMillis) -> io::Result<Report> {
+    /// `behind`: clients come before it.
+    fn write(&self, keyspace: &Keyspace, path: &Path, clock: &Clock<'_>, behind: bool) -> io::Result<Report> {
         let _files = self.files.lock();
         let started = clock();
         {
@@ -363,7 +369,7 @@ impl Saver {
             }
             (status.in_progress, status.started_ms, status.last_attempt_ms) = (true, started, started);
         }
-        let result = save::save_paced(keyspace, path, started, &Running { saver: self, keyspace, clock });
+        let result = save::save_paced(keyspace, path, started, &Running { saver: self, keyspace, clock, behind });
         let ended = clock();
         let mut status = self.status.lock();
         (status.in_progress, status.rewrites, status.hurries) = (false, false, false);
@@ -389,10 +395,17 @@ impl Saver {
 struct Running<'a> {
     saver: &'a Saver,
     keyspace: &'a Keyspace,
-    clock: &'a dyn Fn() -> UnixMillis,
+    clock: &'a Clock<'a>,
+    behind: bool,
 }
 
 impl Pace for Running<'_> {
+    fn step_back(&self) {
+        if self.behind {
+            step_back();
+        }
+    }
+
     fn wrote(&self, bytes: u64) {
         self.saver.keep_bandwidth(bytes);
     }

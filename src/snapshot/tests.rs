@@ -233,7 +233,7 @@ fn damage_is_named_or_quarantined() {
 }
 
 /// Does something when some of a snapshot has been written.
-struct Meanwhile<'a>(&'a dyn Fn(), AtomicBool);
+struct Meanwhile<'a>(&'a (dyn Fn() + Sync), AtomicBool);
 
 impl Pace for Meanwhile<'_> {
     fn wrote(&self, _: u64) {
