@@ -23,7 +23,7 @@ use std::{
 const GATHER: usize = 1 << 20;
 /// How many bytes are copied or written before others may have the processor: whoever is to serve a client on it
 /// waits for no more than this. The system alone would let them wait for a time slice, which is some milliseconds.
-const TURN: usize = 512 << 10;
+const TURN: usize = 128 << 10;
 /// How many of them at once.
 const PART: usize = 64 << 10;
 /// A run of so many bytes is written past the system's memory: that costs no copying, the system need not find out later
