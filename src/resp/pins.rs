@@ -1,4 +1,4 @@
-//! Large values among the bytes of replies, which are sent from where they lie.
+//! Large values and messages among the bytes of replies, which are sent from where they lie.
 
 use crate::arena::Pin;
 use bytes::Bytes;
@@ -119,9 +119,10 @@ impl Pins {
 mod tests {
     use crate::{
         arena::{Arena, ShardHeap},
-        command::{Protocol, Reply},
+        command::{ClientHandle, Protocol, Reply},
         resp::Encoder,
     };
+    use bytes::Bytes;
 
     /// Replies with a large value of each of these bytes, and what they are as a whole.
     fn replies(values: &[u8]) -> (Encoder, Vec<u8>) {
@@ -163,6 +164,23 @@ mod tests {
             }
             assert!(got == whole && pins.is_empty());
         }
+    }
+
+    #[test]
+    fn a_large_message_comes_in_its_place_and_is_not_copied() {
+        let (handle, large) = (ClientHandle::new(1), Bytes::from(vec![b'x'; 100_000]));
+        for message in [&Bytes::from_static(b"one"), &large, &Bytes::from_static(b"two")] {
+            assert!(handle.deliver(message));
+        }
+        let mut encoder = Encoder::new(Protocol::Resp2);
+        encoder.ok();
+        encoder.mail(&handle);
+        let pieces = encoder.pins.pieces(&encoder.out, 0);
+        assert_eq!(
+            pieces.iter().flat_map(|piece| piece.to_vec()).collect::<Vec<u8>>(),
+            [&b"+OK\r\none"[..], &large, b"two"].concat()
+        );
+        assert!(pieces.iter().any(|piece| piece.as_ptr() == large.as_ptr()));
     }
 
     #[test]
