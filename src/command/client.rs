@@ -85,6 +85,8 @@ pub struct Client {
     pub(super) kept: Commands,
     /// A reply that waits to be sent acknowledges a change, which the log may not have yet.
     pub has_written: bool,
+    /// A snapshot comes before the reply, once the locks are given back.
+    pub owes_snapshot: bool,
     /// How many commands run within each other: EXEC and what it executes are two.
     pub(super) depth: usize,
     /// Arguments of the running command that MONITOR and SLOWLOG must not show.
@@ -222,6 +224,7 @@ impl Client {
             subscriptions: Subscriptions::default(),
             kept: Commands::default(),
             has_written: false,
+            owes_snapshot: false,
             depth: 0,
             redacted: SmallVec::new(),
             started: None,

@@ -378,6 +378,10 @@ fn run(
     if !client.absent.is_empty() {
         return Flow::Absent;
     }
+    if client.owes_snapshot {
+        client.owes_snapshot = false;
+        shared.save_for(&client.settings);
+    }
     if client.closing {
         client.handle.set_state(State::CLOSING, true);
         return Flow::Close;

@@ -20,7 +20,7 @@ use super::{
     tracking::Tracking,
 };
 use crate::{
-    config::Config,
+    config::{Config, Settings},
     keyspace::Keyspace,
     snapshot::Saver,
     stats::Stats,
@@ -143,6 +143,17 @@ impl Shared {
 
     pub fn courier(&self) -> &dyn Courier {
         self.courier.get().map_or(&Nowhere, |courier| &**courier)
+    }
+
+    /// Writes a snapshot that a command owes, on its thread; if a rewrite is being written, one is to follow that.
+    #[cold]
+    pub(super) fn save_for(&self, settings: &Settings) {
+        let path = settings.snapshot_path();
+        match self.saver.supersede(&self.keyspace, &path, &|| self.clock.now()) {
+            None => self.saver.schedule(),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => tracing::error!(path = %path.display(), %error, "saving after a command failed"),
+        }
     }
 
     /// Ends a pause and lets the clients that wait for that go on.

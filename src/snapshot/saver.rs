@@ -31,6 +31,10 @@ pub struct SaverStatus {
     /// When the running one began.
     pub started_ms: UnixMillis,
     pub saves: u64,
+    /// In the background, since the last one that succeeded.
+    pub failures: u64,
+    /// How many have taken the place of the append-only file.
+    pub rewrites_done: u64,
     pub last_bytes: u64,
     /// Bytes a second, of the last one that was long enough to tell and was not held back; 0: not known.
     pub speed: u64,
@@ -126,6 +130,8 @@ impl Saver {
                 last_attempt_ms: 0,
                 started_ms: 0,
                 saves: 0,
+                failures: 0,
+                rewrites_done: 0,
                 last_bytes: 0,
                 speed: 0,
                 last_written: 0,
@@ -270,22 +276,27 @@ impl Saver {
     /// # Errors
     /// What the file system says. Whoever asked for the snapshot hears of it, so the status does not.
     pub fn save(&self, keyspace: &Keyspace, path: &Path, clock: &Clock<'_>) -> io::Result<Report> {
-        self.save_as(keyspace, path, clock, false)
+        let _writing = self.take_turn();
+        self.write(keyspace, path, clock, false)
     }
 
-    fn save_as(&self, keyspace: &Keyspace, path: &Path, clock: &Clock<'_>, behind: bool) -> io::Result<Report> {
+    /// Waits until a running snapshot is done, which need not take its time.
+    fn take_turn(&self) -> MutexGuard<'_, ()> {
         self.waiting.fetch_add(1, Relaxed);
-        let _writing = self.writing.lock();
+        let writing = self.writing.lock();
         self.waiting.fetch_sub(1, Relaxed);
-        self.write(keyspace, path, clock, behind)
+        writing
     }
 
     /// As [`Self::save`], but the status keeps that it failed: nobody waits for the outcome.
     pub fn save_in_background(&self, keyspace: &Keyspace, path: &Path, clock: &Clock<'_>) -> io::Result<Report> {
-        let result = self.save_as(keyspace, path, clock, true);
+        let _writing = self.take_turn();
+        let result = self.write(keyspace, path, clock, true);
         // One that was cancelled has not failed.
         if !self.cancelled.swap(false, Relaxed) || result.is_ok() {
-            self.status.lock().last_ok = result.is_ok();
+            let mut status = self.status.lock();
+            status.last_ok = result.is_ok();
+            status.failures = if status.last_ok { 0 } else { status.failures + 1 };
             self.failing.store(result.is_err(), Relaxed);
         }
         result
@@ -295,6 +306,14 @@ impl Saver {
     pub fn try_save(&self, keyspace: &Keyspace, path: &Path, clock: &Clock<'_>) -> Option<io::Result<Report>> {
         let _writing: MutexGuard<'_, ()> = self.writing.try_lock()?;
         Some(self.write(keyspace, path, clock, false))
+    }
+
+    /// As [`Self::try_save`], but one that is being written, or to come, ends unless it is a rewrite: nobody wants it any more.
+    pub fn supersede(&self, keyspace: &Keyspace, path: &Path, clock: &Clock<'_>) -> Option<io::Result<Report>> {
+        match self.cancel() {
+            Some(Cancelled::Running) => Some(self.save(keyspace, path, clock)),
+            _ => self.try_save(keyspace, path, clock),
+        }
     }
 
     /// From now on a snapshot takes so long for each key: tests want to meet one while it runs.
@@ -372,7 +391,8 @@ impl Saver {
         let result = save::save_paced(keyspace, path, started, &Running { saver: self, keyspace, clock, behind });
         let ended = clock();
         let mut status = self.status.lock();
-        (status.in_progress, status.rewrites, status.hurries) = (false, false, false);
+        let rewrites = std::mem::take(&mut status.rewrites);
+        (status.in_progress, status.hurries) = (false, false);
         status.last_duration_ms = ended - started;
         if let Ok(report) = &result {
             status.last_ok = true;
@@ -382,6 +402,8 @@ impl Saver {
             status.last_bytes = report.bytes;
             (status.last_written, status.last_incremental) = (report.written, report.incremental);
             status.saves += 1;
+            status.failures = 0;
+            status.rewrites_done += u64::from(rewrites);
             let took = (ended - started).max(1) as u64;
             if report.written >= MEASURED && self.bandwidth.load(Relaxed) == 0 {
                 status.speed = report.written.saturating_mul(1000) / took;

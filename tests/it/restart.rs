@@ -109,10 +109,30 @@ fn a_slow_snapshot_ends_when_its_keys_do() {
     while !is_saving(&mut client) {}
     assert_eq!(client.line("BGSAVE"), Tree::Error("ERR Background save already in progress".into()));
     assert!(is_saving(&mut client));
-    assert_eq!(client.line("FLUSHALL"), ok());
+    assert_eq!(client.line("FLUSHDB"), ok());
     while is_saving(&mut client) {}
     client.send(&["SHUTDOWN"]);
     assert!(process.wait().0.success());
+}
+
+/// With save rules, FLUSHALL saves that nothing is left, and a snapshot of what was there is not wanted any more.
+#[test]
+fn flushall_takes_the_place_of_a_snapshot_that_is_written() {
+    for lines in [&["FLUSHALL"][..], &["MULTI", "FLUSHALL", "EXEC"]] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let options = [&SLOWLY[..], &["--save", "3600 1000000"]].concat();
+        let (_process, mut client) = Process::start(dir.path(), &options).connected();
+        assert_eq!(client.line("SET a 1"), ok());
+        client.line("BGSAVE");
+        while !is_saving(&mut client) {}
+        for line in lines {
+            client.line(line);
+        }
+        let persistence = client.line("INFO persistence").to_string();
+        for line in ["rdb_changes_since_last_save:0", "rdb_saves:1", "rdb_last_bgsave_status:ok"] {
+            assert!(persistence.contains(line), "{persistence}");
+        }
+    }
 }
 
 #[test]

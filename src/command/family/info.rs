@@ -236,12 +236,15 @@ fn memory(view: &View<'_>, out: &mut String) {
     line(out, "allocator_allocated", view.memory.live);
     line(out, "allocator_active", used);
     line(out, "allocator_resident", used);
+    line(out, "allocator_muzzy", 0);
     memory_line(out, "total_system_memory", crate::config::system_memory());
     let (scripts, script_bytes) = view.shared.scripts.figures();
     let functions = view.shared.functions.figures();
-    // A thread's interpreter runs scripts and functions.
+    // A thread's interpreter runs scripts and functions; what it holds counts as the scripts'.
     let interpreter_bytes = view.shared.stats.interpreter_bytes();
     memory_line(out, "used_memory_lua", interpreter_bytes);
+    line(out, "used_memory_vm_eval", interpreter_bytes);
+    line(out, "used_memory_vm_functions", 0);
     memory_line(out, "used_memory_vm_total", interpreter_bytes);
     line(out, "used_memory_scripts_eval", script_bytes);
     line(out, "number_of_cached_scripts", scripts);
@@ -290,6 +293,7 @@ fn persistence(view: &View<'_>, out: &mut String) {
     line(out, "rdb_last_bgsave_time_sec", if saver.last_duration_ms < 0 { -1 } else { saver.last_duration_ms / 1000 });
     line(out, "rdb_current_bgsave_time_sec", if saver.in_progress { (view.now - saver.started_ms) / 1000 } else { -1 });
     line(out, "rdb_saves", saver.saves);
+    line(out, "rdb_saves_consecutive_failures", saver.failures);
     // There is no fork, hence nothing that one copies.
     let of_forks = [
         "rdb_last_cow_size",
@@ -301,6 +305,7 @@ fn persistence(view: &View<'_>, out: &mut String) {
         "current_cow_size_age",
     ];
     of_forks.iter().for_each(|name| line(out, name, 0));
+    line(out, "current_fork_perc", "0.00");
     line(out, "rdb_last_load_keys_expired", 0);
     line(out, "rdb_last_load_keys_loaded", view.shared.stats.loaded_keys.get());
     let log = view.shared.keyspace.log().status();
@@ -312,6 +317,7 @@ fn persistence(view: &View<'_>, out: &mut String) {
     line(out, "aof_rewrite_scheduled", u8::from(saver.is_rewrite_scheduled()));
     line(out, "aof_last_rewrite_time_sec", last);
     line(out, "aof_current_rewrite_time_sec", current);
+    line(out, "aof_rewrites", saver.rewrites_done);
     line(out, "aof_last_bgrewrite_status", if saver.last_ok { "ok" } else { "err" });
     line(out, "aof_last_write_status", if log.error.is_empty() { "ok" } else { "err" });
     if log.on {

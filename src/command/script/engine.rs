@@ -439,6 +439,7 @@ impl<'e> Task<'e> {
             only_read: true,
             may_hand_over,
             lingered: false,
+            calls: 0,
             since: Instant::now(),
             is_function: self.subject.is_function,
             name: self.subject.name,

@@ -28,6 +28,9 @@ use std::{
 /// Instructions between two looks at the time.
 const TICK: u32 = 100_000;
 
+/// Calls between two looks: what a script calls may take long, and is one instruction.
+const CALLS: u32 = 16;
+
 /// What a thread with other clients waits for a script that was short before.
 const PATIENCE: Duration = Duration::from_millis(10);
 
@@ -82,6 +85,8 @@ pub struct Run<'c, 'x, 'l> {
     pub may_hand_over: bool,
     /// It has, and ends here.
     pub lingered: bool,
+    /// Calls since the last look at the time.
+    pub calls: u32,
     pub since: Instant,
     pub is_function: bool,
     /// What errors call it.
@@ -104,6 +109,13 @@ impl Drop for Run<'_, '_, '_> {
 
 impl Host for Run<'_, '_, '_> {
     fn invoke(&mut self, words: &[&[u8]], dialect: Dialect) -> Result<mlua::Result<(Value, bool)>, Error> {
+        self.calls += 1;
+        if self.calls == CALLS {
+            self.calls = 0;
+            if let Err(error) = self.tick() {
+                return Ok(Err(end(error)));
+            }
+        }
         let result = self.admit_and_call(words, dialect);
         // (A script that has strayed runs again.)
         if let (Err(error), false) = (&result, self.strayed && !self.wrote) {
@@ -505,7 +517,12 @@ pub fn look() -> mlua::Result<()> {
         true => HOST.with(|host| host.tick()),
         false => registration::tick(),
     };
-    ticked.map_err(|error| Raised { error, counted: false, fatal: true }.raise())
+    ticked.map_err(end)
+}
+
+/// Ends the script, whatever it does to catch it.
+fn end(error: Error) -> mlua::Error {
+    Raised { error, counted: false, fatal: true }.raise()
 }
 
 /// The text of an error that is not the server's.

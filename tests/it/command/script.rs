@@ -384,9 +384,14 @@ fn a_script_without_end_is_ended() {
     };
     let begins = |reply: &Tree, text: &str| matches!(reply, Tree::Error(error) if error.starts_with(text));
     assert_eq!(ask(&["CONFIG", "SET", "busy-reply-threshold", "1"]), Tree::Simple("OK".into()));
+    for n in 0..10_000 {
+        ask(&["SET", &format!("key:{n}"), "v"]);
+    }
     for (script, killable) in [
         ("while true do pcall(function() while true do end end) end", true),
         ("table.insert({}, 2^31, 1)", true),
+        // What takes its time here are the calls: all of it is less than a look's instructions.
+        ("for i = 1, 5000 do redis.call('keys', '*') end", true),
         ("return string.find(string.rep('a', 60), string.rep('a*', 30) .. 'b')", true),
         ("for _ in string.gmatch(string.rep('a', 60), string.rep('a?', 60) .. 'b') do end", true),
         ("pcall(string.gsub, string.rep('a', 60), string.rep('a-', 30) .. 'b', '') return 1", true),

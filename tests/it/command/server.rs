@@ -394,6 +394,17 @@ fn flushall_saves_that_nothing_is_left() {
         OK
         > INFO persistence
         (like) "*rdb_changes_since_last_save:0\r*rdb_saves:1\r*"
+        > MULTI
+        OK
+        > SET a 1
+        QUEUED
+        > FLUSHALL
+        QUEUED
+        > EXEC
+        1) OK
+        2) OK
+        > INFO persistence
+        (like) "*rdb_changes_since_last_save:0\r*rdb_saves:2\r*"
         > CONFIG SET save ""
         OK
         > SET a 1
@@ -401,7 +412,7 @@ fn flushall_saves_that_nothing_is_left() {
         > FLUSHALL ASYNC
         OK
         > INFO persistence
-        (like) "*rdb_changes_since_last_save:2\r*rdb_saves:1\r*"
+        (like) "*rdb_changes_since_last_save:2\r*rdb_saves:2\r*"
         "#,
     );
 }

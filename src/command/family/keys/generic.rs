@@ -176,27 +176,15 @@ pub fn flushdb(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 
 pub fn flushall(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     flush(cx, args, None)?;
+    // Where snapshots are taken, the next start must not bring back what was deleted.
     if !cx.client.settings.save.is_empty() {
-        save_emptiness(cx, args);
+        match cx.client.stands_in {
+            true => cx.shared.saver.schedule(),
+            false => cx.client.owes_snapshot = true,
+        }
     }
     cx.reply.ok();
     Ok(())
-}
-
-/// Where snapshots are taken, the next start must not bring back what FLUSHALL deleted.
-fn save_emptiness(cx: &mut Context<'_>, args: &Args<'_>) {
-    let saver = &cx.shared.saver;
-    if cx.client.in_exec {
-        return saver.schedule();
-    }
-    cx.keep_at_once(args);
-    cx.keys.release();
-    let path = cx.client.settings.snapshot_path();
-    match saver.try_save(&cx.shared.keyspace, &path, &|| cx.shared.clock.now()) {
-        None => saver.schedule(),
-        Some(Ok(_)) => {}
-        Some(Err(error)) => tracing::error!(path = %path.display(), %error, "saving after FLUSHALL failed"),
-    }
 }
 
 /// What is flushed goes by the page, whatever is asked for; where Redis has another thread free it, it counts as lazy.
