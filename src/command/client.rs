@@ -74,6 +74,8 @@ pub struct Client {
     pub in_script: bool,
     /// Inside EXEC: nothing may block, and every command owes one reply.
     pub in_exec: bool,
+    /// What TIME has answered there, in microseconds.
+    pub time_told: Option<i64>,
     /// Its command may be told to begin anew, once what it lacks is in memory; and the pages that it lacks.
     pub may_wait: bool,
     pub absent: Vec<PageId>,
@@ -217,6 +219,7 @@ impl Client {
             changed: Vec::new(),
             in_script: false,
             in_exec: false,
+            time_told: None,
             may_wait: false,
             absent: Vec::new(),
             script_oom: false,

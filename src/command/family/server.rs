@@ -32,9 +32,13 @@ pub static COMMANDS: &[Spec] = &[
     },
 ];
 
-/// The time as it is, not as it was when the command began: a script may look at it until it has passed.
+/// The time as it is. In a transaction or a script it stands still from the first look on, until others are told that the
+/// script takes long.
 fn time(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
-    let micros = cx.shared.clock.micros();
+    let micros = match cx.client.in_exec {
+        true => *cx.client.time_told.get_or_insert_with(|| cx.shared.clock.micros()),
+        false => cx.shared.clock.micros(),
+    };
     cx.reply.array(2);
     cx.reply.bulk_integer(micros.div_euclid(1_000_000));
     cx.reply.bulk_integer(micros.rem_euclid(1_000_000));

@@ -95,7 +95,7 @@ fn exec(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
         return Ok(());
     }
     let (command, spec) = (cx.command, cx.spec);
-    (cx.client.in_exec, cx.client.may_wait) = (true, false);
+    (cx.client.in_exec, cx.client.may_wait, cx.client.time_told) = (true, false, None);
     cx.reply.array(transaction.len());
     transaction.for_each(|queued, args| {
         (cx.command, cx.spec) = (queued, queued.spec);

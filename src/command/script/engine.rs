@@ -416,6 +416,9 @@ impl<'e> Task<'e> {
         let lua = &self.engine.lua;
         let arguments = self.engine.list(words.0).and_then(|keys| Ok((callee, keys, self.engine.list(words.1)?)));
         let arguments = arguments.map_err(broken)?;
+        if !in_exec {
+            cx.client.time_told = None;
+        }
         (cx.client.in_exec, cx.client.in_script) = (true, true);
         let capture = RefCell::new(Capture::new(lua));
         let mut port = Port(&capture);

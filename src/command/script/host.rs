@@ -155,6 +155,9 @@ impl Host for Run<'_, '_, '_> {
                 "a script has been running for long; it can be ended by SCRIPT KILL or FUNCTION KILL",
             );
         }
+        if self.running.as_ref().is_some_and(|running| running.refuses()) {
+            self.cx.client.time_told = None;
+        }
         if busy.is_ending() {
             return Err(Error::new("ERR Script killed by the end of the server"));
         }

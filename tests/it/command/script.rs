@@ -673,10 +673,32 @@ fn what_scripts_take() {
     );
 }
 
+/// TIME stands still in a script, and in a transaction.
+#[test]
+fn a_script_sees_one_time() {
+    let server = Server::start_on_the_wall_clock();
+    let mut client = server.connect(Protocol::Resp2);
+    let script = "local before = redis.call('TIME') \
+                  for i = 1, 10000 do redis.call('PING') end \
+                  local after = redis.call('TIME') \
+                  return before[1] == after[1] and before[2] == after[2]";
+    for _ in 0..3 {
+        assert_eq!(client.call(&["EVAL", script, "0"]), Tree::Integer(1));
+    }
+    for line in ["MULTI", "TIME", "KEYS *", "TIME"] {
+        client.line(line);
+    }
+    let Tree::Array(replies) = client.line("EXEC") else { panic!("no replies") };
+    assert_eq!(replies[0], replies[2]);
+    assert_ne!(client.line("TIME"), replies[0]);
+}
+
+/// But for one that takes long, it passes.
 #[test]
 fn a_script_can_wait_for_time_to_pass() {
     let server = Server::start_on_the_wall_clock();
     let mut client = server.connect(Protocol::Resp2);
+    client.line("CONFIG SET busy-reply-threshold 1");
     let script = "local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end \
                   local start = now() \
                   while now() < start + 3000 do end \

@@ -275,8 +275,9 @@ pub fn command_from(random: &mut Rng, patterns: &[&str]) -> Words {
 
 /// Whether what a command answers has an order of its own.
 pub fn is_ordered(name: &str) -> bool {
-    let unordered = ["smembers", "sinter", "sunion", "sdiff", "hkeys", "hvals", "hgetall", "sscan", "hscan", "zscan"];
-    !unordered.contains(&name)
+    let of_sets = ["smembers", "sinter", "sunion", "sdiff", "sscan", "srandmember"];
+    let of_others = ["hkeys", "hvals", "hgetall", "hscan", "hrandfield", "zscan", "zrandmember"];
+    ![&of_sets[..], &of_others].concat().contains(&name)
 }
 
 /// Text of numbers that read as the same is the same: later versions write the shortest.
