@@ -37,11 +37,28 @@ fn memory_adds_up() {
     assert_eq!(used, dataset + overhead);
     assert!((percent - dataset * 100.0 / used).abs() < 0.1, "{percent}");
     // 2,000 slots and what is free between them.
-    let Tree::Array(stats) = client.line("MEMORY STATS") else { panic!("no array") };
-    let index = stats.iter().position(|name| *name == Tree::Bulk(b"overhead.db.hashtable.lut".into())).unwrap();
-    let Tree::Integer(index) = stats[index + 1] else { panic!("no number") };
+    let index = memory_figure(&mut client, "overhead.db.hashtable.lut");
     assert!((16_000..60_000).contains(&index), "{index}");
     assert!(number(&mut client, "total_system_memory") > used);
+}
+
+fn memory_figure(client: &mut Client, name: &str) -> i64 {
+    let Tree::Array(stats) = client.line("MEMORY STATS") else { panic!("no array") };
+    let at = stats.iter().position(|word| *word == Tree::Bulk(name.into())).expect("a figure of that name");
+    let Tree::Integer(figure) = stats[at + 1] else { panic!("no number") };
+    figure
+}
+
+#[test]
+fn interpreters_are_told_of_wherever_memory_is() {
+    let server = Server::start();
+    let mut client = server.connect(Protocol::Resp2);
+    assert_eq!(client.line("EVAL \"return 1\" 0"), Tree::Integer(1));
+    let bytes = memory_figure(&mut client, "script.VMs");
+    assert!(bytes > 10_000, "{bytes}");
+    for name in ["used_memory_lua", "used_memory_vm_eval", "used_memory_vm_total"] {
+        assert_eq!(number(&mut client, name), bytes as f64);
+    }
 }
 
 #[test]

@@ -128,6 +128,7 @@ fn figures(cx: &mut Context<'_>) -> Vec<(String, Figure)> {
         ("aof.buffer", Bytes(shared.keyspace.log().status().buffered)),
         ("lua.caches", Bytes(shared.scripts.figures().1 as u64)),
         ("functions.caches", Bytes(shared.functions.figures().bytes as u64)),
+        ("script.VMs", Bytes(shared.stats.interpreter_bytes())),
     ];
     let after_databases = [
         ("overhead.db.hashtable.lut", Bytes(memory.index)),
