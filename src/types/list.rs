@@ -122,22 +122,25 @@ pub fn push(home: &mut dyn Home, end: End, values: &[&[u8]], limit: Limit) -> Re
         elements = List::new(home.view()).elements;
     }
     let len = elements.len() + values.len() as u64;
-    if let (End::Right, [value]) = (end, values) {
-        let (spot, mut element) = (elements.last(), Encoded::new());
-        Entry::of(value).encode(&mut element);
-        sequence::append::<ByPosition>(home, 0, &spot, 0, &element)?;
-        return Ok(len);
-    }
+    let spot = if end == End::Left { elements.first() } else { elements.last() };
+    let at = if end == End::Left { 0 } else { elements.leaf_end(&spot) };
+    let bytes = match values {
+        [value] => packed::encoded(value),
+        _ => encoded(values, end),
+    };
+    sequence::splice::<ByPosition>(home, 0, &spot, at..at, &bytes, values.len() as i64)?;
+    Ok(len)
+}
+
+/// Values as they lie when they have been pushed at this end one after the other.
+fn encoded(values: &[&[u8]], end: End) -> Encoded {
     let mut bytes = Encoded::with_capacity(values.iter().map(|value| value.len() + 5).sum());
     let mut encode = |value: &&[u8]| Entry::of(value).encode(&mut bytes);
     match end {
         End::Left => values.iter().rev().for_each(&mut encode),
         End::Right => values.iter().for_each(&mut encode),
     }
-    let spot = if end == End::Left { elements.first() } else { elements.last() };
-    let at = if end == End::Left { 0 } else { elements.leaf_end(&spot) };
-    sequence::splice::<ByPosition>(home, 0, &spot, at..at, &bytes, values.len() as i64)?;
-    Ok(len)
+    bytes
 }
 
 /// Inserts a value so that it gets this rank, which is at most the length.

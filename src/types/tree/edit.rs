@@ -29,6 +29,12 @@ pub fn splice<O: Order>(
     let header = Some(spot.leaf.header).filter(|header| header.is_leaf).ok_or(ArenaFull)?;
     let count = header.count.saturating_add_signed(more as isize);
     let used = (header.used + with.len()).saturating_sub(range.len());
+    if !O::LOOSE
+        && (more == 1 && range.is_empty() && insert_in_place::<O>(heap, root, spot, range.start, 0, with)
+            || more == -1 && with.is_empty() && used >= O::LEAF / 4 && remove_in_place(heap, root, spot, range.clone()))
+    {
+        return Ok(());
+    }
     if used > O::LEAF && count > 1 {
         let (at_start, at_end) = (range == (0..0) && spot.is_first(), range.start == header.used && spot.is_last());
         if more == 1 && !O::LOOSE && header.used <= O::LEAF && (at_start || at_end) {
@@ -57,10 +63,6 @@ pub fn splice<O: Order>(
         let first = Change { range: 0..header.used, with, count: *count, labels, room: 0 };
         return split(heap, root, spot, first, &bytes, others);
     }
-    if more == 1 && !O::LOOSE && range == (header.used..header.used) && append_in_place::<O>(heap, root, spot, 0, with)
-    {
-        return Ok(());
-    }
     let labels = relabel::<O>(heap, hasher, &spot.leaf, &range, with, used);
     // More is likely to come where the last came: room for it at once, instead of a larger chunk each time.
     let grows = more > 0 && !O::LOOSE && !spot.path.is_empty();
@@ -82,23 +84,41 @@ pub fn append<O: Order>(
     key: u64,
     with: &[u8],
 ) -> Result<(), ArenaFull> {
-    if append_in_place::<O>(heap, root, spot, key, with) {
+    let used = spot.leaf.header.used;
+    if insert_in_place::<O>(heap, root, spot, used, key, with) {
         return Ok(());
     }
-    let used = spot.leaf.header.used;
     splice::<O>(heap, hasher, root, spot, used..used, with, 1)
 }
 
-/// The same if the leaf has room for it in its chunk, and labels if its elements are to have them; else false.
+/// Puts an element into a leaf that has room for it in its chunk, and labels if its elements are to have them; else false.
 #[inline]
-fn append_in_place<O: Order>(heap: &mut ShardHeap, root: &mut Root, spot: &Spot, key: u64, with: &[u8]) -> bool {
+fn insert_in_place<O: Order>(
+    heap: &mut ShardHeap,
+    root: &mut Root,
+    spot: &Spot,
+    at: usize,
+    key: u64,
+    with: &[u8],
+) -> bool {
     let Header { used, count, is_labelled, .. } = spot.leaf.header;
     let fits = used + with.len() <= O::LEAF && is_labelled == O::LOOSE;
-    let appended = fits && node::append(heap, &spot.leaf, with, label::label(key, used));
-    if appended {
+    let inserted = fits && node::insert(heap, &spot.leaf, at, with, label::label(key, at));
+    if inserted {
         recount(heap, root, &spot.path, count as u64 + 1, count as u64);
     }
-    appended
+    inserted
+}
+
+/// Takes an element out of a leaf whose chunk is not too large for the rest; else false.
+#[inline]
+fn remove_in_place(heap: &mut ShardHeap, root: &mut Root, spot: &Spot, range: Range<usize>) -> bool {
+    let count = spot.leaf.header.count as u64;
+    let removed = node::remove(heap, &spot.leaf, range);
+    if removed {
+        recount(heap, root, &spot.path, count.saturating_sub(1), count);
+    }
+    removed
 }
 
 /// Replaces a part of a leaf's elements by as many bytes, which changes no element's key; false if the leaf would have to

@@ -216,7 +216,9 @@ pub fn leaf_by_rank(heap: &ShardHeap, root: Root, rank: u64) -> Spot {
 
 /// The first leaf.
 pub fn first_leaf(heap: &ShardHeap, root: Root) -> Spot {
-    Spot { rank: Some(0), ..descend(heap, root, |_| 0) }
+    let mut spot = descend(heap, root, |_| 0);
+    spot.rank = Some(0);
+    spot
 }
 
 /// The last leaf.

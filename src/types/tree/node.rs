@@ -115,6 +115,12 @@ impl Header {
         }
     }
 
+    /// Writes how many elements there are, and of how many bytes.
+    fn recount(&self, head: &mut [u8; HEADER]) {
+        head[2..4].copy_from_slice(&(self.count as u16).to_le_bytes());
+        head[4..8].copy_from_slice(&(self.used as u32).to_le_bytes());
+    }
+
     pub fn write(&self, heap: &mut ShardHeap, at: Offset) {
         heap.range_mut(at, 0..HEADER).copy_from_slice(&self.bytes());
     }
@@ -372,25 +378,46 @@ pub fn overwrite(heap: &mut ShardHeap, leaf: &Leaf, range: Range<usize>, with: &
     !heap.is_pinned(leaf.at)
 }
 
-/// Adds an element, and its label if there are labels, behind the others of a leaf; false if there is no room in its
-/// chunk.
-pub fn append(heap: &mut ShardHeap, leaf: &Leaf, with: &[u8], label: u16) -> bool {
+/// Puts an element at this byte of a leaf's elements, and its label behind the others if there are labels; false if there is
+/// no room in its chunk.
+pub fn insert(heap: &mut ShardHeap, leaf: &Leaf, at: usize, with: &[u8], label: u16) -> bool {
     let old = &leaf.header;
     let header = Header { count: old.count + 1, used: old.used + with.len(), ..*old };
-    if !header.is_leaf || header.start() != old.start() {
+    if !header.is_leaf || header.start() != old.start() || at > old.used {
         return false;
     }
     // Nothing is lent of what is pinned, or not within the chunk.
-    let Some((head, bytes)) = heap.range_mut(leaf.at, 0..header.end()).split_first_chunk_mut::<HEADER>() else {
-        return false;
-    };
-    head[2..4].copy_from_slice(&(header.count as u16).to_le_bytes());
-    head[4..8].copy_from_slice(&(header.used as u32).to_le_bytes());
-    bytes[old.end() - HEADER..].copy_from_slice(with);
+    let Some((head, bytes)) = heap.range_mut(leaf.at, 0..header.end()).split_first_chunk_mut() else { return false };
+    header.recount(head);
+    let (start, end) = (old.start() + at - HEADER, old.end() - HEADER);
+    if start < end {
+        bytes.copy_within(start..end, start + with.len());
+    }
+    bytes[start..start + with.len()].copy_from_slice(with);
     if header.is_labelled {
         label::put(bytes, old.count, label);
     }
     true
+}
+
+/// Takes an element of these bytes out of a leaf without labels; false if its chunk would be too large for the rest.
+pub fn remove(heap: &mut ShardHeap, leaf: &Leaf, range: Range<usize>) -> bool {
+    let old = &leaf.header;
+    let header = Header { count: old.count.saturating_sub(1), used: old.used.saturating_sub(range.len()), ..*old };
+    if !header.is_leaf || header.is_labelled || range.end > old.used || !fits_well(header.end(), heap.span(leaf.at)) {
+        return false;
+    }
+    let Some((head, bytes)) = heap.range_mut(leaf.at, 0..old.end()).split_first_chunk_mut() else { return false };
+    header.recount(head);
+    let payload = &mut bytes[old.start() - HEADER..];
+    payload.copy_within(range.end.., range.start);
+    true
+}
+
+/// Whether a chunk of this span is not far too large: not quite half is enough, so that what a node has just been given is
+/// not taken back.
+fn fits_well(needed: usize, span: usize) -> bool {
+    needed * 9 / 4 > span || span <= 64
 }
 
 /// A change of a node's payload: `range` is replaced by `with`.
@@ -426,9 +453,7 @@ pub fn change(heap: &mut ShardHeap, at: Offset, old: Header, change: Change<'_>)
     let header = Header { count, used, ..old }.with_labels(labels);
     let (span, needed) = (heap.span(at), header.end());
     let fits = needed <= span && !heap.is_pinned(at);
-    // Not quite half, so that what a node has just been given is not taken back.
-    let fits_well = fits && (room > 0 || needed * 9 / 4 > span || span <= 64);
-    let to = match fits_well {
+    let to = match fits && (room > 0 || fits_well(needed, span)) {
         true => None,
         // What shrinks never fails: a chunk that is too large serves when there is no other.
         false => heap
