@@ -466,6 +466,7 @@ impl Client {
     }
 
     /// Ends the running command and begins the next; answers how long it took, in nanoseconds.
+    #[inline]
     pub(super) fn lap(&mut self, since: Moment) -> u64 {
         let end = Moment::now();
         self.started = Some(end);

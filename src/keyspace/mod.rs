@@ -112,35 +112,29 @@ impl ShardSet {
 }
 
 /// The hash of a key that has been computed already: looked up by where the key's bytes lie, so a
-/// command that hashed its key to find the shard need not do so again. Two words, so that it travels in registers.
+/// command that hashed its key to find the shard need not do so again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KnownHash {
-    /// Where the key begins and, above that, how long it is.
-    place: u64,
+    /// Where the key begins, 0 if there is none, and how long it is.
+    at: usize,
+    len: usize,
     hash: u64,
 }
 
 impl KnownHash {
     /// Nothing is known.
-    pub const NONE: KnownHash = KnownHash { place: 0, hash: 0 };
+    pub const NONE: KnownHash = KnownHash { at: 0, len: 0, hash: 0 };
 
     /// `hash` is that of `key`, whose bytes stay where they are.
     #[inline]
     pub fn new(key: &[u8], hash: u64) -> KnownHash {
-        KnownHash { place: Self::place(key), hash }
+        KnownHash { at: key.as_ptr().addr(), len: key.len(), hash }
     }
 
     /// Whether it is of the key that lies just there.
     #[inline]
-    pub fn is_of(self, key: &[u8]) -> bool {
-        self.place != 0 && self.place == Self::place(key)
-    }
-
-    /// 0 for one that does not fit: it is hashed again.
-    #[inline]
-    fn place(key: &[u8]) -> u64 {
-        let (at, len) = (key.as_ptr() as u64, key.len() as u64);
-        if at >> 48 == 0 && len >> 16 == 0 { at | len << 48 } else { 0 }
+    pub fn is_of(&self, key: &[u8]) -> bool {
+        self.at == key.as_ptr().addr() && self.len == key.len()
     }
 }
 

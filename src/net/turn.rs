@@ -16,7 +16,10 @@ pub struct Turn {
     began: Moment,
     commands: usize,
     read: usize,
-    latest: Moment,
+    /// Nanoseconds since it began, at the end of the latest command.
+    elapsed: u64,
+    /// Until so many nanoseconds have passed, `now` is true.
+    true_until: u64,
     pub now: UnixMillis,
 }
 
@@ -24,7 +27,8 @@ impl Turn {
     pub fn begin(shared: &Shared, client: &mut Client) -> Self {
         let began = Moment::now();
         client.begin(began);
-        Turn { began, commands: 0, read: 0, latest: began, now: shared.clock.at(began) }
+        let (now, true_until) = shared.clock.at(began);
+        Turn { began, commands: 0, read: 0, elapsed: 0, true_until, now }
     }
 
     /// So many bytes were read: their commands begin now.
@@ -32,24 +36,34 @@ impl Turn {
         self.read += bytes;
         // What was read before the first command was there when the turn began.
         if self.commands > 0 {
-            let Turn { began, commands, read, .. } = *self;
-            *self = Turn { began, commands, read, ..Turn::begin(shared, client) };
+            let moment = Moment::now();
+            client.begin(moment);
+            self.tell(moment, shared);
         }
     }
 
     /// A command has ended.
     pub fn advance(&mut self, shared: &Shared, client: &Client) {
         self.commands += 1;
-        self.latest = client.lapped().unwrap_or(self.latest);
-        self.now = shared.clock.at(self.latest);
+        if let Some(moment) = client.lapped() {
+            self.tell(moment, shared);
+        }
+    }
+
+    fn tell(&mut self, moment: Moment, shared: &Shared) {
+        self.elapsed = moment.since(self.began);
+        if self.elapsed >= self.true_until {
+            let (now, stays) = shared.clock.at(moment);
+            (self.now, self.true_until) = (now, self.elapsed + stays);
+        }
     }
 
     /// Notes for INFO how long the turn was.
     pub fn end(&self, shared: &Shared, worker: usize) {
-        shared.stats.worker(worker).turns.ended(self.latest.since(self.began), self.commands as u64);
+        shared.stats.worker(worker).turns.ended(self.elapsed, self.commands as u64);
     }
 
     pub fn is_over(&self) -> bool {
-        self.commands >= COMMANDS_MAX || self.read >= READ_MAX || self.latest.since(self.began) >= TIME_MAX_NANOS
+        self.commands >= COMMANDS_MAX || self.read >= READ_MAX || self.elapsed >= TIME_MAX_NANOS
     }
 }
