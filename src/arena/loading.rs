@@ -5,7 +5,9 @@
 //! without loading ([`ShardHeap::look`]).
 
 use super::pages::Fill;
-use super::{Arena, ArenaFull, BLOCK, BLOCKS_PER_PAGE, Damage, Kind, PAGE, PageId, PageMeta, ShardHeap, class_size};
+use super::{
+    Arena, ArenaFull, BLOCK, BLOCKS_PER_PAGE, Damage, Kind, Offset, PAGE, PageId, PageMeta, ShardHeap, class_size,
+};
 use std::sync::{Arc, atomic::Ordering::*};
 
 /// Where the bytes of a page come from that is not resident yet.
@@ -119,6 +121,11 @@ impl ShardHeap {
     /// What must not rely on empty pages loads them for as long as this; answers what is to be said then to go on as before.
     pub fn set_looks(&self, looks: bool) -> bool {
         self.looks.replace(looks)
+    }
+
+    /// Whether a chunk is still in the snapshot only.
+    pub fn is_absent(&self, at: Offset) -> bool {
+        self.arena.is_loading() && self.owned(at.page()).is_some_and(|meta| !meta.is_resident())
     }
 
     /// A page that is not resident is come to: whether its bytes can be read now.

@@ -2,20 +2,35 @@
 //! effect, under its locks but without loading anything; then it is brought with no lock held, and the command begins anew.
 //!
 //! A command that only reads is run for that: what is not there reads as empty, and its reply is thrown away. Of any other
-//! the keys are looked up, and in them what may be elements, ranks, scores or IDs, or all of it. (What chance leads a writing
-//! command to is read where it comes to it, and so is what a script comes to once it has written.)
+//! the keys are looked up, and in them what it may come to, as its row says ([`Reach`]): its words if they are elements,
+//! scores or IDs, ranks, or all of it. What is drawn by lot is drawn again when it begins anew, with the same outcome.
+//!
+//! A script that has written can't begin anew: while anything is absent, those that may write are run by the thread for
+//! scripts, which may wait.
 
-use super::{Args, Command, Context, args::integer, keys, spec::Flags};
+use super::{
+    Args, Command, Context,
+    args::integer,
+    keys,
+    spec::{Flags, Reach},
+};
 use crate::types::Ahead;
 use smallvec::SmallVec;
 
-/// No element is longer, and no request is looked through for more, for what is done on the mere guess that a word is
-/// one.
-const ELEMENT_MAX: usize = 512;
-const ELEMENTS_MAX: usize = 64;
-
 /// What has effects though it reads.
 const EFFECTS: Flags = Flags::MAY_REPLICATE.union(Flags::BLOCKING).union(Flags::SCRIPT);
+/// Groups of commands on collections.
+const COLLECTIONS: [&str; 7] = ["list", "set", "sorted_set", "hash", "stream", "geo", "array"];
+/// Ranks that are drawn at once, at most: for more, all of the collection is brought.
+const DRAWN_MAX: u64 = 64;
+
+/// Elements that are popped at once, at most: those beyond are read where they are popped.
+const POPPED_MAX: u64 = 100_000;
+
+/// Whether a command only reads, so that it can be run to find out what it comes to.
+fn only_reads(flags: Flags) -> bool {
+    flags.contains(Flags::READONLY) && !flags.intersects(EFFECTS)
+}
 
 impl Context<'_> {
     /// Whether anything may be absent, and who runs the command will begin anew when it is.
@@ -25,8 +40,7 @@ impl Context<'_> {
 
     /// Whether the command is to be run without loading anything, to be ended by [`Self::has_looked`].
     pub(super) fn looks(&mut self) -> bool {
-        let flags = self.command.spec.flags;
-        let looks = self.may_wait() && flags.contains(Flags::READONLY) && !flags.intersects(EFFECTS);
+        let looks = self.may_wait() && only_reads(self.command.spec.flags);
         if looks {
             self.keys.look();
         }
@@ -41,33 +55,70 @@ impl Context<'_> {
 
     /// Looks up what a command that does not only read will come to; whether something is absent.
     pub(super) fn lacks(&mut self, args: &Args<'_>) -> bool {
-        let flags = self.command.spec.flags;
-        if !self.may_wait() || flags.contains(Flags::READONLY) && !flags.intersects(EFFECTS) {
+        if !self.may_wait() {
             return false;
         }
+        if !self.client.in_script {
+            fastrand::seed(*self.client.lot.get_or_insert_with(|| fastrand::u64(..)));
+        }
+        if only_reads(self.command.spec.flags) {
+            return false;
+        }
+        let lot = fastrand::get_seed();
         self.keys.look();
         self.go_ahead(self.command, args);
-        if flags.contains(Flags::QUEUED_KEYS)
+        if self.command.spec.flags.contains(Flags::QUEUED_KEYS)
             && let Some(transaction) = self.client.transaction.take()
         {
-            transaction.for_each(|command, args| self.go_ahead(command, args));
+            transaction.for_each(|command, args| match only_reads(command.spec.flags) {
+                true => self.run_ahead(command, args),
+                false => self.go_ahead(command, args),
+            });
             self.client.transaction = Some(transaction);
         }
+        fastrand::seed(lot);
         self.has_looked()
+    }
+
+    /// Runs a handler for what it comes to alone.
+    fn run_ahead(&mut self, command: &'static Command, args: &Args<'_>) {
+        let (own, spec, written) = (self.command, self.spec, self.reply.written());
+        (self.command, self.spec) = (command, command.spec);
+        // Whatever it says, it says again.
+        let _ = (command.spec.handler)(self, args);
+        (self.command, self.spec) = (own, spec);
+        self.reply.rewind(written);
     }
 
     fn go_ahead(&mut self, command: &'static Command, args: &Args<'_>) {
         let spec = command.spec;
-        let words = args.iter().skip(2).filter(|word| word.len() <= ELEMENT_MAX).take(ELEMENTS_MAX);
-        let elements: SmallVec<[&[u8]; 8]> = words.copied().collect();
-        let ranks = spec.ranks.iter().filter_map(|at| integer(args.get(*at)?).ok());
-        let ranks: SmallVec<[i64; 2]> = ranks.collect();
-        // Redis calls those fast whose time does not grow with the collection.
-        let whole = !spec.flags.contains(Flags::FAST)
-            && spec.ranks.is_empty()
-            && ["list", "set", "sorted_set"].contains(&spec.group);
+        let words = args.get(2..).unwrap_or_default();
+        let in_collection = COLLECTIONS.contains(&spec.group);
+        let mut ahead = Ahead { grows: spec.flags.contains(Flags::DENYOOM), ..Ahead::default() };
+        let mut ranks: SmallVec<[i64; 2]> = SmallVec::new();
+        match spec.reach {
+            Reach::ByFlags if spec.flags.intersects(Flags::FAST.union(Flags::BLOCKING)) => ahead.words = words,
+            Reach::ByFlags => ahead.whole = in_collection,
+            Reach::Ends => {}
+            Reach::Pops => {
+                let count = args.last().and_then(|word| u64::try_from(integer(word).ok()?).ok());
+                ahead.popped = count.unwrap_or(1).min(POPPED_MAX);
+            }
+            Reach::Ranks(places) => ranks.extend(places.iter().filter_map(|at| integer(args.get(*at)?).ok())),
+            Reach::Drawn(count) => {
+                let count = args.get(count).map_or(Some(1), |count| u64::try_from(integer(count).ok()?).ok());
+                ahead.drawn = count.unwrap_or(0);
+                ahead.whole = ahead.drawn > DRAWN_MAX;
+            }
+            Reach::All => ahead.whole = true,
+            Reach::AsItRuns => {
+                ahead.whole = true;
+                self.run_ahead(command, args);
+            }
+        }
+        ahead.ranks = &ranks;
         for key in keys::keys(spec, args) {
-            self.keys.go_ahead(self.client.db, key, Ahead { elements: &elements, ranks: &ranks, whole });
+            self.keys.go_ahead(self.client.db, key, ahead);
         }
     }
 }

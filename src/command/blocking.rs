@@ -231,6 +231,8 @@ pub(super) fn serve(shared: &Arc<Shared>, worker: usize, mut locked: Locked<'_>)
     let (keyspace, now) = (locked.keyspace(), locked.now());
     let mut reply = (shared.encoder)(Protocol::Resp2);
     let mut ready = VecDeque::from(locked.take_ready());
+    // What is not in memory is brought by a thread that may wait.
+    let lot = (keyspace.arena().is_loading() && shared.scripts.queue.is_open()).then(|| fastrand::u64(..));
     while let Some(Ready { db, key, .. }) = ready.front() {
         let mut last = 0;
         while let Some(ticket) = locked.next_waiter(*db, key, last) {
@@ -250,12 +252,12 @@ pub(super) fn serve(shared: &Arc<Shared>, worker: usize, mut locked: Locked<'_>)
             if !matches!(*fate, Fate::Waiting) || waiter.handle.is_killed() {
                 continue;
             }
-            let looked = execute(shared, &waiter, worker, &mut *reply, &mut locked, false);
-            match looked {
+            let is_lacking = match execute(shared, &waiter, worker, &mut *reply, &mut locked, lot) {
                 Looked::Done(bytes) => {
                     waiter.leave_queues(&mut locked);
                     waiter.end(shared, &mut fate, Fate::Served(bytes));
                     waiter.handle.nudge();
+                    false
                 }
                 Looked::InVain(due) => {
                     let before = waiter.due();
@@ -264,10 +266,18 @@ pub(super) fn serve(shared: &Arc<Shared>, worker: usize, mut locked: Locked<'_>)
                     if due.is_some_and(|due| before.is_none_or(|before| due < before)) {
                         waiter.handle.nudge();
                     }
+                    false
                 }
-                Looked::Lacks(_) => {}
-            }
+                Looked::Lacks(_) => {
+                    shared.scripts.queue.push(ticket);
+                    true
+                }
+            };
             waiter.handle.hold_mail(false);
+            // Its turn is not over, so nobody behind it is served before.
+            if is_lacking {
+                break;
+            }
         }
         ready.pop_front();
         ready.extend(locked.take_ready());
@@ -284,34 +294,49 @@ enum Looked {
     Lacks(Vec<PageId>),
 }
 
+/// Does something in the place of a waiting client, with the context of its command; answers that client. `lot`: it may begin
+/// anew, and then draws the same lots (see [`Client::may_wait`]).
+fn stand_in(
+    shared: &Arc<Shared>,
+    waiter: &Waiter,
+    worker: usize,
+    reply: &mut dyn ReplyBuffer,
+    locked: &mut Locked<'_>,
+    lot: Option<u64>,
+    act: impl FnOnce(&mut Context<'_>, &Args<'_>),
+) -> Client {
+    reply.set_protocol(waiter.protocol);
+    let mut client = Client::stand_in(shared, waiter, worker);
+    (client.may_wait, client.lot) = (lot.is_some(), lot);
+    let words: SmallVec<[&[u8]; 8]> = waiter.words.iter().map(|word| &word[..]).collect();
+    let (now, keys) = (locked.now(), locked.lend());
+    let (command, spec) = (waiter.command, waiter.command.spec);
+    act(&mut Context { shared, client: &mut client, reply, keys, now, command, spec }, &words);
+    client
+}
+
 /// Executes a waiter's command as that client. What the client is told meanwhile, perhaps of what the command did,
-/// is held until the reply is there. `may_wait`: see [`Client::may_wait`].
+/// is held until the reply is there.
 fn execute(
     shared: &Arc<Shared>,
     waiter: &Waiter,
     worker: usize,
     reply: &mut dyn ReplyBuffer,
     locked: &mut Locked<'_>,
-    may_wait: bool,
+    lot: Option<u64>,
 ) -> Looked {
     waiter.handle.hold_mail(true);
-    reply.set_protocol(waiter.protocol);
-    let mut client = Client::stand_in(shared, waiter, worker);
-    client.may_wait = may_wait;
-    let words: SmallVec<[&[u8]; 8]> = waiter.words.iter().map(|word| &word[..]).collect();
-    let (now, keys) = (locked.now(), locked.lend());
-    let (command, spec) = (waiter.command, waiter.command.spec);
-    let mut context = Context { shared, client: &mut client, reply: &mut *reply, keys, now, command, spec };
-    match dispatch::still_permitted(&context, &words) {
-        Ok(()) => dispatch::call(&mut context, &words),
-        // Its user may have lost the right while it waited.
-        Err(error) => {
-            shared.stats.worker(worker).command(command.counts_as).rejected.add(1);
-            shared.stats.error(error.code());
-            context.reply.error(&error.0);
+    let mut client = stand_in(shared, waiter, worker, reply, locked, lot, |context, words| {
+        match dispatch::still_permitted(context, words) {
+            Ok(()) => dispatch::call(context, words),
+            // Its user may have lost the right while it waited.
+            Err(error) => {
+                shared.stats.worker(worker).command(waiter.command.counts_as).rejected.add(1);
+                shared.stats.error(error.code());
+                context.reply.error(&error.0);
+            }
         }
-    }
-    drop(context);
+    });
     let bytes = reply.take();
     match client.block {
         _ if !client.absent.is_empty() => Looked::Lacks(std::mem::take(&mut client.absent)),
@@ -324,10 +349,14 @@ fn execute(
 /// client may go.
 pub fn run_handed_over(shared: &Arc<Shared>, worker: usize, ticket: u64) {
     let Some(waiter) = shared.blocking.get(ticket) else { return };
+    if !waiter.keys.is_empty() {
+        return bring_and_serve(shared, worker, &waiter);
+    }
     let mut reply = (shared.encoder)(Protocol::Resp2);
+    let lot = Some(fastrand::u64(..));
     let (mut locked, looked) = loop {
         let mut locked = shared.keyspace.lock(waiter.shards, shared.clock.now());
-        match execute(shared, &waiter, worker, &mut *reply, &mut locked, true) {
+        match execute(shared, &waiter, worker, &mut *reply, &mut locked, lot) {
             Looked::Lacks(pages) => {
                 drop(locked);
                 shared.keyspace.bring(&pages);
@@ -344,6 +373,23 @@ pub fn run_handed_over(shared: &Arc<Shared>, worker: usize, ticket: u64) {
     drop(fate);
     locked.advance_to(shared.clock.now());
     serve(shared, worker, locked);
+}
+
+/// Brings what the command of a client that waits for keys comes to, then serves those who wait for them.
+fn bring_and_serve(shared: &Arc<Shared>, worker: usize, waiter: &Waiter) {
+    let mut reply = (shared.encoder)(Protocol::Resp2);
+    let lot = Some(fastrand::u64(..));
+    loop {
+        let mut locked = shared.keyspace.lock(waiter.shards, shared.clock.now());
+        let client = stand_in(shared, waiter, worker, &mut *reply, &mut locked, lot, |context, words| {
+            context.lacks(words);
+        });
+        drop(locked);
+        if client.absent.is_empty() {
+            return look_again(shared, worker, waiter, shared.clock.now());
+        }
+        shared.keyspace.bring(&client.absent);
+    }
 }
 
 /// For the cron: serves those who wait for the end of a key, which came without a command.

@@ -79,6 +79,8 @@ pub struct Client {
     /// Its command may be told to begin anew, once what it lacks is in memory; and the pages that it lacks.
     pub may_wait: bool,
     pub absent: Vec<PageId>,
+    /// What its command draws lots from, until it has run.
+    pub(super) lot: Option<u64>,
     /// There was no room for what its script may write.
     pub script_oom: bool,
     pub(super) watched: Vec<Watched>,
@@ -222,6 +224,7 @@ impl Client {
             time_told: None,
             may_wait: false,
             absent: Vec::new(),
+            lot: None,
             script_oom: false,
             watched: Vec::new(),
             subscriptions: Subscriptions::default(),

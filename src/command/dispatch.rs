@@ -63,6 +63,7 @@ pub fn execute(
     if flow == Flow::Absent || matches!(flow, Flow::Block(block) if block.retry) {
         return flow;
     }
+    client.lot = None;
     // The command that ends the silence is answered: CLIENT REPLY ON, RESET.
     if let (ReplyMode::On, Some(Silent { reply, status: Some(status) })) = (client.reply_mode, silent) {
         reply.simple(&status);

@@ -186,6 +186,26 @@ impl Stored {
     }
 }
 
+/// Where in the values of its keys a command that writes may come to, beside their ends.
+#[derive(Clone, Copy, Debug)]
+pub enum Reach {
+    /// By its words if it is fast or waits, which Redis says of those whose time does not grow with the value; else anywhere
+    /// in a collection.
+    ByFlags,
+    /// To nothing else.
+    Ends,
+    /// To as many elements at each end as its last word says, if that is a number.
+    Pops,
+    /// To the ranks that these arguments are.
+    Ranks(&'static [usize]),
+    /// To ranks that are drawn: one, or as many as this argument says.
+    Drawn(usize),
+    /// To all of them, whatever they are.
+    All,
+    /// To all that its handler reads, which stops at its first change while it only looks (`Locked::is_looking`).
+    AsItRuns,
+}
+
 /// One command or subcommand.
 pub struct Spec {
     /// Lower case; for a subcommand only its own word (`setname`).
@@ -210,8 +230,8 @@ pub struct Spec {
     pub channels: ChannelUse,
     /// Which arguments are stored as they are.
     pub stored: Option<Stored>,
-    /// Which arguments are ranks, if it changes a collection there and nowhere else.
-    pub ranks: &'static [usize],
+    /// If it writes: where in its keys' values it may come to.
+    pub reach: Reach,
     pub tips: &'static [&'static str],
     pub subcommands: &'static [Spec],
     pub handler: Handler,
@@ -249,7 +269,7 @@ impl Spec {
         vary: |_, flags| flags,
         channels: ChannelUse::None,
         stored: None,
-        ranks: &[],
+        reach: Reach::ByFlags,
         tips: &[],
         subcommands: &[],
         handler: |cx, _| {

@@ -268,6 +268,21 @@ impl Index {
         Ok(())
     }
 
+    /// Names the items that adding a key of this hash will read: all of its segment, if that is to be split.
+    pub fn read_to_insert(&self, heap: &ShardHeap, hash: u64, mut each: impl FnMut(Offset)) {
+        if self.directory.is_null() {
+            return;
+        }
+        let position = self.position(hash);
+        let entry = self.entry(heap, position);
+        let segment = Segment { at: entry.segment, size: entry.size };
+        let is_full =
+            usize::from(entry.size) + 1 >= SIZES.len() && segment.place_for(heap, entry.tag(position)).is_none();
+        if is_full && entry.depth < self.depth_cap() {
+            segment.slots(heap).iter().for_each(|slot| each(slot.location()));
+        }
+    }
+
     /// How deep a segment may be for the number of keys: four bits beyond an even spread.
     fn depth_cap(&self) -> u8 {
         let even = (self.len / 256 + 1).ilog2() as u8;

@@ -178,22 +178,26 @@ impl Segment {
         })
     }
 
-    /// Puts a slot into its bucket or the stash; false when both are full.
-    pub fn insert(self, heap: &mut ShardHeap, slot: Slot) -> bool {
-        let bucket = bucket_of(slot.tag(), self.size);
-        let start = HEADER + bucket * LINE;
+    /// The byte where a slot with this tag may be put, in its bucket or, which is told too, in the stash.
+    #[inline]
+    pub fn place_for(self, heap: &ShardHeap, tag: u16) -> Option<(usize, bool)> {
+        let start = HEADER + bucket_of(tag, self.size) * LINE;
         let chunk = heap.chunk(self.at);
         let free = |range: std::ops::Range<usize>| {
             let base = range.start;
             chunk.get(range).and_then(|bytes| slots_of(bytes).position(Slot::is_empty)).map(|index| base + index * 8)
         };
-        let (at, stashed) = match free(start..start + LINE) {
-            Some(at) => (at, false),
-            None => match free(self.stash()) {
-                Some(at) => (at, true),
-                None => return false,
-            },
-        };
+        match free(start..start + LINE) {
+            Some(at) => Some((at, false)),
+            None => free(self.stash()).map(|at| (at, true)),
+        }
+    }
+
+    /// Puts a slot into its bucket or the stash; false when both are full.
+    #[inline]
+    pub fn insert(self, heap: &mut ShardHeap, slot: Slot) -> bool {
+        let Some((at, stashed)) = self.place_for(heap, slot.tag()) else { return false };
+        let bucket = bucket_of(slot.tag(), self.size);
         Segment::write(heap, self.at, at, slot);
         let header = heap.range_mut(self.at, 0..16);
         let count = u16::from_le_bytes([header[4], header[5]]) + 1;

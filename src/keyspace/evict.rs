@@ -196,7 +196,8 @@ impl Shard {
                 Policy::AllkeysRandom | Policy::VolatileRandom | Policy::NoEviction => fastrand::i64(..),
             }
         };
-        group.sort_by_cached_key(|(_, slot)| worth(&self.heap, *slot));
+        // What is not in memory is read before it goes, and gives none back.
+        group.sort_by_cached_key(|(_, slot)| (self.heap.is_absent(slot.location()), worth(&self.heap, *slot)));
         let victims = (group.len() / 8).clamp(1, most);
         // Others first, while their places are still true.
         for (place, slot) in &group[victims..] {

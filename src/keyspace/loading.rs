@@ -10,6 +10,7 @@ use crate::{
     arena::{Kind, PageId, PageMeta, class_size},
     types::{self, Ahead},
 };
+use std::cell::Cell;
 
 /// Pages that are asked of the disk at once while all are loaded in turn.
 const AHEAD: u32 = 16;
@@ -31,6 +32,11 @@ impl Locked<'_> {
         let counted = self.guards.iter().map(|shard| (shard.counters.hits, shard.counters.misses)).collect();
         self.look = Some(Box::new(Look { counted, absent: Vec::new() }));
         self.guards.iter().for_each(|shard| shard.heap.look());
+    }
+
+    /// Whether this is such a look.
+    pub fn is_looking(&self) -> bool {
+        self.look.is_some()
     }
 
     /// Ends [`Self::look`]; answers the pages that were not there.
@@ -61,12 +67,19 @@ impl Shard {
     fn go_ahead(&self, db: usize, hash: u64, ahead: Ahead<'_>) {
         let Some(index) = self.indexes.get(db) else { return };
         // All that the index cannot tell from the key are looked at, as a lookup may.
+        let is_there = Cell::new(false);
         index.find(&self.heap, hash, |at| {
             if let Some(view) = self.view_at(at) {
+                is_there.set(true);
                 types::go_ahead(&view, ahead);
             }
             false
         });
+        if ahead.grows && !is_there.get() {
+            index.read_to_insert(&self.heap, hash, |at| {
+                self.heap.chunk(at);
+            });
+        }
     }
 }
 

@@ -355,7 +355,10 @@ impl Shard {
             let before = self.heap.doomed();
             trees.into_iter().for_each(|node| tree::doom(&mut self.heap, node));
             self.pending_free += u64::from(self.heap.doomed() != before);
-            self.free_doomed(FREED_AT_ONCE);
+            // While nodes may be in a snapshot only, this is left to the cron.
+            if !self.heap.arena().is_loading() {
+                self.free_doomed(FREED_AT_ONCE);
+            }
         }
     }
 

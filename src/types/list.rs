@@ -59,6 +59,13 @@ impl Limit {
 /// A new list without elements.
 pub const EMPTY: (Type, Encoding, &[u8]) = (Type::List, Encoding::Listpack, &[0, 0]);
 
+/// Reads so many elements at each end.
+pub fn visit_ends(view: &View<'_>, count: usize) {
+    let list = List::new(*view);
+    list.iter(0).take(count).for_each(drop);
+    list.iter_back().take(count).for_each(drop);
+}
+
 /// A list to be read.
 #[derive(Clone, Copy)]
 pub struct List<'a> {

@@ -73,23 +73,21 @@ pub fn probe(view: &View<'_>, element: &[u8], least: u64) -> Option<Probe> {
     }
 }
 
-/// The way to the members of a large sorted set that have this score.
-fn probe_score(view: &View<'_>, score: &[u8]) -> Option<Probe> {
-    if view.encoding != Encoding::SkipList {
-        return None;
-    }
-    Some(Probe::in_order(Root::read(view.value, zset::ENTRIES)?, zset::key_of_word(score)?))
-}
-
 /// What a command may come to in a collection beside both its ends.
 #[derive(Clone, Copy, Default)]
 pub struct Ahead<'a> {
-    /// Words that may be elements, scores or IDs.
-    pub elements: &'a [&'a [u8]],
+    /// Words that may be elements, scores, IDs or indexes.
+    pub words: &'a [&'a [u8]],
     /// From the beginning, or, less than 0, from the end.
     pub ranks: &'a [i64],
+    /// So many elements at each end.
+    pub popped: u64,
+    /// So many ranks that are drawn.
+    pub drawn: u64,
     /// All of it.
     pub whole: bool,
+    /// The key may be added.
+    pub grows: bool,
 }
 
 /// Goes the way there.
@@ -98,19 +96,31 @@ pub fn go_ahead(view: &View<'_>, ahead: Ahead<'_>) {
     if ahead.whole {
         return all().for_each(|root| tree::visit_all(view.heap, root));
     }
-    for word in ahead.elements {
-        for mut probe in probe(view, word, 0).into_iter().chain(probe_score(view, word)) {
-            while probe.step(view.heap) {}
+    match view.kind {
+        _ if all().next().is_none() => return,
+        Type::Hash | Type::Set => {
+            let root = Root::read(view.value, 0).into_iter();
+            let ways = root.flat_map(|root| ahead.words.iter().map(move |word| (root, view.hasher.hash_one(word))));
+            ways.for_each(|(root, hash)| tree::visit_around(view.heap, &tree::leaf_by_hash(view.heap, root, hash)));
         }
-        if view.kind == Type::Stream {
-            stream::visit(view, word);
+        Type::ZSet => {
+            zset::visit(view, ahead.words);
+            zset::visit_ends(view, ahead.popped as usize);
         }
+        Type::Stream => stream::visit(view, ahead.words),
+        Type::Array => array::visit(view, ahead.words),
+        Type::List => list::visit_ends(view, ahead.popped as usize),
+        Type::String => {}
     }
     for root in all() {
         tree::visit_ends(view.heap, root);
-        for rank in ahead.ranks {
+        let popped = ahead.popped as i64;
+        for rank in ahead.ranks.iter().chain([popped, -popped].iter().filter(|rank| **rank != 0)) {
             let rank = if *rank < 0 { root.len.saturating_sub(rank.unsigned_abs()) } else { *rank as u64 };
             tree::visit_beside(view.heap, root, rank);
+        }
+        for left in (1..=root.len).rev().take(ahead.drawn as usize) {
+            tree::visit_around(view.heap, &tree::leaf_by_rank(view.heap, root, fastrand::u64(..left)));
         }
     }
 }

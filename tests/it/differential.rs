@@ -5,8 +5,8 @@
 
 pub mod collections;
 mod documented;
-mod grammar;
-mod words;
+pub mod grammar;
+pub mod words;
 
 use crate::{
     client::{Client, request},

@@ -326,6 +326,10 @@ impl Server {
         Server::with(keyspace, Clock::manual(START))
     }
 
+    pub fn of_on_the_wall_clock(keyspace: Keyspace) -> Server {
+        Server::with(keyspace, Clock::Wall)
+    }
+
     fn with(keyspace: Keyspace, clock: Clock) -> Server {
         let listener = net::tcp("127.0.0.1", 0, 128).expect("a free port of loopback");
         let dir = folder();

@@ -1,52 +1,84 @@
 //! While a snapshot is loaded: who needs what is not there yet waits for the disk, and nobody else does.
 
 use crate::{
-    differential::collections,
+    client::Client,
+    differential::{collections, grammar},
     harness::Session,
     instance::{Instance, Local, START, Server, options},
     tree::{Tree, quote, split_words},
 };
 use flagstone::{
     arena::PageId,
-    command::Protocol,
+    command::{Protocol, handle::State},
     keyspace::{Keyspace, Options},
     snapshot::{self, Image},
     types::Ahead,
     util::disk::{Disk, DiskFile, System},
 };
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     io,
     path::Path,
-    sync::{Arc, Condvar, LazyLock, Mutex},
+    sync::{
+        Arc, Condvar, LazyLock, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
 };
 use tempfile::TempDir;
 
 /// The real disk, of which nothing is read while it is shut.
 #[derive(Clone, Default)]
-struct Gate(Arc<(Mutex<bool>, Condvar)>);
+struct Gate(Arc<(Mutex<Shut>, Condvar, AtomicUsize)>);
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Shut {
+    #[default]
+    No,
+    /// To the one that brings everything in turn.
+    ToLoader,
+    ToAll,
+}
 
 struct Gated(Arc<dyn DiskFile>, Gate);
 
 impl Gate {
-    fn set(&self, is_shut: bool) {
-        *self.0.0.lock().unwrap() = is_shut;
+    /// Shuts it until the answer is dropped.
+    fn shut(&self, shut: Shut) -> Opener<'_> {
+        self.set(shut);
+        Opener(self)
+    }
+
+    fn set(&self, shut: Shut) {
+        *self.0.0.lock().unwrap() = shut;
         self.0.1.notify_all();
     }
 
+    /// How often a thread that serves connections has read.
+    fn read_by_workers(&self) -> usize {
+        self.0.2.load(Relaxed)
+    }
+
     fn pass(&self) {
-        drop(self.0.1.wait_while(self.0.0.lock().unwrap(), |is_shut| *is_shut).unwrap());
+        let thread = thread::current();
+        let name = thread.name().unwrap_or_default();
+        if name.starts_with("worker-") {
+            self.0.2.fetch_add(1, Relaxed);
+        }
+        let is_kept_out = |shut: &mut Shut| *shut == Shut::ToAll || *shut == Shut::ToLoader && name == "loader";
+        drop(self.0.1.wait_while(self.0.0.lock().unwrap(), is_kept_out).unwrap());
     }
 }
 
 /// Opens it whatever happens, so that the server can end.
-impl Drop for Shut<'_> {
+impl Drop for Opener<'_> {
     fn drop(&mut self) {
-        self.0.set(false);
+        self.0.set(Shut::No);
     }
 }
 
-struct Shut<'g>(&'g Gate);
+struct Opener<'g>(&'g Gate);
 
 impl Disk for Gate {
     fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
@@ -116,15 +148,20 @@ static SNAPSHOT: LazyLock<TempDir> = LazyLock::new(|| {
 
 /// The snapshot, loaded from a disk with a gate.
 fn loading(gate: &Gate) -> Keyspace {
-    let path = SNAPSHOT.path().join("loading.flag");
-    Image::open_on(gate, &path).unwrap().unwrap().into_keyspace(&options(), START).unwrap()
+    loading_from(gate, SNAPSHOT.path())
+}
+
+fn loading_from(gate: &Gate, folder: &Path) -> Keyspace {
+    let path = folder.join("loading.flag");
+    let options = Options { reserve: 1 << 28, ..options() };
+    Image::open_on(gate, &path).unwrap().unwrap().into_keyspace(&options, START).unwrap()
 }
 
 /// What is not there of what a lookup comes to.
 fn absent(keyspace: &Keyspace, key: &str, element: &str) -> Vec<PageId> {
     let mut locked = keyspace.lock(keyspace.shard_set(std::iter::once(key.as_bytes())), START);
     locked.look();
-    locked.go_ahead(0, key.as_bytes(), Ahead { elements: &[element.as_bytes()], ..Ahead::default() });
+    locked.go_ahead(0, key.as_bytes(), Ahead { words: &[element.as_bytes()], ..Ahead::default() });
     locked.looked()
 }
 
@@ -163,12 +200,11 @@ fn what_is_brought_need_not_be_read_again() {
 }
 
 /// Brings four keys and what shows that one is absent, then shuts the gate.
-fn shut<'g>(gate: &'g Gate, keyspace: &Keyspace) -> Shut<'g> {
+fn shut<'g>(gate: &'g Gate, keyspace: &Keyspace) -> Opener<'g> {
     for key in ["key:0", "key:1", "key:2", "key:3", "absent"] {
         bring(keyspace, key, "");
     }
-    gate.set(true);
-    Shut(gate)
+    gate.shut(Shut::ToAll)
 }
 
 /// More clients than there are threads need nothing of the disk.
@@ -356,5 +392,150 @@ fn a_restart_in_between_changes_no_reply() {
             assert!(is_same, "seed {seed}, command {n}: {line}\n{found:.2000}\n{wanted:.2000}");
             cold.shared().keyspace.check().unwrap_or_else(|wrong| panic!("seed {seed}, command {n}: {line}: {wrong}"));
         }
+    }
+}
+
+/// What the whole table of commands works on, each value large: under the names of [`words::key`].
+static OF_EVERY_KIND: LazyLock<TempDir> = LazyLock::new(|| {
+    const ELEMENTS: usize = 700;
+    let server = Server::of(Keyspace::new(&options()).unwrap());
+    let mut client = server.connect(Protocol::Resp2);
+    let mut calls = 0;
+    let mut send = |client: &mut Client, words: &[&str]| {
+        client.send(words);
+        calls += 1;
+        // Not more than the sockets hold.
+        if calls % 100 == 0 {
+            (0..100).for_each(|_| assert!(!matches!(client.receive(), Tree::Error(_)), "after {words:?}"));
+        }
+    };
+    for (key, i) in (0..3).flat_map(|key| (0..ELEMENTS).map(move |i| (key, i))) {
+        let (member, number) = (format!("m{i}"), i.to_string());
+        let filler = "f".repeat(150);
+        let long = format!("m{i}:{filler}");
+        for words in [
+            ["RPUSH", "l", &member, &long].as_slice(),
+            &["SADD", "t", &member, &long],
+            &["HSET", "h", &member, &filler],
+            &["ZADD", "z", &number, &member, "7", &long],
+            &["GEOADD", "g", &format!("{}", i as f64 / 10.0), "45", &member],
+            &["XADD", "x", &format!("{i}-1"), "field", &filler],
+            &["ARSET", "a", &(i * 3).to_string(), &filler],
+            &["SET", "s", &filler],
+            &["SET", "b", &filler.repeat(100)],
+            &["PFADD", "p", &member, &long],
+        ] {
+            let name = format!("{}{key}", words[1]);
+            send(&mut client, &[&[words[0], &name], &words[2..]].concat());
+        }
+        send(&mut client, &["SET", &format!("other:{key}:{i}"), &filler.repeat(4)]);
+    }
+    for key in ["x0", "x1", "x2"] {
+        send(&mut client, &["XGROUP", "CREATE", key, "g1", "0"]);
+        send(&mut client, &["XREADGROUP", "GROUP", "g1", "c1", "COUNT", "350", "STREAMS", key, ">"]);
+    }
+    (0..calls % 100).for_each(|_| drop(client.receive()));
+    let dir = tempfile::tempdir().unwrap();
+    snapshot::save(&server.shared().keyspace, &dir.path().join("loading.flag"), START).unwrap();
+    dir
+});
+
+/// What ends a server or a connection, holds it up by its nature, or answers more or less than once.
+const NOT_ASKED: &[&str] = &[
+    "client|kill",
+    "client|pause",
+    "client|reply",
+    "debug",
+    "exec",
+    "failover",
+    "hello",
+    "migrate",
+    "monitor",
+    "multi",
+    "psubscribe",
+    "psync",
+    "punsubscribe",
+    "quit",
+    "replconf",
+    "replicaof",
+    "reset",
+    "save",
+    "shutdown",
+    "slaveof",
+    "ssubscribe",
+    "subscribe",
+    "sunsubscribe",
+    "sync",
+    "unsubscribe",
+    "wait",
+    "waitaof",
+];
+
+/// Every command as it is documented, alone, in a transaction, and in a script that has written: nobody who serves others
+/// reads from the disk.
+#[test]
+fn no_command_reads_on_a_thread_that_serves() {
+    let warm = Server::start_on_the_wall_clock();
+    let documented = grammar::of(&mut warm.connect(Protocol::Resp2));
+    let mut random = fastrand::Rng::with_seed(std::env::var("FLAGSTONE_SEED").map_or(1, |seed| seed.parse().unwrap()));
+    let times = std::env::var("CAMPAIGN_TIMES").map_or(1, |times| times.parse().unwrap());
+    let mut wrong = BTreeMap::new();
+    for command in documented.iter().filter(|command| !NOT_ASKED.contains(&command.name.as_str())) {
+        for _ in 0..2 * times {
+            let n = random.u8(..4);
+            let gate = Gate::default();
+            let server = Server::of_on_the_wall_clock(loading_from(&gate, OF_EVERY_KIND.path()));
+            let _opener = gate.shut(Shut::ToLoader);
+            let mut client = server.connect(Protocol::Resp2);
+            let words = command.draw(&mut random);
+            match n {
+                0 | 1 => client.send(&words),
+                2 => {
+                    client.send(&["MULTI"]);
+                    client.send(&words);
+                    client.send(&["EXEC"]);
+                    client.receive();
+                    client.receive();
+                }
+                _ => {
+                    let script = "redis.call('SET', 'other:0:7', 'x') return {pcall(redis.call, unpack(ARGV))}";
+                    let eval = ["EVAL", script, "0"].map(|word| word.as_bytes().to_vec());
+                    client.send(&[&eval[..], &words].concat());
+                }
+            }
+            let _ = client.try_receive();
+            if gate.read_by_workers() > 0 {
+                let line = words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ");
+                wrong.entry(command.name.clone()).or_insert(format!("{line} ({n}: {})", gate.read_by_workers()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Whoever changes a key serves those who wait for it; what these come to besides is not read there.
+#[test]
+fn who_waits_for_a_key_has_what_it_needs_brought() {
+    for (wait, push) in [
+        ("BLMOVE new l0 LEFT LEFT 0", "RPUSH new x"),
+        ("BRPOPLPUSH new l1 0", "LPUSH new x"),
+        ("BLMPOP 0 2 new l9 LEFT COUNT 5", "RENAME l2 new"),
+        ("XREADGROUP GROUP g1 c1 BLOCK 0 STREAMS x1 >", "XADD x1 9999-1 field value"),
+    ] {
+        let gate = Gate::default();
+        let server = Server::of(loading_from(&gate, OF_EVERY_KIND.path()));
+        let _opener = gate.shut(Shut::ToLoader);
+        let mut waiter = server.connect(Protocol::Resp2);
+        let mut other = server.connect(Protocol::Resp2);
+        if wait.starts_with("XREADGROUP") {
+            other.line("XGROUP SETID x1 g1 $");
+        }
+        waiter.send(&split_words(wait));
+        while !server.shared().clients.all().iter().any(|client| client.state().contains(State::BLOCKED)) {
+            thread::yield_now();
+        }
+        assert!(!matches!(other.line(push), Tree::Error(_)), "{push}");
+        assert!(!matches!(waiter.receive(), Tree::Error(_) | Tree::Null), "{wait}");
+        assert_eq!(gate.read_by_workers(), 0, "{wait}");
     }
 }

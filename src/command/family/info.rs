@@ -5,7 +5,7 @@ use crate::{
         Args, ClientHandle, CommandResult, Context, Shared,
         acl::Reason,
         pause::Paused,
-        spec::{Acl, Flags, Spec},
+        spec::{Acl, Flags, Reach, Spec},
         table,
     },
     config::Settings,
@@ -26,6 +26,7 @@ pub static COMMANDS: &[Spec] = &[Spec {
     summary: "Answers the server's figures.",
     syntax: "[section [section ...]]",
     tips: &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"],
+    reach: Reach::AsItRuns,
     handler: info,
     ..Spec::DEFAULT
 }];

@@ -2,7 +2,7 @@
 
 use crate::command::{
     Args, CommandResult, Context, Error,
-    spec::{Acl, Flags, KeyFlags, KeySpec, Spec},
+    spec::{Acl, Flags, KeyFlags, KeySpec, Reach, Spec},
 };
 use crate::util::number::parse_i64;
 
@@ -38,7 +38,14 @@ pub static COMMANDS: &[Spec] = &[Spec {
             ..ROW
         },
         Spec { name: "purge", arity: 2, summary: "Gives sparse pages back to the system now.", handler: purge, ..ROW },
-        Spec { name: "stats", arity: 2, summary: "Answers the memory figures.", handler: stats, ..ROW },
+        Spec {
+            name: "stats",
+            arity: 2,
+            summary: "Answers the memory figures.",
+            reach: Reach::AsItRuns,
+            handler: stats,
+            ..ROW
+        },
         Spec {
             name: "usage",
             arity: -3,

@@ -7,7 +7,7 @@ use crate::{
         Args, CommandResult, Context, Error,
         args::{integer, is_word},
         family::string::text,
-        spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Spec},
+        spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Reach, Spec},
     },
     config::KeyspaceEvents,
     keyspace::{Db, Locked, Type},
@@ -60,6 +60,7 @@ pub const COMMANDS: &[Spec] = &[
         summary: "Answers or stores the elements of a list, a set or a sorted set in another order.",
         syntax: "key [BY by-pattern] [LIMIT offset count] [GET get-pattern [GET get-pattern ...]] [ASC | DESC] [ALPHA] \
                  [STORE destination]",
+        reach: Reach::AsItRuns,
         handler: |cx, args| sort(cx, args, true),
         ..ROW
     },
@@ -332,6 +333,9 @@ fn answer(cx: &mut Context<'_>, options: &Options<'_>, elements: Vec<Vec<u8>>) -
         }
         return Ok(());
     };
+    if cx.keys.is_looking() {
+        return Ok(());
+    }
     let limit = Limit(cx.client.settings.list_max_listpack_size);
     if !values.is_empty() {
         let before = cx.kind_before(cx.client.db, target);

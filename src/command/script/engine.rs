@@ -386,7 +386,9 @@ impl<'e> Task<'e> {
     /// and elsewhere when it lingers: it has changed nothing until then.
     fn run_all(self, cx: &mut Context<'_>) -> CommandResult {
         let may_hand_over = cx.may_hand_over();
-        if may_hand_over && !self.subject.is_short.load(Relaxed) {
+        // One that has written does not begin anew: it waits for what it lacks where it is.
+        let may_wait = !self.read_only && cx.shared.keyspace.arena().is_loading();
+        if may_hand_over && (may_wait || !self.subject.is_short.load(Relaxed)) {
             return self.hand_over(cx);
         }
         match self.run(cx, may_hand_over)? {

@@ -22,8 +22,9 @@ use super::{
     kind::{Encoding, Type},
     packed::{self, Element, Entry},
     sequence::{COUNT, Sequence},
-    tree::{Order, Root, Spot},
+    tree::{self, Order, Root, Spot},
 };
+use crate::util::number::parse_u64;
 use ahash::RandomState;
 use std::ops::RangeInclusive;
 
@@ -79,6 +80,13 @@ impl Cursor {
     pub fn next(self) -> Option<u64> {
         Some(self.0.wrapping_add(1)).filter(|next| *next <= INDEX_MAX)
     }
+}
+
+/// Reads what a change comes to: at the cursor, and where words are indexes.
+pub fn visit(view: &View<'_>, words: &[&[u8]]) {
+    let array = Array::new(*view);
+    let indexes = words.iter().filter_map(|word| parse_u64(word)).chain(array.cursor().next());
+    indexes.for_each(|index| tree::visit_around(view.heap, &array.place(index).0));
 }
 
 /// An array to be read.

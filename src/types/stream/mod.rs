@@ -36,7 +36,7 @@ use super::{
     kind::{Encoding, Type},
     packed::{self, Element, Entry},
     sequence::Sequence,
-    tree::{Order, Root, Spot},
+    tree::{self, Order, Root, Spot},
 };
 use crate::{arena::ArenaFull, util::number};
 use ahash::RandomState;
@@ -163,12 +163,25 @@ fn bytes_of<const N: usize>(words: &[u64]) -> [u8; N] {
     bytes
 }
 
-/// Goes the way to the entry of which a word is the ID, if it is one.
-pub fn visit(view: &View<'_>, word: &[u8]) {
-    let mut parts = word.splitn(2, |byte| *byte == b'-');
-    if let Some(ms) = parts.next().and_then(number::parse_u64) {
-        let seq = parts.next().and_then(number::parse_u64).unwrap_or(0);
-        let _ = Stream::new(*view).get(Id { ms, seq });
+/// Reads what a change comes to: the tables, the entries of which words are the IDs, those at which so many are left as a
+/// word says, and what a group that a word names has not been given yet.
+pub fn visit(view: &View<'_>, words: &[&[u8]]) {
+    /// Entries that are given to a group at once.
+    const NEW_MAX: usize = 1000;
+    let tables = (GROUPS..view.encoding.trees()).filter_map(|number| Root::read(view.value, number));
+    tables.filter(|root| !root.node.is_null()).for_each(|root| tree::visit_all(view.heap, root));
+    let stream = Stream::new(*view);
+    let Some(root) = stream.entries.root().filter(|_| !stream.is_empty()) else { return };
+    for word in words {
+        let mut parts = word.splitn(2, |byte| *byte == b'-');
+        if let Some(ms) = parts.next().and_then(number::parse_u64) {
+            let id = Id { ms, seq: parts.next().and_then(number::parse_u64).unwrap_or(0) };
+            tree::visit_beside(view.heap, root, stream.rank(id));
+            tree::visit_beside(view.heap, root, stream.len().saturating_sub(ms));
+        }
+        if let Some(next) = stream.group(word).and_then(|group| group.last.next()) {
+            stream.iter(next).take(NEW_MAX).for_each(drop);
+        }
     }
 }
 

@@ -26,7 +26,7 @@ mod tests;
 pub use edit::{append, build, overwrite, part, splice};
 pub use free::{doom, free_some};
 pub use node::{TAG_INNER, TAG_LEAF, payload};
-pub use probe::{Probe, visit_all, visit_beside, visit_ends};
+pub use probe::{Probe, visit_all, visit_around, visit_beside, visit_ends};
 pub use relocate::{Heaps, Moved, copy, relocate, set_owner};
 pub use remove::remove_ranks;
 

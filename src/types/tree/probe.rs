@@ -2,8 +2,8 @@
 //! together. What is found there may lead on into a second tree, which is ordered otherwise.
 
 use super::{
-    DEPTH_MAX, Root,
-    node::{self, Entries},
+    DEPTH_MAX, Root, Spot, first_leaf, last_leaf,
+    node::{self, Entries, FANOUT},
 };
 use crate::arena::{Offset, PAGE, ShardHeap};
 
@@ -85,19 +85,31 @@ enum Step {
     Done,
 }
 
-/// Reads the nodes on the way to the first element, and to the last.
+/// Reads the nodes that a change at the first element or the last comes to.
 pub fn visit_ends(heap: &ShardHeap, root: Root) {
-    for end in [0, usize::MAX] {
-        let mut at = root.node;
-        for _ in 0..DEPTH_MAX {
-            let entries = node::entries(heap, at);
-            let Some(child) = entries.child(end.min(entries.fan().saturating_sub(1))) else { break };
-            at = child.at;
+    visit_around(heap, &first_leaf(heap, root));
+    visit_around(heap, &last_leaf(heap, root));
+}
+
+/// Reads the nodes that a change of a leaf comes to beside those on the way there: the ones that it may be merged with, and
+/// the children of any that may be divided.
+pub fn visit_around(heap: &ShardHeap, spot: &Spot) {
+    /// Leaves that one may become.
+    const PARTS: usize = 4;
+    for step in &spot.path {
+        let entries = node::entries(heap, step.at);
+        let beside = step.child().saturating_sub(1)..=step.child() + 1;
+        let is_full = entries.fan() + PARTS > FANOUT;
+        for (index, child) in entries.iter().enumerate() {
+            if is_full || beside.contains(&index) {
+                node::fan(heap, child.at);
+            }
         }
     }
 }
 
-/// Reads the nodes on the way to the element of a rank, and those beside them: what a change there comes to.
+/// Reads the nodes on the way to the element of a rank, and all beside them: what cutting off a range that ends there
+/// comes to.
 pub fn visit_beside(heap: &ShardHeap, root: Root, mut rank: u64) {
     let mut at = root.node;
     for _ in 0..DEPTH_MAX {

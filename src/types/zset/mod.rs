@@ -22,7 +22,7 @@ use super::{
     kind::{Encoding, Type},
     packed::{self, Element, Entry},
     sequence::{Backward, Forward, Sequence},
-    tree::{Order, Spot},
+    tree::{self, Order, Spot},
 };
 use crate::{config::Settings, util::number};
 use ahash::RandomState;
@@ -95,9 +95,30 @@ pub fn key_at(bytes: &[u8], hash: u64) -> Option<u64> {
     (element.first() == hash_entry(hash)).then(|| score::key(score_of(&element)))
 }
 
-/// The key of the score that a word is, if it is one.
-pub fn key_of_word(word: &[u8]) -> Option<u64> {
-    number::parse_f64(word).filter(|score| !score.is_nan()).map(score::key)
+/// Reads what a change of members comes to: words may be members, and those before them scores, or what is added to them.
+pub fn visit(view: &View<'_>, words: &[&[u8]]) {
+    let zset = ZSet::new(*view);
+    let around = |spot: &Spot| tree::visit_around(view.heap, spot);
+    for (at, member) in words.iter().enumerate() {
+        around(&zset.lookup().by_hash(view.hasher.hash_one(member)));
+        let found = zset.find(member);
+        found.iter().for_each(|found| around(&found.spot));
+        let number = at.checked_sub(1).and_then(|before| number::parse_f64(words[before]));
+        let sum = number.zip(found).map(|(number, found)| found.score + number);
+        for score in number.into_iter().chain(sum).filter(|score| !score.is_nan()) {
+            around(&zset.leaf_for(member, score));
+        }
+    }
+}
+
+/// Reads what the removal of so many members at each end comes to.
+pub fn visit_ends(view: &View<'_>, count: usize) {
+    let zset = ZSet::new(*view);
+    let last = zset.len().saturating_sub(1);
+    for element in zset.iter(0).take(count).chain(zset.iter_back(last).take(count)) {
+        let hash = view.hasher.hash_one(element.first().text(&mut itoa::Buffer::new()));
+        tree::visit_around(view.heap, &zset.lookup().by_hash(hash));
+    }
 }
 
 /// A place between two elements.

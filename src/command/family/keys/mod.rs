@@ -7,7 +7,7 @@ mod migrate;
 mod object;
 mod scan;
 
-use crate::command::spec::{Acl, Flags, KeyFlags, KeySpec, Spec};
+use crate::command::spec::{Acl, Flags, KeyFlags, KeySpec, Reach, Spec};
 pub use generic::database;
 
 const READ: Flags = Flags::READONLY;
@@ -74,12 +74,14 @@ pub static COMMANDS: &[Spec] = &[
     Spec {
         keys: &[MOVED, KeySpec::one(2, KeyFlags::OW.union(KeyFlags::UPDATE))],
         syntax: "key newkey",
+        reach: Reach::All,
         handler: generic::rename,
         ..row("rename", 3, Flags::WRITE, ACL_WRITE, "Gives a key another name, over whatever has it.")
     },
     Spec {
         keys: &[MOVED, KeySpec::one(2, KeyFlags::OW.union(KeyFlags::INSERT))],
         syntax: "key newkey",
+        reach: Reach::All,
         handler: generic::renamenx,
         ..row("renamenx", 3, FAST_WRITE, ACL_WRITE, "Gives a key another name if nothing has it.")
     },
@@ -91,6 +93,7 @@ pub static COMMANDS: &[Spec] = &[
         since: "6.2.0",
         syntax: "source destination [DB destination-db] [REPLACE]",
         complexity: "O(N) in the size of the value",
+        reach: Reach::All,
         handler: generic::copy,
         ..row("copy", -3, Flags::WRITE.union(Flags::DENYOOM), ACL_WRITE, "Copies a value to another key.")
     },
@@ -263,6 +266,7 @@ pub static COMMANDS: &[Spec] = &[
                  [KEYS key [key ...]]",
         complexity: "O(N) in the size of the values",
         tips: RANDOM,
+        reach: Reach::All,
         handler: migrate::migrate,
         ..row(
             "migrate",

@@ -12,7 +12,7 @@ use crate::{
         CommandResult, Context, Error,
         args::is_word,
         family::collection::bulk,
-        spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Spec},
+        spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Reach, Spec},
     },
     config::KeyspaceEvents,
     keyspace::{Cell, Type},
@@ -48,6 +48,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Puts elements before the first of a list, which is made if there is none.",
         complexity: "O(N) for N elements",
         syntax: "key element [element ...]",
+        reach: Reach::Ends,
         handler: push::lpush,
         ..ROW
     },
@@ -59,6 +60,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Puts elements after the last of a list, which is made if there is none.",
         complexity: "O(N) for N elements",
         syntax: "key element [element ...]",
+        reach: Reach::Ends,
         handler: push::rpush,
         ..ROW
     },
@@ -71,6 +73,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Puts elements before the first of a list, if there is one.",
         complexity: "O(N) for N elements",
         syntax: "key element [element ...]",
+        reach: Reach::Ends,
         handler: push::lpushx,
         ..ROW
     },
@@ -83,6 +86,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Puts elements after the last of a list, if there is one.",
         complexity: "O(N) for N elements",
         syntax: "key element [element ...]",
+        reach: Reach::Ends,
         handler: push::rpushx,
         ..ROW
     },
@@ -106,7 +110,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Replaces an element, by its index.",
         complexity: "O(log N)",
         syntax: "key index element",
-        ranks: &[2],
+        reach: Reach::Ranks(&[2]),
         handler: edit::lset,
         ..ROW
     },
@@ -129,7 +133,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Removes all elements outside of a range of indexes.",
         complexity: "O(log N)",
         syntax: "key start stop",
-        ranks: &[2, 3],
+        reach: Reach::Ranks(&[2, 3]),
         handler: edit::ltrim,
         ..ROW
     },
@@ -141,6 +145,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Removes the first elements of a list and answers them.",
         complexity: "O(N) for N elements answered",
         syntax: "key [count]",
+        reach: Reach::Pops,
         handler: pop::lpop,
         ..ROW
     },
@@ -152,6 +157,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Removes the last elements of a list and answers them.",
         complexity: "O(N) for N elements answered",
         syntax: "key [count]",
+        reach: Reach::Pops,
         handler: pop::rpop,
         ..ROW
     },
@@ -164,6 +170,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Removes elements of the first list that there is, and answers them.",
         complexity: "O(N+M) for N keys and M elements answered",
         syntax: "numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
+        reach: Reach::Pops,
         handler: pop::lmpop,
         ..ROW
     },
@@ -219,6 +226,7 @@ pub static COMMANDS: &[Spec] = &[
         since: "1.2.0",
         summary: "Moves the last element of a list before the first of another.",
         syntax: "source destination",
+        reach: Reach::Ends,
         handler: moves::rpoplpush,
         ..ROW
     },
@@ -230,6 +238,7 @@ pub static COMMANDS: &[Spec] = &[
         since: "6.2.0",
         summary: "Moves an element from one end of a list to an end of another.",
         syntax: "source destination <LEFT | RIGHT> <LEFT | RIGHT>",
+        reach: Reach::Ends,
         handler: moves::lmove,
         ..ROW
     },
@@ -242,6 +251,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "As LPOP, of the first list that there is; waits for one.",
         complexity: "O(N) for N keys",
         syntax: "key [key ...] timeout",
+        reach: Reach::Pops,
         handler: blocking::blpop,
         ..ROW
     },
@@ -254,6 +264,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "As RPOP, of the first list that there is; waits for one.",
         complexity: "O(N) for N keys",
         syntax: "key [key ...] timeout",
+        reach: Reach::Pops,
         handler: blocking::brpop,
         ..ROW
     },
@@ -266,6 +277,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "As LMPOP; waits for a list.",
         complexity: "O(N+M) for N keys and M elements answered",
         syntax: "timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
+        reach: Reach::Pops,
         handler: blocking::blmpop,
         ..ROW
     },

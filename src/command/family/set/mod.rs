@@ -7,7 +7,7 @@ use crate::{
     command::{
         Args, CommandResult, Context, Error,
         family::collection::{ScanOptions, bulk, nothing_scanned, scan_cursor},
-        spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Spec},
+        spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Reach, Spec},
     },
     config::KeyspaceEvents,
     keyspace::Type,
@@ -90,6 +90,7 @@ pub static COMMANDS: &[Spec] = &[
         syntax: "key [count]",
         complexity: "O(log N) for each member",
         tips: RANDOM,
+        reach: Reach::Drawn(2),
         handler: random::spop,
         ..row("spop", -2, FAST_WRITE, "1.0.0", "Removes and answers members chosen at random.")
     },

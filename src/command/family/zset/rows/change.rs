@@ -3,7 +3,7 @@
 use super::{INPUTS_AT_1, INPUTS_AT_2, POP, POP_ANY, REMOVE, ROW, TARGET};
 use crate::command::{
     family::zset::{add, blocking, pop, range, remove},
-    spec::{Flags, KeyFlags, KeySpec, Spec},
+    spec::{Flags, KeyFlags, KeySpec, Reach, Spec},
 };
 
 pub static COMMANDS: &[Spec] = &[
@@ -100,6 +100,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Takes the members with the least scores.",
         complexity: "O(M*log(N)) for M members of N",
         syntax: "key [count]",
+        reach: Reach::Pops,
         handler: pop::zpopmin,
         ..ROW
     },
@@ -112,6 +113,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Takes the members with the greatest scores.",
         complexity: "O(M*log(N)) for M members of N",
         syntax: "key [count]",
+        reach: Reach::Pops,
         handler: pop::zpopmax,
         ..ROW
     },
@@ -124,6 +126,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "Takes members from the first sorted set that has any.",
         complexity: "O(K)+O(M*log(N)) for K keys and M members of N",
         syntax: "numkeys key [key ...] <MIN | MAX> [COUNT count]",
+        reach: Reach::Pops,
         handler: pop::zmpop,
         ..ROW
     },
@@ -136,6 +139,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "As ZPOPMIN, of the first sorted set that there is; waits for one.",
         complexity: "O(log(N))",
         syntax: "key [key ...] timeout",
+        reach: Reach::Pops,
         handler: blocking::bzpopmin,
         ..ROW
     },
@@ -148,6 +152,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "As ZPOPMAX, of the first sorted set that there is; waits for one.",
         complexity: "O(log(N))",
         syntax: "key [key ...] timeout",
+        reach: Reach::Pops,
         handler: blocking::bzpopmax,
         ..ROW
     },
@@ -160,6 +165,7 @@ pub static COMMANDS: &[Spec] = &[
         summary: "As ZMPOP; waits for a sorted set.",
         complexity: "O(K)+O(M*log(N)) for K keys and M members of N",
         syntax: "timeout numkeys key [key ...] <MIN | MAX> [COUNT count]",
+        reach: Reach::Pops,
         handler: blocking::bzmpop,
         ..ROW
     },
