@@ -375,6 +375,13 @@ pub fn run_handed_over(shared: &Arc<Shared>, worker: usize, ticket: u64) {
     serve(shared, worker, locked);
 }
 
+/// Ends the connection of a client whose command cannot be executed to its end.
+pub fn end_connection(shared: &Shared, ticket: u64) {
+    if let Some(waiter) = shared.blocking.get(ticket) {
+        waiter.handle.kill();
+    }
+}
+
 /// Brings what the command of a client that waits for keys comes to, then serves those who wait for them.
 fn bring_and_serve(shared: &Arc<Shared>, worker: usize, waiter: &Waiter) {
     let mut reply = (shared.encoder)(Protocol::Resp2);

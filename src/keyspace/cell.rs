@@ -334,9 +334,16 @@ impl Home for Cell<'_> {
 }
 
 impl Shard {
-    /// The fields of a hash whose time has passed go, and the hash with the last one. Answers how many there were.
-    pub(super) fn expire_fields(&mut self, db: usize, hash: u64, found: Found, now: UnixMillis) -> u64 {
-        let Some(header) = Header::read(self.heap.chunk(found.at())) else { return 0 };
+    /// The fields of a hash whose time has passed go, of a large one some, and the hash with the last one. Answers how many
+    /// there were, and where the hash lies if there may be more.
+    pub(super) fn expire_fields(
+        &mut self,
+        db: usize,
+        hash: u64,
+        found: Found,
+        now: UnixMillis,
+    ) -> (u64, Option<Offset>) {
+        let Some(header) = Header::read(self.heap.chunk(found.at())) else { return (0, None) };
         let mut cell = Cell { shard: self, db, hash, found, header, now, marked: false, is_new: false };
         let (wanted, mut fields) = (cell.shard.effects.wants(EffectKind::FieldsExpired), Vec::new());
         let mut note = |field: &[u8]| {
@@ -344,8 +351,10 @@ impl Shard {
                 fields.push(field.into());
             }
         };
-        let removed = expiry::remove_expired(&mut cell, now, &mut note).unwrap_or(0);
+        let outcome = expiry::remove_expired(&mut cell, now, &mut note);
+        let removed = outcome.unwrap_or(0);
         let (is_empty, found) = (Hash::new(cell.view()).is_empty(), cell.found);
+        let is_due = outcome.is_ok() && expiry::due(header.kind, &cell.view()).is_some_and(|due| due <= now);
         self.counters.expired_fields += removed;
         if removed > 0 {
             self.note_effect_on(EffectKind::FieldsExpired, db, &found, fields);
@@ -355,7 +364,7 @@ impl Shard {
             self.keep_removal(db, &found);
             self.remove(db, hash, found);
         }
-        removed
+        (removed, (is_due && !is_empty).then(|| found.at()))
     }
 
     /// The code in the slot of an item: of the first time at which it, or a part of it, expires.

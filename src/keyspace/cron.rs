@@ -1,6 +1,10 @@
 //! What happens without a command: active expiry, and giving sparse pages back.
 
-use super::{Keyspace, Type, item::Header, shard::Shard};
+use super::{
+    Keyspace, Type,
+    item::Header,
+    shard::{Found, Shard},
+};
 use crate::{
     arena::{Offset, ShardHeap},
     index::{Slot, expiry_code},
@@ -118,6 +122,16 @@ pub(super) fn first_expiry(heap: &ShardHeap, hasher: &RandomState, at: Offset) -
 impl Shard {
     /// Removes due keys of some segments; answers how many, and whether the sweep is complete.
     fn expire_due(&mut self, db: usize, now: UnixMillis) -> (u64, bool) {
+        if let Some((db, at)) = self.rounds.pop() {
+            // (It may have gone, and something else lie there.)
+            let is_due = |first: UnixMillis| first <= now;
+            if first_expiry(&self.heap, self.hasher(), at).is_some_and(is_due)
+                && let Some((hash, found)) = self.find_at(db, at)
+            {
+                self.go_round(db, hash, found, now);
+            }
+            return (0, false);
+        }
         let mut due = Vec::new();
         let hasher = self.hasher().clone();
         let mut visit = |heap: &ShardHeap, slot: Slot| {
@@ -134,11 +148,20 @@ impl Shard {
                     self.expire(db, hash, found, true);
                     expired += 1;
                 } else {
-                    self.counters.expired_fields_active += self.expire_fields(db, hash, found, now);
+                    self.go_round(db, hash, found, now);
                 }
             }
         }
-        (expired, complete)
+        (expired, complete && self.rounds.is_empty())
+    }
+
+    /// Removes due fields of a hash, of a large one some: the rest comes next.
+    fn go_round(&mut self, db: usize, hash: u64, found: Found, now: UnixMillis) {
+        let (removed, more) = self.expire_fields(db, hash, found, now);
+        self.counters.expired_fields_active += removed;
+        if let Some(at) = more.filter(|at| !self.rounds.contains(&(db, *at))) {
+            self.rounds.push((db, at));
+        }
     }
 
     /// Whether single blocks are given back: more is free than in use, so that a shard of a few keys becomes small again; or

@@ -69,6 +69,8 @@ pub(super) struct Shard {
     pub seen_changes: u64,
     /// Values of which nodes are left to be freed.
     pub pending_free: u64,
+    /// Large hashes, and their databases, of which the cron removes fields bit by bit.
+    pub rounds: Vec<(usize, Offset)>,
     /// A key has been removed for a value that takes its place at once: that one is not new.
     pub is_vacated: bool,
     pub watchers: Watchers,
@@ -115,6 +117,7 @@ impl Shard {
             counters: Counters::default(),
             seen_changes: 0,
             pending_free: 0,
+            rounds: Vec::new(),
             is_vacated: false,
             watchers: Watchers::default(),
             changes: Changes::default(),
@@ -159,6 +162,8 @@ impl Shard {
     /// were found damaged mends the shard.
     #[inline]
     pub fn enter(&mut self, epoch: u32) {
+        // A command that panicked may have been looking.
+        self.heap.set_looks(false);
         if self.heap.enter(epoch) {
             let doomed = [self.heap.doomed().bytes(), 0, 0, 0];
             let roots = self.indexes.iter().map(Index::to_root).chain([doomed]).collect();

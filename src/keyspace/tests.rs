@@ -397,3 +397,17 @@ fn a_cut_waits_for_what_began_before_it() {
     });
     keyspace.arena().end_cut();
 }
+
+/// A command that panics gives its locks back in the middle of a look.
+#[test]
+fn a_look_ends_with_its_locks() {
+    let keyspace = keyspace(0, Policy::NoEviction, 2);
+    let mut locked = keyspace.lock(keyspace.all_shards(), 1);
+    locked.db(0).set(b"key", b"value", Ttl::Clear).unwrap();
+    locked.look();
+    drop(locked);
+    let mut locked = keyspace.lock(keyspace.all_shards(), 1);
+    let is_looking = locked.guards.iter().any(|shard| shard.heap.set_looks(false));
+    assert!(!is_looking);
+    assert!(locked.db(0).peek(b"key").is_some());
+}

@@ -1,7 +1,12 @@
 //! The thread that runs scripts nobody has seen run yet.
 
 use crate::command::{Shared, blocking};
-use std::{io, sync::Arc, thread::JoinHandle};
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread::JoinHandle,
+};
 
 /// The thread; dropping it ends it, and whatever script it runs.
 pub struct ScriptRunner {
@@ -15,7 +20,11 @@ impl ScriptRunner {
         let own = Arc::clone(shared);
         let thread = std::thread::Builder::new().name("scripts".to_owned()).spawn(move || {
             while let Some(ticket) = own.scripts.queue.pop() {
-                blocking::run_handed_over(&own, own.script_worker(), ticket);
+                let run = AssertUnwindSafe(|| blocking::run_handed_over(&own, own.script_worker(), ticket));
+                // A defect that shows in a command ends the connection that sent it; other scripts are run.
+                if catch_unwind(run).is_err() {
+                    blocking::end_connection(&own, ticket);
+                }
             }
         })?;
         Ok(ScriptRunner { shared: Arc::clone(shared), thread: Some(thread) })

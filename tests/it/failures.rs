@@ -2,11 +2,14 @@
 
 use crate::{
     client::Client,
-    instance::{Instance, START, options},
+    instance::{Instance, START, Server, options},
     process::Process,
-    tree::Tree,
+    tree::{Tree, split_words},
 };
-use flagstone::snapshot::{self, Image};
+use flagstone::{
+    command::Protocol,
+    snapshot::{self, Image},
+};
 use rustix::{
     fs::{FlockOperation, flock},
     process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit},
@@ -248,4 +251,50 @@ fn the_health_check_tells_of_loading() {
     assert!(output.status.success());
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.starts_with("serving"), "{said}");
+}
+
+/// A defect in a command ends the connection that has sent it, and nothing else.
+#[test]
+fn who_is_served_beside_a_command_that_panics() {
+    let server = Server::start();
+    let connect = || server.connect(Protocol::Resp2);
+    let mut before: Vec<_> = (0..4).map(|_| connect()).collect();
+    let mut waiting = connect();
+    waiting.send(&["BLPOP", "queue", "0"]);
+    before[0].line("DEBUG SET-DISABLE-DENY-SCRIPTS 1");
+    let in_script = "redis.call('SET', 'k', 'v') return redis.call('DEBUG', 'PANIC')";
+    // On every thread that serves, and on that for scripts, each with all locks held.
+    for n in 0..12 {
+        let mut client = connect();
+        match n % 3 {
+            0 => client.send(&["DEBUG", "PANIC"]),
+            1 => {
+                for line in ["MULTI", "SET a 1", "DEBUG PANIC", "EXEC"] {
+                    client.send(&split_words(line));
+                }
+            }
+            _ => client.send(&["EVAL", &format!("{in_script} -- {n}"), "0"]),
+        }
+        // Replies that were not sent yet go with it.
+        assert!(client.receive_until_closed().iter().all(|reply| matches!(reply, Tree::Simple(_))), "{n}");
+    }
+    for (n, client) in before.iter_mut().enumerate() {
+        for key in (0..32).map(|key| format!("key:{n}:{key}")) {
+            assert_eq!(client.call(&["SET", &key, "value"]), Tree::Simple("OK".into()));
+            assert_eq!(client.call(&["GET", &key]), Tree::Bulk("value".into()));
+        }
+        assert_eq!(
+            client.line(&format!("EVAL \"return redis.call('GET', 'k') .. '{n}'\" 0")).to_string(),
+            format!("\"v{n}\"")
+        );
+        assert_eq!(client.line("DBSIZE").to_string(), format!("(integer) {}", 2 + 32 * (n + 1)));
+    }
+    assert_eq!(before[1].line("RPUSH queue x").to_string(), "(integer) 1");
+    assert!(matches!(waiting.receive(), Tree::Array(_)));
+    assert_eq!(before[2].line("SAVE").to_string(), "OK");
+    server.shared().keyspace.check().unwrap();
+    // None of the connections that have ended is left.
+    while server.shared().clients.all().len() > before.len() + 1 {
+        std::thread::yield_now();
+    }
 }

@@ -8,11 +8,13 @@
 //! i64 rest      no round begins before
 //! u64 position  the key where the round under way goes on
 //! i64 least     the least expiry this round has met
+//! u64 fields    how many fields have an expiry; all ones, or missing: not known
 //! ```
 //!
 //! Fields are not ordered by expiry: that would cost a second tree. A round looks at all leaves, a
 //! bounded number under one hold of the lock, and then rests in proportion to the hash's length. So
-//! a large hash's fields are removed late, by about a second for each million, and never shown.
+//! a large hash's fields are removed late, by about a second for each million, and never shown. With the last field
+//! that has an expiry, the timer goes.
 
 use super::{ByField, Hash, lives};
 use crate::{
@@ -32,36 +34,41 @@ const LEAVES: usize = 512;
 /// A round of so many fields is followed by a millisecond's rest.
 const FIELDS_PER_MS: u64 = 1000;
 
-/// Fields that are looked at when one is removed.
-const FEW: u64 = 64;
-
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Timer {
     next: UnixMillis,
     rest: UnixMillis,
     position: u64,
     least: UnixMillis,
+    fields: Option<u64>,
 }
 
 impl Timer {
-    const BYTES: usize = 32;
-    const NEW: Timer = Timer { next: UnixMillis::MAX, rest: 0, position: 0, least: UnixMillis::MAX };
+    const BYTES: usize = 40;
+    const NEW: Timer = Timer { next: UnixMillis::MAX, rest: 0, position: 0, least: UnixMillis::MAX, fields: Some(0) };
 
     fn read(value: &[u8]) -> Option<Timer> {
         let word = |index: usize| {
             let bytes = value.get(Root::BYTES + index * 8..)?.first_chunk()?;
             Some(u64::from_le_bytes(*bytes))
         };
-        Some(Timer { next: word(0)? as i64, rest: word(1)? as i64, position: word(2)?, least: word(3)? as i64 })
+        let fields = word(4).filter(|fields| *fields < u64::MAX);
+        Some(Timer { next: word(0)? as i64, rest: word(1)? as i64, position: word(2)?, least: word(3)? as i64, fields })
     }
 
     fn to_bytes(self) -> [u8; Timer::BYTES] {
         let mut bytes = [0; Timer::BYTES];
-        let words = [self.next as u64, self.rest as u64, self.position, self.least as u64];
+        let fields = self.fields.unwrap_or(u64::MAX);
+        let words = [self.next as u64, self.rest as u64, self.position, self.least as u64, fields];
         for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
             place.copy_from_slice(&word.to_le_bytes());
         }
         bytes
+    }
+
+    /// After so many fields more, or less, have an expiry.
+    fn with_more(self, more: i64) -> Timer {
+        Timer { fields: self.fields.map(|fields| fields.saturating_add_signed(more)), ..self }
     }
 }
 
@@ -75,8 +82,7 @@ pub fn next(view: &View<'_>) -> Option<UnixMillis> {
     }
 }
 
-/// Whether fields expire, as far as the value's own bytes tell: those of a tree may have gone since, until the round that
-/// is under way has seen all leaves.
+/// Whether fields expire.
 #[inline]
 pub fn any(encoding: Encoding, value: &[u8]) -> bool {
     match encoding {
@@ -105,15 +111,20 @@ fn least(elements: &[u8]) -> Option<UnixMillis> {
 
 /// Turns a packed hash into a tree.
 pub(super) fn plant(home: &mut dyn Home) -> Result<(), ArenaFull> {
-    let next = next(&home.view());
+    let elements = home.view().value.get(COUNT..).unwrap_or_default();
+    let fields = packed::elements(elements, 0, ByField::WIDTH).filter(|element| element.note.is_some()).count() as u64;
+    let next = least(elements);
     sequence::plant::<ByField>(home, Encoding::HashTable)?;
-    next.map_or(Ok(()), |next| expect(home, next))
+    let timer = next.map(|next| Timer { next, least: next, fields: Some(fields), ..Timer::NEW });
+    set_timer(home, timer)?;
+    home.wake();
+    Ok(())
 }
 
-/// Notes that a field expires at `at`.
-pub(super) fn expect(home: &mut dyn Home, at: UnixMillis) -> Result<(), ArenaFull> {
+/// Notes that a field, which had this expiry, now expires at `at`.
+pub(super) fn expect(home: &mut dyn Home, old: Option<u64>, at: UnixMillis) -> Result<(), ArenaFull> {
     if home.view().encoding == Encoding::HashTable {
-        let timer = Timer::read(home.view().value).unwrap_or(Timer::NEW);
+        let timer = Timer::read(home.view().value).unwrap_or(Timer::NEW).with_more(old.is_none().into());
         // A round under way may have passed the field already.
         set_timer(home, Some(Timer { next: timer.next.min(at), least: timer.least.min(at), ..timer }))?;
     } else if home.view().encoding == Encoding::Listpack {
@@ -123,22 +134,19 @@ pub(super) fn expect(home: &mut dyn Home, at: UnixMillis) -> Result<(), ArenaFul
     Ok(())
 }
 
-/// A field with this expiry, if it had one, is gone or has none any more. A tree of so few fields that each can be looked at
-/// forgets its timer with the last of them; a larger one, when the round is over.
-pub(super) fn release(home: &mut dyn Home, note: Option<u64>) -> Result<(), ArenaFull> {
+/// A field with this expiry, if it had one, is gone or has none any more.
+pub(super) fn release(home: &mut dyn Home, old: Option<u64>) -> Result<(), ArenaFull> {
     let view = home.view();
-    if note.is_none() || view.encoding != Encoding::HashTable {
-        return Ok(());
-    }
-    let fields = view.sequence(0, ByField::WIDTH);
-    match fields.len() <= FEW && fields.iter(0).all(|element| element.note.is_none()) {
-        true => set_timer(home, None),
-        false => Ok(()),
+    match (old, Timer::read(view.value)) {
+        (Some(_), Some(timer)) if view.encoding == Encoding::HashTable => set_timer(home, Some(timer.with_more(-1))),
+        _ => Ok(()),
     }
 }
 
+/// Keeps the timer for as long as fields expire.
 fn set_timer(home: &mut dyn Home, timer: Option<Timer>) -> Result<(), ArenaFull> {
     let value = home.view().value;
+    let timer = timer.filter(|timer| timer.fields != Some(0));
     if Timer::read(value) == timer {
         return Ok(());
     }
@@ -196,6 +204,7 @@ fn remove_from(
 fn step(home: &mut dyn Home, now: UnixMillis, note: &mut dyn FnMut(&[u8])) -> Result<u64, ArenaFull> {
     let Some(mut timer) = Timer::read(home.view().value) else { return Ok(0) };
     let mut removed = 0;
+    let left = |timer: Timer, removed: u64| timer.with_more(-(removed as i64));
     for _ in 0..LEAVES {
         let fields = home.view().sequence(0, ByField::WIDTH);
         let spot = fields.by_hash(timer.position);
@@ -212,12 +221,12 @@ fn step(home: &mut dyn Home, now: UnixMillis, note: &mut dyn FnMut(&[u8])) -> Re
             None => {
                 let len = home.view().sequence(0, ByField::WIDTH).len();
                 let rest = now.saturating_add_unsigned(len / FIELDS_PER_MS);
-                let round = Timer { next: timer.least, rest, ..Timer::NEW };
+                let round = Timer { next: timer.least, rest, fields: left(timer, removed).fields, ..Timer::NEW };
                 set_timer(home, (round.next < UnixMillis::MAX).then_some(round))?;
                 return Ok(removed);
             }
         }
     }
-    set_timer(home, Some(timer))?;
+    set_timer(home, Some(left(timer, removed)))?;
     Ok(removed)
 }

@@ -196,7 +196,7 @@ pub fn set(home: &mut dyn Home, field: &[u8], value: &[u8], ttl: FieldTtl, limit
         None => sequence::append::<ByField>(home, 0, &spot, key, &bytes)?,
     }
     match note {
-        Some(note) => expiry::expect(home, note as i64)?,
+        Some(note) => expiry::expect(home, old, note as i64)?,
         None => expiry::release(home, old)?,
     }
     Ok(is_new)
@@ -223,7 +223,7 @@ pub fn set_expiry(home: &mut dyn Home, field: &[u8], at: Option<UnixMillis>) -> 
     let (range, note) = (element.range(), element.note);
     sequence::splice::<ByField>(home, 0, &spot, range, &with, 0)?;
     match at {
-        Some(at) => expiry::expect(home, at),
+        Some(at) => expiry::expect(home, note, at),
         None => expiry::release(home, note),
     }
 }

@@ -215,9 +215,9 @@ fn hashes_of_which_fields_expire() {
     );
 }
 
-/// Those in a tree do not know how many of their fields expire, but small ones are looked at.
+/// Those in a tree know how many of their fields expire.
 #[test]
-fn small_trees_of_which_fields_expire() {
+fn trees_of_which_fields_expire() {
     check(
         r##"
         > CONFIG SET hash-max-listpack-entries 2

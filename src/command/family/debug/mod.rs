@@ -123,6 +123,14 @@ pub static COMMANDS: &[Spec] = &[Spec {
             ..ROW
         },
         Spec {
+            name: "panic",
+            arity: 2,
+            flags: ROW.flags.union(Flags::ALL_SHARDS),
+            summary: "Fails as a command with a defect would: its connection ends, and others are served.",
+            handler: |_, _| panic!("DEBUG PANIC"),
+            ..ROW
+        },
+        Spec {
             name: "pause-cron",
             arity: 3,
             summary: "Holds what happens by itself, or lets it go on.",
@@ -245,6 +253,8 @@ const HELP: &[&str] = &[
     "    Write a line to the log.",
     "OBJECT <key>",
     "    How a value is stored.",
+    "PANIC",
+    "    Fail as a command with a defect would: the connection ends, and others are served.",
     "PAUSE-CRON <0|1>",
     "    Hold what happens by itself (1), or let it go on (0).",
     "POPULATE <count> [<prefix>] [<size>]",
