@@ -65,7 +65,8 @@ struct Loaded {
 impl Engine {
     fn new() -> mlua::Result<Engine> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH | StdLib::OS;
-        let lua = Lua::new_with(libraries, LuaOptions::default())?;
+        // A defect that shows in a command is no error that a script may catch.
+        let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(false))?;
         let host = host::table(&lua)?;
         lua.load(include_str!("prelude.lua")).set_name("=prelude").call::<()>(&host)?;
         host::watch(&lua)?;
