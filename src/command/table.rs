@@ -7,6 +7,7 @@ use super::{
     keys::only_key,
     spec::{Flags, Spec},
 };
+use crate::config::{Line, LoadError};
 use std::{
     collections::HashMap,
     num::NonZeroU8,
@@ -101,27 +102,28 @@ type Renamed = HashMap<Vec<u8>, Option<&'static Command>>;
 /// What `rename-command` has made of the names, set once at the start: requests use these.
 static RENAMED: OnceLock<Renamed> = OnceLock::new();
 
-/// Has requests call commands otherwise: pairs of a name and the new one, which is empty for a command that is taken away.
+/// Has requests call commands otherwise: lines of a name and the new one, which is empty for a command that is taken away.
 /// Users' rules, statistics and errors know commands by their own names.
 ///
 /// # Errors
 /// When there is no command of the first name, or one of the second.
-pub fn rename(pairs: &[(String, String)]) -> Result<(), String> {
-    if pairs.is_empty() {
+pub fn rename(lines: &[Line]) -> Result<(), LoadError> {
+    if lines.is_empty() {
         return Ok(());
     }
     let mut renamed = Renamed::new();
-    for (from, to) in pairs {
+    for line in lines {
+        let [from, to] = &line.words[..] else { continue };
         let called = |name: &str| {
             let name = name.to_ascii_lowercase().into_bytes();
             let found = renamed.get(&name).copied().unwrap_or_else(|| lookup(&name));
             (name, found)
         };
         let (from, command) = called(from);
-        let command = command.ok_or("No such command in rename-command")?;
+        let command = command.ok_or_else(|| line.refused("No such command in rename-command"))?;
         let (to, occupied) = called(to);
         if !to.is_empty() && occupied.is_some() {
-            return Err("Target command name already exists".into());
+            return Err(line.refused("Target command name already exists"));
         }
         renamed.insert(from, None);
         if !to.is_empty() {

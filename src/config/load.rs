@@ -30,12 +30,27 @@ pub struct Loaded {
     pub notes: Vec<String>,
     /// The `maxmemory` that a container's limit led to, not the user.
     pub detected_maxmemory: Option<u64>,
-    /// The words of the `user` lines.
-    pub users: Vec<Vec<String>>,
+    /// The `user` lines.
+    pub users: Vec<Line>,
     /// The `rename-command` lines: a command's name, and what it is to be called instead (nothing: it is not).
-    pub renames: Vec<(String, String)>,
+    pub renames: Vec<Line>,
     /// The directives that were written somewhere.
     pub given: BTreeSet<&'static str>,
+}
+
+/// A line whose words mean something to commands only.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Those after the directive's name.
+    pub words: Vec<String>,
+    place: Place,
+}
+
+impl Line {
+    /// That it must not start.
+    pub fn refused(&self, reason: impl Into<Reason>) -> LoadError {
+        LoadError::Directive { place: self.place.clone(), reason: reason.into() }
+    }
 }
 
 impl Loaded {
@@ -84,12 +99,16 @@ impl Loader {
     pub fn directive(&mut self, name: &str, words: &[String], place: impl Fn() -> Place) -> Result<(), LoadError> {
         let wrong = |reason: Reason| LoadError::Directive { place: place(), reason };
         if name.eq_ignore_ascii_case("user") && !words.is_empty() {
-            self.loaded.users.push(words.to_vec());
+            // The rules may have passwords, which errors are not to show.
+            let place = place().with_text(format!("user {}", words[0]));
+            self.loaded.users.push(Line { words: words.to_vec(), place });
             return Ok(());
         }
         if name.eq_ignore_ascii_case("rename-command") {
-            let [from, to] = words else { return Err(wrong("wrong number of arguments".into())) };
-            self.loaded.renames.push((from.clone(), to.clone()));
+            if words.len() != 2 {
+                return Err(wrong("wrong number of arguments".into()));
+            }
+            self.loaded.renames.push(Line { words: words.to_vec(), place: place() });
             return Ok(());
         }
         let Some(directive) = table::find(name) else {

@@ -22,7 +22,7 @@ pub use cgroup::{MemoryLimit, memory_limit, system_memory};
 pub use command_line::{Invocation, invocation};
 pub use directive::{Directive, Effect, Flags, Kind, Lines};
 pub use document::document;
-pub use load::{Loaded, Sources, load};
+pub use load::{Line, Loaded, Sources, load};
 pub use reason::{LoadError, Place, Reason, system_error};
 pub use rewrite::replace as replace_file;
 pub use settings::Settings;

@@ -20,6 +20,17 @@ pub enum Place {
     CommandLine { text: String },
 }
 
+impl Place {
+    /// The same place, with this to be shown of what is written there.
+    pub fn with_text(mut self, shown: String) -> Place {
+        match &mut self {
+            Place::Line { text, .. } | Place::Stdin { text, .. } | Place::CommandLine { text } => *text = shown,
+            Place::Environment { .. } => {}
+        }
+        self
+    }
+}
+
 /// A configuration that must not start. Its text is what the user sees.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LoadError {

@@ -1,6 +1,6 @@
 //! The configuration of a running server.
 
-use super::{Directive, Effect, Flags, Loaded, Reason, Settings, rewrite, table};
+use super::{Directive, Effect, Flags, Line, Loaded, Reason, Settings, rewrite, table};
 use parking_lot::{Mutex, RwLock};
 use std::{
     fmt, io,
@@ -87,13 +87,13 @@ impl Config {
         &self.loaded.notes
     }
 
-    /// The words of the `user` lines that the server was started with.
-    pub fn users(&self) -> &[Vec<String>] {
+    /// The `user` lines that the server was started with.
+    pub fn users(&self) -> &[Line] {
         &self.loaded.users
     }
 
     /// The commands that are called otherwise.
-    pub fn renames(&self) -> &[(String, String)] {
+    pub fn renames(&self) -> &[Line] {
         &self.loaded.renames
     }
 

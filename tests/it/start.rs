@@ -2,7 +2,7 @@
 
 use crate::{client::Client, process::Process, tree::Tree};
 use rustix::process::Signal;
-use std::fs;
+use std::{fs, process::Command};
 
 fn ok() -> Tree {
     Tree::Simple("OK".into())
@@ -25,6 +25,30 @@ fn commands_are_called_otherwise() {
     assert_eq!(client.line("ACL SETUSER u on nopass ~* +@all -get"), ok());
     assert_eq!(client.line("AUTH u x"), ok());
     assert!(client.line("FETCH k").to_string().contains("NOPERM"));
+}
+
+/// Lines that only the commands can judge are refused like any others: with file, line and reason, and no password.
+#[test]
+fn a_wrong_user_or_name_of_a_command_stops_the_start() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("test.conf");
+    for (line, shown, reason) in [
+        ("user bob on >secret +get +@nosuch", "user bob", "'+@nosuch': Unknown command or category name in ACL"),
+        ("user bob >secret (+get", "user bob", "Unmatched parenthesis"),
+        ("user bob >secret %", "user bob", "Syntax error"),
+        ("user default on\nuser default >secret", "user default", "Duplicate user found"),
+        ("rename-command nosuch x", "rename-command nosuch x", "No such command in rename-command"),
+        ("rename-command get set", "rename-command get set", "Target command name already exists"),
+    ] {
+        fs::write(&file, format!("port 0\n{line}\n")).expect("room");
+        let program = Command::new(env!("CARGO_BIN_EXE_flagstone")).arg(&file).arg("--dir").arg(dir.path()).output();
+        let output = program.expect("the program can be run");
+        assert!(!output.status.success(), "{line}");
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let number = 1 + line.lines().count();
+        let place = format!("Reading the configuration file {}, at line {number}\n>>> '{shown}'\n", file.display());
+        assert!(said.contains(&place) && said.contains(reason) && !said.contains("secret"), "{line}: {said}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! All users, and the files they come from.
 
 use super::{AclLog, RuleError, User, is_one_word};
+use crate::config::{Line, LoadError};
 use parking_lot::RwLock;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -88,12 +89,12 @@ impl Users {
         Ok(())
     }
 
-    /// Takes the `user` lines of the configuration file: the words after `user`.
-    pub fn configure(&self, lines: &[Vec<String>], all_channels: bool) -> Result<(), String> {
+    /// Takes the `user` lines of the configuration.
+    pub fn configure(&self, lines: &[Line], all_channels: bool) -> Result<(), LoadError> {
         let mut new = Map::new();
         for line in lines {
-            let words: Vec<&[u8]> = line.iter().map(String::as_bytes).collect();
-            take(&mut new, &words, all_channels).map_err(|error| error.at("the configuration", 0))?;
+            let words: Vec<&[u8]> = line.words.iter().map(String::as_bytes).collect();
+            take(&mut new, &words, all_channels).map_err(|error| line.refused(error.in_declaration()))?;
         }
         self.users.write().extend(new);
         Ok(())
@@ -126,6 +127,27 @@ impl LineError {
                 })
                 .collect(),
         }
+    }
+
+    /// Of a `user` line, which is named beside it.
+    fn in_declaration(self) -> String {
+        let reason = match self {
+            LineError::NoUser => "it has no name".to_owned(),
+            LineError::BadName(_) => "its name contains invalid characters".to_owned(),
+            LineError::Duplicate(_) => {
+                "Duplicate user found. A user can only be defined once in config files".to_owned()
+            }
+            LineError::Parenthesis => "Unmatched parenthesis in selector definition".to_owned(),
+            LineError::Rules(errors) => errors
+                .into_iter()
+                .map(|(rule, error)| match error {
+                    RuleError::Unknown => format!("'{rule}': {}", error.text()),
+                    _ => error.text().to_owned(),
+                })
+                .collect::<Vec<_>>()
+                .join("; "),
+        };
+        format!("Error in user declaration: {reason}")
     }
 }
 
