@@ -5,6 +5,7 @@
 
 use super::{Args, ClientHandle, Command, Context, Protocol, ReplyBuffer, Shared, handle::State, keys, spec::Flags};
 use crate::keyspace::{Changes, Effects};
+use indexmap::IndexMap;
 use parking_lot::Mutex;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -58,7 +59,10 @@ pub struct Tracking {
 struct Table {
     trackers: HashMap<u64, Tracker>,
     /// Who may hold a copy of a key.
-    keys: HashMap<Box<[u8]>, BTreeSet<u64>, ahash::RandomState>,
+    keys: IndexMap<Box<[u8]>, BTreeSet<u64>, ahash::RandomState>,
+    /// The place among `keys` of the next to be given up. The last takes the place of one that goes, so while the table is
+    /// full this is the oldest.
+    hand: usize,
     /// Who has asked for all keys that begin so.
     prefixes: BTreeMap<Box<[u8]>, BTreeSet<u64>>,
 }
@@ -165,13 +169,21 @@ impl Table {
     /// Gives keys up beyond `max`, as if they had changed.
     fn limit(&mut self, shared: &Shared, max: u64) {
         while max > 0 && self.keys.len() as u64 > max {
-            let Some(key) = self.keys.keys().next().cloned() else { break };
-            self.invalidate(shared, &key, None);
+            let place = self.hand % max as usize;
+            self.hand = place + 1;
+            if let Some((key, clients)) = self.keys.swap_remove_index(place) {
+                self.tell(shared, &key, clients, None);
+            }
         }
     }
 
     fn invalidate(&mut self, shared: &Shared, key: &[u8], by: Option<u64>) {
-        let Some(clients) = self.keys.remove(key) else { return };
+        if let Some(clients) = self.keys.swap_remove(key) {
+            self.tell(shared, key, clients, by);
+        }
+    }
+
+    fn tell(&mut self, shared: &Shared, key: &[u8], clients: BTreeSet<u64>, by: Option<u64>) {
         for id in clients {
             if let Some(tracker) = self.trackers.get_mut(&id)
                 && !tracker.options.broadcast

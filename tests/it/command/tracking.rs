@@ -211,16 +211,29 @@ fn the_table_is_bounded() {
     check(
         r#"
         ~only resp3
-        > CONFIG SET tracking-table-max-keys 1
+        > CONFIG SET tracking-table-max-keys 2
         OK
         > CLIENT TRACKING ON
         OK
-        > GET a
-        (nil)
-        # One of the two is given up, whichever it is.
-        > GET b
+        > MGET a b
+        1) (nil)
+        2) (nil)
+        # The oldest is given up.
+        > GET c
         (nil)
         <
+        1> "invalidate"
+        2> 1) "a"
+        > GET d
+        (nil)
+        <
+        1> "invalidate"
+        2> 1) "b"
+        > GET e
+        (nil)
+        <
+        1> "invalidate"
+        2> 1) "c"
         > CONFIG SET tracking-table-max-keys 1000000
         OK
         > CLIENT TRACKING OFF
