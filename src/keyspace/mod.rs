@@ -750,11 +750,11 @@ impl<'k> Locked<'k> {
 
     /// WATCH: `dirty` becomes true when the key changes, expires, or is flushed. A key that has
     /// expired already is removed first, so that its removal later does not count as a change.
-    /// The key's shard must be locked.
-    pub fn watch(&mut self, db: usize, key: &[u8], dirty: &Arc<AtomicBool>) {
+    /// The key's shard must be locked. False when it was watched for the same flag already.
+    pub fn watch(&mut self, db: usize, key: &[u8], dirty: &Arc<AtomicBool>) -> bool {
         self.db(db).peek(key);
         let hash = self.keyspace.hash(key);
-        self.shard(hash).watchers.add(db, key, dirty);
+        self.shard(hash).watchers.add(db, key, dirty)
     }
 
     pub fn unwatch(&mut self, db: usize, key: &[u8], dirty: &Arc<AtomicBool>) {

@@ -27,8 +27,14 @@ impl Watchers {
         self.keys.values().map(HashMap::len).sum()
     }
 
-    pub fn add(&mut self, db: usize, key: &[u8], dirty: &Arc<AtomicBool>) {
-        self.keys.entry(db).or_default().entry(key.into()).or_default().push(Arc::clone(dirty));
+    /// False when this one watches the key already.
+    pub fn add(&mut self, db: usize, key: &[u8], dirty: &Arc<AtomicBool>) -> bool {
+        let flags = self.keys.entry(db).or_default().entry(key.into()).or_default();
+        let is_new = !flags.iter().any(|flag| Arc::ptr_eq(flag, dirty));
+        if is_new {
+            flags.push(Arc::clone(dirty));
+        }
+        is_new
     }
 
     pub fn remove(&mut self, db: usize, key: &[u8], dirty: &Arc<AtomicBool>) {
@@ -53,5 +59,24 @@ impl Watchers {
     /// The watched keys of a database.
     pub fn watched(&self, db: usize) -> Vec<Box<[u8]>> {
         self.keys.get(&db).into_iter().flat_map(|keys| keys.keys().cloned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_watches_a_key_twice_is_told_once() {
+        let (mut watchers, dirty, other) = (Watchers::default(), Arc::default(), Arc::default());
+        assert!(watchers.add(0, b"k", &dirty) && watchers.add(0, b"k", &other) && watchers.add(1, b"k", &dirty));
+        assert!(!watchers.add(0, b"k", &dirty));
+        assert_eq!(watchers.len(), 2);
+        watchers.remove(0, b"k", &dirty);
+        watchers.changed(0, b"k");
+        assert!(other.load(Relaxed) && !dirty.load(Relaxed));
+        watchers.remove(0, b"k", &other);
+        watchers.remove(1, b"k", &dirty);
+        assert!(!watchers.any());
     }
 }

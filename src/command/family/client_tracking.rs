@@ -8,6 +8,10 @@ use crate::{
     },
     util::number::parse_i64,
 };
+use std::{
+    collections::BTreeSet,
+    ops::Bound::{Excluded, Included, Unbounded},
+};
 
 /// CLIENT TRACKING ON | OFF [REDIRECT id] [BCAST] [PREFIX prefix ...] [OPTIN] [OPTOUT] [NOLOOP]
 pub fn tracking(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
@@ -79,21 +83,31 @@ fn allowed(mut options: Options, prefixes: &[&[u8]], before: Option<&Options>) -
         return Ok(options);
     }
     options.prefixes = before.map(|before| before.prefixes.clone()).unwrap_or_default();
-    let overlap = |a: &[u8], b: &[u8]| a.starts_with(b) || b.starts_with(a);
-    for (at, prefix) in prefixes.iter().enumerate() {
-        if let Some(known) = options.prefixes.iter().find(|known| overlap(known, prefix)) {
+    let mut new = BTreeSet::new();
+    for prefix in prefixes {
+        if let Some(known) = overlapping(&options.prefixes, prefix) {
             return Err(collision(prefix, "an existing prefix", known));
         }
-        if let Some(other) = prefixes[at + 1..].iter().find(|other| overlap(other, prefix)) {
-            return Err(collision(prefix, "another provided prefix", other));
+        if let Some(earlier) = overlapping(&new, prefix) {
+            return Err(collision(earlier, "another provided prefix", prefix));
         }
+        new.insert(Box::from(*prefix));
     }
-    options.prefixes.extend(prefixes.iter().map(|prefix| Box::from(*prefix)));
+    options.prefixes.append(&mut new);
     if options.prefixes.is_empty() {
         // All keys.
         options.prefixes.insert(Box::default());
     }
     Ok(options)
+}
+
+/// The one of these that begins with `prefix`, or that it begins with. None of them begins with another.
+fn overlapping<'k>(known: &'k BTreeSet<Box<[u8]>>, prefix: &[u8]) -> Option<&'k [u8]> {
+    // What lies between two of which one begins with the other begins with it, too.
+    let before = known.range::<[u8], _>((Unbounded, Excluded(prefix))).next_back();
+    let after = known.range::<[u8], _>((Included(prefix), Unbounded)).next();
+    let before = before.filter(|before| prefix.starts_with(before));
+    before.or(after.filter(|after| after.starts_with(prefix))).map(|known| &**known)
 }
 
 fn collision(prefix: &[u8], what: &str, other: &[u8]) -> Error {
@@ -166,4 +180,20 @@ pub fn tracking_info(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
     reply.array(options.prefixes.len());
     options.prefixes.iter().for_each(|prefix| reply.bulk(prefix));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_that_overlap_are_found() {
+        let known: BTreeSet<Box<[u8]>> = ["a:", "b:1", "b:2", "c"].map(|text| text.as_bytes().into()).into();
+        for (prefix, found) in [("a:x", "a:"), ("a", "a:"), ("b:", "b:1"), ("b:2", "b:2"), ("cz", "c"), ("", "a:")] {
+            assert_eq!(overlapping(&known, prefix.as_bytes()), Some(found.as_bytes()), "{prefix}");
+        }
+        for prefix in ["a;", "b:3", "b:0", "d", "B"] {
+            assert_eq!(overlapping(&known, prefix.as_bytes()), None, "{prefix}");
+        }
+    }
 }

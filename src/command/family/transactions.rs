@@ -126,11 +126,9 @@ fn watch(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     }
     let db = cx.client.db;
     for key in &args[1..] {
-        if cx.client.watched.iter().any(|watched| watched.db == db && *watched.key == **key) {
-            continue;
+        if cx.keys.watch(db, key, &cx.client.handle.watch_dirty) {
+            cx.client.watched.push(Watched { db, key: (*key).into() });
         }
-        cx.keys.watch(db, key, &cx.client.handle.watch_dirty);
-        cx.client.watched.push(Watched { db, key: (*key).into() });
     }
     cx.client.publish_watched();
     cx.reply.ok();
