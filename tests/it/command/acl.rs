@@ -266,6 +266,15 @@ fn a_user_does_what_he_may() {
         OK
         > ACL DRYRUN bob copy wx rx
         "User bob has no permissions to access the 'wx' key"
+        # Who may only write learns nothing of what is there.
+        > ACL DRYRUN bob ttl wx
+        "User bob has no permissions to access the 'wx' key"
+        > ACL DRYRUN bob pexpiretime wx
+        "User bob has no permissions to access the 'wx' key"
+        > ACL DRYRUN bob digest wx
+        "User bob has no permissions to access the 'wx' key"
+        > ACL DRYRUN bob smismember wx a
+        "User bob has no permissions to access the 'wx' key"
         > ACL DRYRUN bob publish other x
         "User bob has no permissions to access the 'other' channel"
         b> AUTH bob wrong

@@ -17,6 +17,8 @@ const ACL_READ: Acl = Acl::KEYSPACE.union(Acl::READ);
 const ACL_WRITE: Acl = Acl::KEYSPACE.union(Acl::WRITE);
 /// A key whose value is not looked at.
 const LOOK: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RO)];
+/// One of which something is told that was given with it.
+const READ_KEY: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RO.union(KeyFlags::ACCESS))];
 const LOOK_ALL: &[KeySpec] = &[KeySpec::range(1, -1, 1, KeyFlags::RO)];
 const UPDATE: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::UPDATE))];
 const REMOVE_ALL: &[KeySpec] = &[KeySpec::range(1, -1, 1, KeyFlags::RM.union(KeyFlags::DELETE))];
@@ -98,7 +100,7 @@ pub static COMMANDS: &[Spec] = &[
         ..row("copy", -3, Flags::WRITE.union(Flags::DENYOOM), ACL_WRITE, "Copies a value to another key.")
     },
     Spec {
-        keys: &[MOVED],
+        keys: &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE))],
         syntax: "key db",
         handler: generic::move_key,
         ..row("move", 3, FAST_WRITE, ACL_WRITE, "Moves a key to another database.")
@@ -160,14 +162,14 @@ pub static COMMANDS: &[Spec] = &[
         ..row("scan", -2, READ, ACL_READ, "Walks over the keys of the database, a few at a time.")
     },
     Spec {
-        keys: LOOK,
+        keys: READ_KEY,
         syntax: "key",
         tips: RANDOM,
         handler: expire::ttl,
         ..row("ttl", 2, FAST_READ, ACL_READ, "Answers how many seconds a key has left.")
     },
     Spec {
-        keys: LOOK,
+        keys: READ_KEY,
         since: "2.6.0",
         syntax: "key",
         tips: RANDOM,
@@ -175,14 +177,14 @@ pub static COMMANDS: &[Spec] = &[
         ..row("pttl", 2, FAST_READ, ACL_READ, "Answers how many milliseconds a key has left.")
     },
     Spec {
-        keys: LOOK,
+        keys: READ_KEY,
         since: "7.0.0",
         syntax: "key",
         handler: expire::expiretime,
         ..row("expiretime", 2, FAST_READ, ACL_READ, "Answers at which Unix time, in seconds, a key expires.")
     },
     Spec {
-        keys: LOOK,
+        keys: READ_KEY,
         since: "7.0.0",
         syntax: "key",
         handler: expire::pexpiretime,

@@ -62,7 +62,7 @@ pub static COMMANDS: &[Spec] = &[
         ..row("sismember", 3, FAST_READ, "1.0.0", "Answers whether a member is in a set.")
     },
     Spec {
-        keys: LOOK_KEY,
+        keys: READ_KEY,
         syntax: "key member [member ...]",
         complexity: "O(N) for N members",
         handler: smismember,

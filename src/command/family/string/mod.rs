@@ -411,7 +411,7 @@ pub static COMMANDS: &[Spec] = &[
         arity: 2,
         flags: Flags::READONLY.union(Flags::FAST),
         acl: Acl::READ.union(Acl::STRING).union(Acl::FAST),
-        keys: &[KeySpec::one(1, KeyFlags::RO)],
+        keys: &[KeySpec::one(1, KeyFlags::RO.union(KeyFlags::ACCESS))],
         group: "string",
         since: "8.4.0",
         summary: "Answers the XXH3 hash of a string, in hexadecimal.",
