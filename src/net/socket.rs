@@ -239,6 +239,9 @@ impl AsyncWrite for Carrier {
 
 /// As Redis spaces the probes: the first after the idle time, then three a third of it apart.
 fn set_keepalive(stream: &std::net::TcpStream, seconds: u64) -> io::Result<()> {
+    /// Linux refuses more than these.
+    const SECONDS_MAX: u64 = 32_767;
+    let seconds = seconds.min(SECONDS_MAX);
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_secs(seconds))
         .with_interval(Duration::from_secs((seconds / 3).max(1)))

@@ -345,3 +345,18 @@ fn hello_tells_where_the_server_stands() {
         "#,
     );
 }
+
+#[test]
+fn clients_are_probed_no_later_than_the_system_can() {
+    check(
+        r#"
+        ~only served
+        > CONFIG SET tcp-keepalive 2147483647
+        OK
+        other> PING
+        PONG
+        > CONFIG SET tcp-keepalive 300
+        OK
+        "#,
+    );
+}
