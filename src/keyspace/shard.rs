@@ -272,7 +272,7 @@ impl Shard {
         found: Option<Found>,
         now: UnixMillis,
     ) -> Result<(), OutOfMemory> {
-        let mut integer = [0; 8];
+        let integer: [u8; 8];
         let (encoding, bytes) = match content {
             Content::Int(n) => {
                 integer = n.to_le_bytes();
@@ -280,7 +280,6 @@ impl Shard {
             }
             Content::Bytes(encoding, bytes) => (encoding, bytes),
         };
-        let _ = integer;
         self.put_value(db, hash, key, (Type::String, encoding), bytes, expiry, found, now)
     }
 
