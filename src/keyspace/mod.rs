@@ -49,6 +49,7 @@ use shard::Shard;
 use smallvec::SmallVec;
 use std::{
     cmp::Ordering,
+    hash::BuildHasher,
     io,
     ops::{Deref, DerefMut},
     sync::{
@@ -213,7 +214,10 @@ impl Options {
         let shards = (cores * 4).min(by_memory).clamp(1, 64);
         let shards = 1 << shards.ilog2();
         let reserve = if maxmemory == 0 { usize::MAX } else { (maxmemory as usize).saturating_mul(8).max(64 << 30) };
-        Options { databases, shards, maxmemory, policy, reserve, hash_keys: std::array::from_fn(|_| fastrand::u64(..)) }
+        // Of the system's randomness: who could guess them would know keys that meet in one place.
+        let secret = std::hash::RandomState::new();
+        let hash_keys = std::array::from_fn(|at| secret.hash_one(at));
+        Options { databases, shards, maxmemory, policy, reserve, hash_keys }
     }
 }
 

@@ -21,6 +21,7 @@ use smallvec::SmallVec;
 use std::{
     any::Any,
     cell::RefCell,
+    rc::Rc,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -288,11 +289,14 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     host.raw_set("array_metatable", libraries::array_metatable(lua)?)?;
     host.raw_set("version", COMPATIBLE_VERSION)?;
     host.raw_set("version_number", version_number())?;
-    host.raw_set("random", lua.create_function(|_, ()| Ok(fastrand::f64()))?)?;
+    // The interpreter's own: what a script seeds is not what SPOP draws from.
+    let random = Rc::new(RefCell::new(fastrand::Rng::new()));
+    let seeded = Rc::clone(&random);
+    host.raw_set("random", lua.create_function(move |_, ()| Ok(random.borrow_mut().f64()))?)?;
     host.raw_set(
         "seed",
-        lua.create_function(|_, seed: f64| {
-            fastrand::seed(seed.to_bits());
+        lua.create_function(move |_, seed: f64| {
+            seeded.borrow_mut().seed(seed.to_bits());
             Ok(())
         })?,
     )?;

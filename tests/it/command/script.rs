@@ -1,6 +1,11 @@
 //! EVAL and its like, SCRIPT.
 
-use crate::{harness::check, instance::Server, process::Process, tree::Tree};
+use crate::{
+    harness::{Session, check},
+    instance::{Instance, Local, Server},
+    process::Process,
+    tree::{Tree, split_words},
+};
 use flagstone::command::Protocol;
 use rustix::process::Signal;
 
@@ -704,4 +709,22 @@ fn a_script_can_wait_for_time_to_pass() {
                   while now() < start + 3000 do end \
                   return now() - start >= 3000";
     assert_eq!(client.call(&["EVAL", script, "0"]), Tree::Integer(1));
+}
+
+/// A script that seeds its random numbers leaves those of the commands alone.
+#[test]
+fn a_seed_is_the_scripts_own() {
+    let instance = Instance::new();
+    let mut client = Local::new(&instance, Protocol::Resp2);
+    let mut call = |line: &str| client.call("", &split_words(line)).to_string();
+    let members: String = (0..1000).map(|n| format!(" {n}")).collect();
+    call(&format!("SADD s{members}"));
+    let draw = |call: &mut dyn FnMut(&str) -> String| {
+        let number = call("EVAL \"math.randomseed(7) return tostring(math.random())\" 0");
+        (number, call("SRANDMEMBER s"))
+    };
+    let first = draw(&mut call);
+    let others: Vec<_> = (0..20).map(|_| draw(&mut call)).collect();
+    assert!(others.iter().all(|(number, _)| *number == first.0));
+    assert!(others.iter().any(|(_, member)| *member != first.1), "{first:?}");
 }
