@@ -8,6 +8,7 @@ mod cell;
 mod changes;
 mod check;
 mod cron;
+mod cut;
 mod db;
 mod effects;
 mod evict;
@@ -34,11 +35,12 @@ pub use effects::{Effect, EffectKind, Effects};
 pub use item::large_value_at;
 pub use shard::AtCut;
 pub use sizes::{BINS, KeySizes, SizeRow};
+pub use survey::{DbStats, IndexStats, KeyspaceStats, MemoryStats};
 pub use waiters::{Ready, Want};
 
 use crate::{
     aof::{Commands, Log},
-    arena::{Arena, CutSink, Kind, PageId, SavedPage, Take},
+    arena::Arena,
     config::Policy,
     types::tree::Heaps,
     util::clock::UnixMillis,
@@ -136,59 +138,6 @@ impl KnownHash {
     #[inline]
     pub fn is_of(&self, key: &[u8]) -> bool {
         self.at == key.as_ptr().addr() && self.len == key.len()
-    }
-}
-
-/// Counters summed over the shards, for INFO.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct KeyspaceStats {
-    pub hits: u64,
-    pub misses: u64,
-    pub expired: u64,
-    /// Keys that active expiry removed (the rest of `expired` was found by a lookup).
-    pub expired_active: u64,
-    /// Fields of hashes.
-    pub expired_fields: u64,
-    /// Those that active expiry removed.
-    pub expired_fields_active: u64,
-    pub evicted: u64,
-    /// Values that were too large to be freed at once and went in steps; those that still go.
-    pub lazily_freed: u64,
-    pub pending_free: u64,
-    /// Keys that were lost with damaged pages.
-    pub lost: u64,
-    /// Changes since the start; INFO shows the difference to the last save.
-    pub dirty: u64,
-}
-
-/// Per database, for INFO keyspace and DBSIZE.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct DbStats {
-    pub keys: u64,
-    pub expires: u64,
-}
-
-/// What an index takes, over all shards.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct IndexStats {
-    pub bytes: u64,
-    /// Places for keys.
-    pub slots: u64,
-}
-
-/// What the arena's memory holds, over all shards.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct MemoryStats {
-    /// Live chunks, of whatever kind.
-    pub live: u64,
-    /// Those of them that are the indexes'.
-    pub index: u64,
-}
-
-impl MemoryStats {
-    /// Keys and values.
-    pub fn dataset(&self) -> u64 {
-        self.live.saturating_sub(self.index)
     }
 }
 
@@ -491,59 +440,6 @@ impl Keyspace {
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub fn set_active_expire(&self, on: bool) {
         self.active_expire.store(on, Relaxed);
-    }
-
-    /// For the snapshot: makes its cut, and waits until every operation from before it is over. One that still ran while
-    /// pages are taken could put what belongs to the image where the sweep has been already.
-    pub fn begin_cut(&self, sink: Arc<dyn CutSink>) -> u32 {
-        let epoch = self.arena.begin_cut(sink);
-        self.shards.iter().for_each(|shard| shard.0.lock().enter(epoch));
-        epoch
-    }
-
-    /// For the snapshot: takes a page of whichever shard owns it, as it was at the cut. Each
-    /// block is handed to `each`. `None` when the page held nothing then or is gone since.
-    pub fn take_page(&self, page: PageId, each: Take) -> Option<SavedPage> {
-        loop {
-            let owner = self.arena.page(page);
-            if owner.kind() == Kind::Free {
-                return None;
-            }
-            let mut shard = self.shards.get(owner.shard() as usize)?.0.lock();
-            let now = self.arena.page(page);
-            if now.kind() != Kind::Free && now.shard() == owner.shard() {
-                let epoch = self.arena.epoch();
-                shard.enter(epoch);
-                return shard.heap.take_page(page, each);
-            }
-        }
-    }
-
-    /// For the snapshot: some of what need not wait for the sweep. Answers whether there may be more.
-    pub fn take_early(&self, shard: usize, copies: bool, pages: &mut Vec<SavedPage>, each: Take) -> bool {
-        let mut shard = self.shards[shard].0.lock();
-        let epoch = self.arena.epoch();
-        shard.enter(epoch);
-        shard.heap.take_early(copies, pages, each)
-    }
-
-    /// For the snapshot, after all pages: some of what the shard gave back since the cut; when that was the last, its
-    /// indexes' roots and counters as they were.
-    pub fn take_rest(&self, shard: usize, pages: &mut Vec<SavedPage>, each: Take) -> Option<AtCut> {
-        let mut shard = self.shards[shard].0.lock();
-        let epoch = self.arena.epoch();
-        shard.enter(epoch);
-        if shard.heap.take_gone(pages, each) {
-            return None;
-        }
-        let at_cut = shard.at_cut.take().unwrap_or_default();
-        shard.heap.leave_cut();
-        Some(at_cut)
-    }
-
-    /// After a restart: the indexes' roots of each shard, as an image kept them.
-    pub fn adopt_roots(&self, shard: usize, roots: &[[u64; 4]]) -> bool {
-        self.shards.get(shard).is_some_and(|place| place.0.lock().adopt_roots(roots))
     }
 }
 

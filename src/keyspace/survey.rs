@@ -3,10 +3,63 @@
 //! A command asks its [`Locked`]: inside EXEC the shards may be held already, and asking for their
 //! locks once more would wait for ever. Others ask the [`Keyspace`].
 
-use super::{DbStats, IndexStats, Keyspace, KeyspaceStats, Locked, MemoryStats, item::Header, shard::Counters};
+use super::{Keyspace, Locked, item::Header, shard::Counters};
 
 /// Keys per shard that the mean time to live is taken from.
 const TTL_SAMPLES: usize = 32;
+
+/// Counters summed over the shards, for INFO.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct KeyspaceStats {
+    pub hits: u64,
+    pub misses: u64,
+    pub expired: u64,
+    /// Keys that active expiry removed (the rest of `expired` was found by a lookup).
+    pub expired_active: u64,
+    /// Fields of hashes.
+    pub expired_fields: u64,
+    /// Those that active expiry removed.
+    pub expired_fields_active: u64,
+    pub evicted: u64,
+    /// Values that were too large to be freed at once and went in steps; those that still go.
+    pub lazily_freed: u64,
+    pub pending_free: u64,
+    /// Keys that were lost with damaged pages.
+    pub lost: u64,
+    /// Changes since the start; INFO shows the difference to the last save.
+    pub dirty: u64,
+}
+
+/// Per database, for INFO keyspace and DBSIZE.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct DbStats {
+    pub keys: u64,
+    pub expires: u64,
+}
+
+/// What an index takes, over all shards.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct IndexStats {
+    pub bytes: u64,
+    /// Places for keys.
+    pub slots: u64,
+}
+
+/// What the arena's memory holds, over all shards.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct MemoryStats {
+    /// Live chunks, of whatever kind.
+    pub live: u64,
+    /// Those of them that are the indexes'.
+    pub index: u64,
+}
+
+impl MemoryStats {
+    /// Keys and values.
+    pub fn dataset(&self) -> u64 {
+        self.live.saturating_sub(self.index)
+    }
+}
 
 impl Locked<'_> {
     pub fn stats(&mut self) -> KeyspaceStats {

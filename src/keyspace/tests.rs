@@ -1,6 +1,7 @@
 //! The keyspace against a map, under Miri too.
 
 use super::*;
+use crate::arena::CutSink;
 use std::collections::BTreeMap;
 
 fn keyspace(maxmemory: u64, policy: Policy, shards: usize) -> Keyspace {
