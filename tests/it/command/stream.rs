@@ -692,3 +692,22 @@ fn ids_are_read_as_by_c() {
         "#,
     );
 }
+
+/// Whoever asks becomes a consumer, whether there is anything for it or not; so the log says, and so does a script.
+#[test]
+fn xreadgroup_makes_a_consumer_of_who_gets_nothing() {
+    check(
+        r#"
+        > XGROUP CREATE s g $ MKSTREAM
+        OK
+        > XREADGROUP GROUP g alice STREAMS s >
+        (nil array)
+        > EVAL "redis.call('XREADGROUP', 'GROUP', 'g', 'bob', 'STREAMS', 's', '>') return redis.call('XGROUP', 'DELCONSUMER', 's', 'g', 'nobody')" 1 s
+        (integer) 0
+        > XGROUP CREATECONSUMER s g alice
+        (integer) 0
+        > XGROUP CREATECONSUMER s g bob
+        (integer) 0
+        "#,
+    );
+}

@@ -71,7 +71,8 @@ pub fn xreadgroup(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         asked.push(look(cx, key, word, group_name, request.claim)?);
     }
     let ready = asked.iter().filter(|asked| asked.is_served()).count();
-    if ready > 0 || !cx.client.stands_in {
+    // (A client that waits has made its consumer; the log and a script have not, whoever runs them.)
+    if ready > 0 || !cx.client.stands_in || cx.client.in_exec {
         for asked in &asked {
             // What is delivered to a consumer says that it was seen, too, and both are one change.
             if !(asked.is_delivered() && has_consumer(cx, asked, consumer_name)) {
