@@ -258,8 +258,8 @@ fn command(random: &mut Rng) -> Words {
 pub fn command_from(random: &mut Rng, patterns: &[&str]) -> Words {
     let pattern = patterns[random.usize(..patterns.len())];
     let mut words: Words = pattern.split(' ').map(|word| word_for(random, word)).collect();
-    // With another word or one less these would draw lots, or wait for long.
-    let is_touchy = pattern.starts_with("SPOP") || pattern.contains("RAND") || pattern.starts_with('B');
+    // With another word or one less these would draw lots, wait for long, or give a member another score than the others'.
+    let is_touchy = ["SPOP", "RAND", "lexical"].iter().any(|word| pattern.contains(word)) || pattern.starts_with('B');
     match random.u8(..) {
         _ if is_touchy => {}
         0..4 => words.push(value(random)),
