@@ -63,6 +63,12 @@ impl<'k> Db<'_, 'k> {
         if view.is_some_and(|view| view.kind != kind) { Err(WrongType) } else { Ok(view) }
     }
 
+    /// A collection that a command which changes it looks at first: no hit and no miss.
+    pub fn view_to_change(&mut self, key: &[u8], kind: Type) -> Result<Option<View<'_>>, WrongType> {
+        let view = self.view_any(key);
+        if view.is_some_and(|view| view.kind != kind) { Err(WrongType) } else { Ok(view) }
+    }
+
     /// Removes fields of a hash whose time has passed: all of a packed one, some of a larger one.
     pub fn expire_fields(&mut self, key: &[u8]) {
         let (db, now) = (self.db, self.locked.judged_at);

@@ -5,7 +5,11 @@
 
 pub mod collections;
 mod documented;
+mod excuses;
 pub mod grammar;
+mod offices;
+mod scenes;
+mod several;
 pub mod words;
 
 use crate::{
@@ -20,33 +24,64 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
 };
+use tempfile::TempDir;
 
 /// A `redis-server` on a free port of loopback that keeps nothing on disk; ended when dropped.
 struct Peer {
     process: Child,
     address: SocketAddr,
+    /// What it may be told to save stays in here.
+    _dir: TempDir,
 }
 
 impl Peer {
     /// None when there is none on this machine.
     fn start() -> Option<Peer> {
+        // Another process may take the port in between; then this one says so and ends, and we try another.
+        for _ in 0..20 {
+            let mut peer = Peer::launch()?;
+            if peer.is_ready() {
+                return Some(peer);
+            }
+        }
+        panic!("redis-server does not start");
+    }
+
+    fn launch() -> Option<Peer> {
         let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).ok()?;
+        let dir = TempDir::new().ok()?;
         let program = env::var("FLAGSTONE_PEER").unwrap_or("redis-server".into());
         let process = Command::new(program)
-            .args(["--port", &address.port().to_string(), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"])
+            .args([
+                "--port",
+                &address.port().to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--daemonize",
+                "no",
+                "--dir",
+            ])
+            .arg(dir.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .ok()?;
-        let peer = Peer { process, address };
-        // The process is not ours, so its readiness can only be asked for.
-        for _ in 0..2_000 {
-            if TcpStream::connect(address).is_ok() {
-                return Some(peer);
+        Some(Peer { process, address, _dir: dir })
+    }
+
+    /// The process is not ours, so its readiness can only be asked for: false when it has ended instead.
+    fn is_ready(&mut self) -> bool {
+        while self.process.try_wait().is_ok_and(|status| status.is_none()) {
+            // A connection to a free port may be one to itself.
+            let is_other = |stream: TcpStream| stream.local_addr().is_ok_and(|own| own != self.address);
+            if TcpStream::connect(self.address).is_ok_and(is_other) {
+                return true;
             }
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
-        panic!("redis-server does not listen on {address}");
+        false
     }
 
     fn connect(&self, protocol: Protocol) -> Client {

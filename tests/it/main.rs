@@ -24,3 +24,4 @@ mod start;
 mod structure;
 mod tls;
 mod tree;
+mod wire;

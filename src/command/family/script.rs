@@ -91,8 +91,11 @@ const SUBCOMMANDS: &[Spec] = &[
         summary: "Would set how scripts are debugged, which this server does not do.",
         syntax: "<YES | SYNC | NO>",
         handler: |cx, args| {
-            if !args::is_word(args[2], "no") {
+            if ["yes", "sync"].iter().any(|word| args::is_word(args[2], word)) {
                 return Err(Error::new("ERR Scripts cannot be debugged"));
+            }
+            if !args::is_word(args[2], "no") {
+                return Err(Error::new("ERR Use SCRIPT DEBUG YES/SYNC/NO"));
             }
             cx.reply.ok();
             Ok(())

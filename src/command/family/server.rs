@@ -1,7 +1,7 @@
 //! The server as a whole: its time and its version.
 
 use crate::command::{
-    Args, CommandResult, Context,
+    Args, CommandResult, Context, args,
     spec::{Acl, Flags, Spec},
 };
 
@@ -45,7 +45,15 @@ fn time(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
     Ok(())
 }
 
-fn lolwut(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
+fn lolwut(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
+    // Of the versions that draw, two are told how large.
+    if args.len() > 2 && args::is_word(args[1], "version") {
+        let version = args::integer(args[2])?;
+        let sizes = if [5, 6].contains(&version) { &args[3..] } else { &[] };
+        for size in sizes.iter().take(3) {
+            args::integer(size)?;
+        }
+    }
     let stones: String = (0..5)
         .map(|row| {
             let indent = " ".repeat(row % 2 * 2);

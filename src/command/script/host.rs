@@ -21,7 +21,6 @@ use smallvec::SmallVec;
 use std::{
     any::Any,
     cell::RefCell,
-    rc::Rc,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -289,17 +288,7 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     host.raw_set("array_metatable", libraries::array_metatable(lua)?)?;
     host.raw_set("version", COMPATIBLE_VERSION)?;
     host.raw_set("version_number", version_number())?;
-    // The interpreter's own: what a script seeds is not what SPOP draws from.
-    let random = Rc::new(RefCell::new(fastrand::Rng::new()));
-    let seeded = Rc::clone(&random);
-    host.raw_set("random", lua.create_function(move |_, ()| Ok(random.borrow_mut().f64()))?)?;
-    host.raw_set(
-        "seed",
-        lua.create_function(move |_, seed: f64| {
-            seeded.borrow_mut().seed(seed.to_bits());
-            Ok(())
-        })?,
-    )?;
+    host.raw_set("chance", libraries::chance(lua)?)?;
     host.raw_set(
         "sha1hex",
         lua.create_function(|_, text: LuaString| Ok(super::hex(&super::digest(&text.as_bytes()))))?,

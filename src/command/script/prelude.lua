@@ -177,17 +177,7 @@ string.gmatch = host.strings.gmatch_by(function(text, pattern)
 end)
 string.gfind = string.gmatch
 
--- It repeats nothing as often as it is told to.
-local rep = string.rep
-function string.rep(text, count)
-    if type(text) ~= "string" and type(text) ~= "number" then
-        refuse_argument(1, "rep", "string", text)
-    end
-    if type(count) ~= "number" and not (type(count) == "string" and tonumber(count)) then
-        refuse_argument(2, "rep", "number", count)
-    end
-    return text == "" and "" or rep(text, count)
-end
+string.rep = host.strings.rep
 
 -- A number as a C function that wants an `int` takes it.
 local function int(n)
@@ -241,19 +231,7 @@ local maths = {}
 for name, fn in raw_pairs(math) do
     maths[name] = fn
 end
-function maths.random(low, high)
-    if low == nil then
-        return host.random()
-    end
-    if high == nil then
-        low, high = 1, low
-    end
-    if low > high then
-        error("bad argument #1 to 'random' (interval is empty)", 2)
-    end
-    return maths.floor(host.random() * (high - low + 1)) + low
-end
-maths.randomseed = host.seed
+maths.random, maths.randomseed = host.chance.random, host.chance.randomseed
 
 world.string, world.table, world.math = veil(string), veil(tables), veil(maths)
 local coroutines = {}

@@ -589,3 +589,38 @@ fn events_of_fields() {
         "#,
     );
 }
+
+#[test]
+fn who_comes_to_write_misses_no_key() {
+    check(
+        r#"
+        > CONFIG SET notify-keyspace-events Em
+        OK
+        sub> PSUBSCRIBE *
+        1> "psubscribe"
+        2> "*"
+        3> (integer) 1
+        > HSETNX h f 1
+        (integer) 1
+        > HINCRBY counts f 1
+        (integer) 1
+        > HINCRBYFLOAT sums f 1
+        "1"
+        > SMOVE absent there m
+        (integer) 0
+        > SADD t m
+        (integer) 1
+        > SMOVE t there m
+        (integer) 1
+        > GET none
+        (nil)
+        sub<
+        1> "pmessage"
+        2> "*"
+        3> "__keyevent@0__:keymiss"
+        4> "none"
+        > CONFIG SET notify-keyspace-events ""
+        OK
+        "#,
+    );
+}

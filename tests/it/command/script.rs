@@ -174,7 +174,7 @@ fn tables_are_changed_as_by_lua() {
         2) "abab"
         3) "11"
         > EVAL "return {select(2, pcall(string.rep)), select(2, pcall(string.rep, 'a', {}))}" 0
-        1) "bad argument #1 to 'rep' (string expected, got nil)"
+        1) "bad argument #1 to 'rep' (string expected, got no value)"
         2) "bad argument #2 to 'rep' (number expected, got table)"
         "#,
     );
@@ -727,4 +727,52 @@ fn a_seed_is_the_scripts_own() {
     let others: Vec<_> = (0..20).map(|_| draw(&mut call)).collect();
     assert!(others.iter().all(|(number, _)| *number == first.0));
     assert!(others.iter().any(|(_, member)| *member != first.1), "{first:?}");
+}
+
+#[test]
+fn arguments_of_functions() {
+    check(
+        r#"
+        > EVAL "return math.random(0)" 0
+        (error) ERR user_script:1: bad argument #1 to 'random' (interval is empty) script: 008bcb60f86ee36d26c67b641b46674578d9cba0, on @user_script:1.
+        > EVAL "return {math.random(7, 7), math.random('1', 1), math.random() < 1}" 0
+        1) (integer) 7
+        2) (integer) 1
+        3) (integer) 1
+        > EVAL "return math.random(2, 1)" 0
+        (like) "ERR user_script:1: bad argument #2 to 'random' (interval is empty) script: *"
+        > EVAL "return math.random('x')" 0
+        (like) "ERR user_script:1: bad argument #1 to 'random' (number expected, got string) script: *"
+        > EVAL "return math.randomseed()" 0
+        (like) "ERR user_script:1: bad argument #1 to 'randomseed' (number expected, got no value) script: *"
+        > EVAL "return bit.band('x', 1)" 0
+        (like) "ERR user_script:1: bad argument #1 to 'band' (number expected, got string) script: *"
+        > EVAL "return bit.lshift(1, {})" 0
+        (like) "ERR user_script:1: bad argument #2 to 'lshift' (number expected, got table) script: *"
+        > EVAL "return bit.tohex()" 0
+        (like) "ERR user_script:1: bad argument #1 to 'tohex' (number expected, got no value) script: *"
+        > EVAL "return string.rep()" 0
+        (like) "ERR user_script:1: bad argument #1 to 'rep' (string expected, got no value) script: *"
+        > EVAL "return ('x'):rep({})" 0
+        (like) "ERR user_script:1: bad argument #2 to 'rep' (number expected, got table) script: *"
+        > EVAL "return {('ab'):rep('2'), ('').rep('', 1e15), ('x'):rep(-1)}" 0
+        1) "abab"
+        2) ""
+        3) ""
+        "#,
+    );
+}
+
+#[test]
+fn debug() {
+    check(
+        r#"
+        > SCRIPT DEBUG NO
+        OK
+        > SCRIPT DEBUG YES
+        (error) ERR Scripts cannot be debugged
+        > SCRIPT DEBUG MAYBE
+        (error) ERR Use SCRIPT DEBUG YES/SYNC/NO
+        "#,
+    );
 }

@@ -313,6 +313,12 @@ fn time_and_lolwut() {
         (error) ERR wrong number of arguments for 'time' command
         > LOLWUT
         (any)
+        > LOLWUT VERSION 5 1 2
+        (any)
+        > LOLWUT VERSION five
+        (error) ERR value is not an integer or out of range
+        > LOLWUT VERSION 6 wide
+        (error) ERR value is not an integer or out of range
         "#,
     );
 }
@@ -495,6 +501,9 @@ fn debug() {
     check(
         r#"
         > DEBUG SLEEP 0
+        OK
+        # A number is read as far as it goes.
+        > DEBUG SLEEP "0\r\n"
         OK
         > DEBUG SET-ACTIVE-EXPIRE 0
         OK

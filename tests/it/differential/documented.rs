@@ -155,7 +155,7 @@ fn near(theirs: i64, ours: i64) -> bool {
 }
 
 /// Whether two errors differ only in whether they name the server, its scripts or a way out.
-fn is_same_but_for_names(ours: Option<&str>, theirs: Option<&str>) -> bool {
+pub fn is_same_but_for_names(ours: Option<&str>, theirs: Option<&str>) -> bool {
     let names = ["Redis ", "redis lib ", "lua ", " Please use EVAL."];
     let plain = |text: Option<&str>| {
         let text = text.unwrap_or_default().replace("Lua redis lib command", "Command");

@@ -23,7 +23,7 @@ pub fn info(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     for name in &args[2..] {
         match table::lookup_full(name) {
             Some(command) => describe(cx, command),
-            None => cx.reply.null_array(),
+            None => cx.reply.null(),
         }
     }
     Ok(())

@@ -284,7 +284,9 @@ fn ok(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
 }
 
 fn sleep(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let seconds = parse_f64(args[2]).ok_or(Error::NOT_FLOAT)?.clamp(0.0, SLEEP_MAX_SECONDS);
+    // As C reads a number: as far as it goes, and nothing is none.
+    let len = args[2].iter().take_while(|byte| b"0123456789.+-eE".contains(byte)).count();
+    let seconds = parse_f64(&args[2][..len]).unwrap_or(0.0).clamp(0.0, SLEEP_MAX_SECONDS);
     std::thread::sleep(std::time::Duration::from_secs_f64(seconds));
     ok(cx, args)
 }

@@ -48,7 +48,7 @@ pub fn hmset(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 pub fn hsetnx(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let now = cx.keys.judged_at();
     let mut db = cx.keys.db(cx.client.db);
-    let hash = db.view(args[1], Type::Hash)?.map(|view| Hash::at(view, now));
+    let hash = db.view_to_change(args[1], Type::Hash)?.map(|view| Hash::at(view, now));
     let found = hash.is_some_and(|hash| hash.get(args[2]).is_some());
     if !found {
         if hash.is_some_and(|hash| hash.some_expired()) {
@@ -95,7 +95,7 @@ fn value<T>(
 ) -> Result<Option<T>, Error> {
     let now = cx.keys.judged_at();
     let mut db = cx.keys.db(cx.client.db);
-    let hash = db.view(key, Type::Hash)?.map(|view| Hash::at(view, now));
+    let hash = db.view_to_change(key, Type::Hash)?.map(|view| Hash::at(view, now));
     if let Some(entry) = hash.and_then(|hash| hash.get(field)) {
         return read(entry).map(Some).ok_or(Error::new(otherwise));
     }

@@ -256,14 +256,14 @@ fn smove(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let (from, to, member) = (args[1], args[2], args[3]);
     let limits = limits(cx);
     let mut db = cx.keys.db(cx.client.db);
-    let found = match db.view(from, Type::Set)?.map(Set::new) {
+    let found = match db.view_to_change(from, Type::Set)?.map(Set::new) {
         Some(set) => set.contains(member),
         None => {
             cx.reply.integer(0);
             return Ok(());
         }
     };
-    db.view(to, Type::Set)?;
+    db.view_to_change(to, Type::Set)?;
     if !found || from == to {
         cx.reply.integer(found.into());
         return Ok(());

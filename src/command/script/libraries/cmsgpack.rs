@@ -14,7 +14,7 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
         "pack",
         function(lua, |lua, values: Variadic<Value>| {
             if values.is_empty() {
-                return refuse("MessagePack pack needs input.");
+                return refuse("bad argument #0 to 'pack' (MessagePack pack needs input.)");
             }
             let mut out = Vec::new();
             values.iter().try_for_each(|value| pack(&mut out, value, 0))?;

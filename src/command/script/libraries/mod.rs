@@ -1,17 +1,19 @@
 //! The libraries that scripts find: `cjson`, `cmsgpack`, `bit`, `struct`.
 
 mod bit;
+mod chance;
 mod cjson;
 mod cmsgpack;
 mod patterns;
 mod strings;
 mod structs;
 
+pub use chance::table as chance;
 pub use cjson::array_metatable;
 pub use strings::table as strings;
 
 use super::host::place_within;
-use mlua::{Error, FromLuaMulti, Function, IntoLuaMulti, Lua, Table};
+use mlua::{Error, FromLuaMulti, Function, IntoLuaMulti, Lua, LuaString, MultiValue, Table, Value};
 
 /// A table of the libraries by name.
 pub fn all(lua: &Lua) -> mlua::Result<Table> {
@@ -39,6 +41,64 @@ fn function<A: FromLuaMulti, R: IntoLuaMulti>(
             _ => error,
         })
     })
+}
+
+/// What a function was called with, in order.
+pub struct Given {
+    name: &'static str,
+    values: MultiValue,
+    taken: usize,
+}
+
+impl Given {
+    pub fn new(name: &'static str, values: MultiValue) -> Given {
+        Given { name, values, taken: 0 }
+    }
+
+    pub fn next(&mut self) -> Option<Value> {
+        self.taken += 1;
+        self.values.pop_front()
+    }
+
+    pub fn refuse<T>(&self, wanted: &str, given: Option<Value>) -> mlua::Result<T> {
+        let given = given.map_or("no value", |value| value.type_name());
+        refuse(format!("bad argument #{} to '{}' ({wanted} expected, got {given})", self.taken, self.name))
+    }
+
+    /// A string, or a number as its text.
+    pub fn string(&mut self, lua: &Lua) -> mlua::Result<LuaString> {
+        let value = self.next();
+        let text = value.clone().map_or(Ok(None), |value| lua.coerce_string(value))?;
+        text.map_or_else(|| self.refuse("string", value), Ok)
+    }
+
+    /// A number that may be left out.
+    pub fn number(&mut self, lua: &Lua) -> mlua::Result<Option<f64>> {
+        match self.next() {
+            None | Some(Value::Nil) => Ok(None),
+            Some(value) => match lua.coerce_number(value.clone())? {
+                Some(number) => Ok(Some(number)),
+                None => self.refuse("number", Some(value)),
+            },
+        }
+    }
+
+    /// A number that may not.
+    pub fn some_number(&mut self, lua: &Lua) -> mlua::Result<f64> {
+        match self.values.front() {
+            None | Some(Value::Nil) => {
+                let given = self.next();
+                self.refuse("number", given)
+            }
+            // It is there.
+            Some(_) => Ok(self.number(lua)?.unwrap_or_default()),
+        }
+    }
+
+    /// Whether nothing is left.
+    pub fn is_over(&self) -> bool {
+        self.values.is_empty()
+    }
 }
 
 /// An error with a text of ours.

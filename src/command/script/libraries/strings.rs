@@ -1,7 +1,7 @@
 //! The functions of `string` that take patterns.
 
 use super::{
-    function,
+    Given, function,
     patterns::{Captured, Matcher, as_in_c},
     refuse,
 };
@@ -18,48 +18,9 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     strings.raw_set("gsub", function(lua, gsub)?)?;
     strings.raw_set("advance", function(lua, advance)?)?;
     strings.raw_set("gmatch_by", lua.create_function(gmatch_by)?)?;
+    let rep: Function = lua.globals().get::<Table>("string")?.get("rep")?;
+    strings.raw_set("rep", function(lua, move |lua, given| repeat(lua, &rep, given))?)?;
     Ok(strings)
-}
-
-/// What a function was called with, in order.
-struct Given {
-    name: &'static str,
-    values: MultiValue,
-    taken: usize,
-}
-
-impl Given {
-    fn new(name: &'static str, values: MultiValue) -> Given {
-        Given { name, values, taken: 0 }
-    }
-
-    fn next(&mut self) -> Option<Value> {
-        self.taken += 1;
-        self.values.pop_front()
-    }
-
-    fn refuse<T>(&self, wanted: &str, given: Option<Value>) -> mlua::Result<T> {
-        let given = given.map_or("no value", |value| value.type_name());
-        refuse(format!("bad argument #{} to '{}' ({wanted} expected, got {given})", self.taken, self.name))
-    }
-
-    /// A string, or a number as its text.
-    fn string(&mut self, lua: &Lua) -> mlua::Result<LuaString> {
-        let value = self.next();
-        let text = value.clone().map_or(Ok(None), |value| lua.coerce_string(value))?;
-        text.map_or_else(|| self.refuse("string", value), Ok)
-    }
-
-    /// A number that may be left out.
-    fn number(&mut self, lua: &Lua) -> mlua::Result<Option<f64>> {
-        match self.next() {
-            None | Some(Value::Nil) => Ok(None),
-            Some(value) => match lua.coerce_number(value.clone())? {
-                Some(number) => Ok(Some(number)),
-                None => self.refuse("number", Some(value)),
-            },
-        }
-    }
 }
 
 /// The byte where a search begins, of a position that may count from the end.
@@ -72,6 +33,13 @@ fn start(position: Option<f64>, len: usize) -> usize {
 /// A pattern without its anchor, and whether it had one.
 fn anchored(pattern: &[u8]) -> (bool, &[u8]) {
     pattern.strip_prefix(b"^").map_or((false, pattern), |rest| (true, rest))
+}
+
+/// `rep`, which repeats nothing as often as it is told to.
+fn repeat(lua: &Lua, rep: &Function, given: MultiValue) -> mlua::Result<LuaString> {
+    let mut given = Given::new("rep", given);
+    let (text, count) = (given.string(lua)?, given.some_number(lua)?);
+    if text.as_bytes().is_empty() { Ok(text) } else { rep.call((text, count)) }
 }
 
 /// `find`: where the first match begins and ends, and its captures.
