@@ -22,6 +22,7 @@ pub struct Settings {
     pub client_output_buffer_limits: OutputLimits,
     /// 0: one per core.
     pub server_threads: u32,
+    pub coalesce_us: u64,
 
     // TLS
     /// 0: none.
@@ -203,6 +204,7 @@ fn blank() -> Settings {
         client_query_buffer_limit: 0,
         client_output_buffer_limits: OutputLimits::default(),
         server_threads: 0,
+        coalesce_us: 30,
         tls_port: 0,
         tls: TlsSettings::default(),
         databases: 0,

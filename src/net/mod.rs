@@ -20,6 +20,7 @@ mod handshake;
 mod input;
 mod listener;
 mod output;
+mod pace;
 mod seats;
 mod socket;
 mod tls;

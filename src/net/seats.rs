@@ -7,9 +7,10 @@ use super::{
     connection::{Connection, Served},
     desk::{Bell, Desk},
     handshake::Handshake,
-    watch::{Events, News, Watch},
+    pace::{Pace, Seen},
+    watch::{self, Events, News, Watch},
 };
-use crate::util::clock::{Clock, UnixMillis};
+use crate::{command::Shared, util::clock::UnixMillis};
 use std::{
     cell::RefCell,
     collections::BTreeSet,
@@ -66,6 +67,7 @@ struct Seat {
     queued: bool,
     /// When it is to be served though nothing has happened; also in `Seats::deadlines`.
     deadline: Option<UnixMillis>,
+    seen: Seen,
     bell: Arc<Bell<Seated>>,
     /// Rings the bell.
     waker: Option<Waker>,
@@ -75,10 +77,12 @@ struct Seats {
     watch: Watch,
     events: Events,
     desk: Arc<ThreadDesk>,
-    clock: Clock,
+    shared: Arc<Shared>,
     all: Vec<Seat>,
     free: Vec<usize>,
     deadlines: BTreeSet<(UnixMillis, usize)>,
+    pace: Pace,
+    pause: Duration,
     /// Kept for their room.
     called: Vec<usize>,
     handed: Vec<Seated>,
@@ -90,19 +94,22 @@ thread_local! {
 }
 
 /// Serves what the desk is handed until it is closed.
-pub fn serve(watch: Watch, desk: Arc<ThreadDesk>, clock: Clock) {
+pub fn serve(watch: Watch, desk: Arc<ThreadDesk>, shared: Arc<Shared>) {
     let seats = Rc::new(RefCell::new(Seats {
         watch,
         events: Events::new(),
         desk,
-        clock,
+        shared,
         all: Vec::new(),
         free: Vec::new(),
         deadlines: BTreeSet::new(),
+        pace: Pace::default(),
+        pause: Duration::ZERO,
         called: Vec::new(),
         handed: Vec::new(),
     }));
     SEATS.set(Rc::downgrade(&seats));
+    watch::pause_exactly();
     let (mut now, mut again) = (Vec::new(), Vec::new());
     loop {
         // Not to be borrowed while one is served.
@@ -203,6 +210,9 @@ impl Seat {
 impl Seats {
     /// Adds to `now` who is to be served; waits until there is somebody. False when the thread is to end.
     fn gather(&mut self, now: &mut Vec<usize>) -> bool {
+        if now.is_empty() && self.pace.waits() && !self.pause.is_zero() {
+            watch::pause(self.pause);
+        }
         let wait = match now.is_empty() && self.desk.sleeps() {
             true => self.deadlines.first().map(|(deadline, _)| self.until(*deadline)),
             false => Some(Duration::ZERO),
@@ -228,15 +238,19 @@ impl Seats {
         if !self.deadlines.is_empty() {
             self.wake_due(now);
         }
+        if self.pace.found(now.len()) {
+            self.pace.turn_over(watch::times());
+            self.pause = Duration::from_micros(self.shared.config.current().coalesce_us);
+        }
         goes_on
     }
 
     fn until(&self, deadline: UnixMillis) -> Duration {
-        Duration::from_millis(u64::try_from(deadline.saturating_sub(self.clock.now())).unwrap_or(0))
+        Duration::from_millis(u64::try_from(deadline.saturating_sub(self.shared.clock.now())).unwrap_or(0))
     }
 
     fn wake_due(&mut self, now: &mut Vec<usize>) {
-        let time = self.clock.now();
+        let time = self.shared.clock.now();
         while let Some((deadline, number)) = self.deadlines.first().copied()
             && deadline <= time
         {
@@ -253,7 +267,7 @@ impl Seats {
             let number = self.all.len();
             let bell = Bell::new(number, &self.desk);
             let waker = Some(Waker::from(Arc::clone(&bell)));
-            self.all.push(Seat { seated: None, queued: false, deadline: None, bell, waker });
+            self.all.push(Seat { seated: None, queued: false, deadline: None, seen: Seen::default(), bell, waker });
             number
         });
         if let Err(error) = seated.guest.join(&self.watch, number) {
@@ -276,6 +290,7 @@ impl Seats {
     fn begin(&mut self, number: usize) -> Option<(Seated, Waker)> {
         let seat = &mut self.all[number];
         seat.queued = false;
+        self.pace.serves(&mut seat.seen);
         Some((seat.seated.take()?, seat.waker.take()?))
     }
 

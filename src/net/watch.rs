@@ -3,14 +3,18 @@
 //! The runtime could watch them, too, with a task for each connection. That cost a fifth of the instructions of a request
 //! that comes alone; here a batch of events is a batch of connections to be served.
 
+use super::pace::Times;
 use rustix::{
     buffer::spare_capacity,
     event::{EventfdFlags, Timespec, epoll, eventfd},
     io::Errno,
     net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, send, sendmsg, shutdown},
+    thread::{nanosleep, set_current_timer_slack},
+    time::{ClockId, clock_gettime},
 };
 use std::{
     io::{self, IoSlice},
+    num::NonZeroU64,
     os::fd::{AsRawFd, OwnedFd},
     sync::Arc,
     task::{Poll, ready},
@@ -84,6 +88,29 @@ impl Watch {
         let _ = epoll::wait(&self.epoll, spare_capacity(events), wait.as_ref());
         let sockets = events.iter().filter(|event| event.data.u64() != ALARM);
         sockets.map(|event| News { number: event.data.u64() as usize, flags: event.flags })
+    }
+}
+
+/// Has the thread's pauses end when they are over; else the system prolongs them by up to 50 us.
+pub fn pause_exactly() {
+    // What cannot be had here is no harm.
+    let _ = set_current_timer_slack(NonZeroU64::new(1000));
+}
+
+/// Of this thread.
+pub fn times() -> Times {
+    let [steady, processor] = [ClockId::Monotonic, ClockId::ThreadCPUTime].map(|clock| {
+        let time = clock_gettime(clock);
+        time.tv_sec.cast_unsigned().wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec.cast_unsigned())
+    });
+    Times { steady, processor }
+}
+
+/// Waits, whatever news there is.
+pub fn pause(pause: Duration) {
+    if let Ok(pause) = Timespec::try_from(pause) {
+        // A pause that is cut short is one, too.
+        let _ = nanosleep(&pause);
     }
 }
 

@@ -186,11 +186,11 @@ impl Worker {
         let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(READERS).build()?;
         let watch = Watch::new()?;
         let desk = Arc::new(ThreadDesk::new(watch.alarm()));
-        let (own_desk, clock, weak) = (Arc::clone(&desk), crew.shared.clock.clone(), Arc::downgrade(crew));
+        let (own_desk, shared, weak) = (Arc::clone(&desk), Arc::clone(&crew.shared), Arc::downgrade(crew));
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             OWN.set(Some((weak, index)));
             let _inside = runtime.enter();
-            seats::serve(watch, own_desk, clock);
+            seats::serve(watch, own_desk, shared);
         })?;
         Ok(Worker { number, desk, load: Arc::default(), held_up: Arc::default(), thread })
     }

@@ -122,6 +122,13 @@ pub static NETWORK: Section = Section {
             field!(server_threads),
         )
         .at_start(),
+        directive(
+            "coalesce-usec",
+            Integer(0, 1000),
+            "30",
+            "Microseconds that a thread waits before it looks for requests, so that it finds more of them at once: less of the processor for each, and more of them in a second, for replies that come so much later. It waits only while it is busy for more than half of the time, with at least 16 clients, most of which have their replies. 0 never waits.",
+            field!(coalesce_us),
+        ),
     ],
 };
 
