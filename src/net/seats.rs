@@ -82,7 +82,7 @@ struct Seats {
     free: Vec<usize>,
     deadlines: BTreeSet<(UnixMillis, usize)>,
     pace: Pace,
-    pause: Duration,
+    longest_pause: Duration,
     /// Kept for their room.
     called: Vec<usize>,
     handed: Vec<Seated>,
@@ -104,7 +104,7 @@ pub fn serve(watch: Watch, desk: Arc<ThreadDesk>, shared: Arc<Shared>) {
         free: Vec::new(),
         deadlines: BTreeSet::new(),
         pace: Pace::default(),
-        pause: Duration::ZERO,
+        longest_pause: Duration::ZERO,
         called: Vec::new(),
         handed: Vec::new(),
     }));
@@ -210,8 +210,10 @@ impl Seat {
 impl Seats {
     /// Adds to `now` who is to be served; waits until there is somebody. False when the thread is to end.
     fn gather(&mut self, now: &mut Vec<usize>) -> bool {
-        if now.is_empty() && self.pace.waits() && !self.pause.is_zero() {
-            watch::pause(self.pause);
+        if now.is_empty()
+            && let Some(pause) = self.pace.pause(self.longest_pause)
+        {
+            watch::pause(pause);
         }
         let wait = match now.is_empty() && self.desk.sleeps() {
             true => self.deadlines.first().map(|(deadline, _)| self.until(*deadline)),
@@ -240,7 +242,7 @@ impl Seats {
         }
         if self.pace.found(now.len()) {
             self.pace.turn_over(watch::times());
-            self.pause = Duration::from_micros(self.shared.config.current().coalesce_us);
+            self.longest_pause = Duration::from_micros(self.shared.config.current().coalesce_us);
         }
         goes_on
     }

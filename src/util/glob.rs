@@ -7,8 +7,11 @@ const STARS_MAX: usize = 1000;
 ///
 /// Only the last `*` met is ever tried again, so the work is bounded by the product of the lengths
 /// and nothing is put on the stack, whatever the pattern. As in Redis, a pattern with more than a
-/// thousand `*` before other elements matches nothing.
+/// thousand `*` before other elements matches nothing, and the empty text is matched by the empty pattern alone.
 pub fn matches(pattern: &[u8], text: &[u8], ignore_case: bool) -> bool {
+    if text.is_empty() {
+        return pattern.is_empty();
+    }
     let (mut p, mut t, mut stars) = (0, 0, 0);
     // Where to go on after the last `*`, and how much of the text it has taken.
     let mut retry: Option<(usize, usize)> = None;
@@ -112,7 +115,7 @@ mod tests {
         check("h[a-b]llo", &["hallo", "hbllo"], &["hcllo"]);
         check("h[b-a]llo", &["hallo"], &["hcllo"]);
         check("h\\*llo", &["h*llo"], &["hxllo"]);
-        check("*", &["", "anything"], &[]);
+        check("*", &["anything"], &[""]);
         check("", &[""], &["a"]);
         check("a*b*c", &["abc", "aXbYc", "abbc", "abcbc"], &["ab", "acb"]);
         check("**a", &["a", "ba"], &["ab"]);

@@ -42,7 +42,8 @@ impl<'a> ScanOptions<'a> {
             }
             let value = words.next().ok_or(Error::SYNTAX)?;
             match option.to_ascii_lowercase().as_slice() {
-                b"match" => options.pattern = Some(value),
+                // That is everything, and the empty name, too.
+                b"match" => options.pattern = Some(*value).filter(|pattern| *pattern != b"*"),
                 b"count" => {
                     let n = parse_i64(value).ok_or(Error::NOT_INTEGER)?;
                     options.count = u64::try_from(n).ok().filter(|n| *n > 0).ok_or(Error::SYNTAX)?;

@@ -126,7 +126,7 @@ pub static NETWORK: Section = Section {
             "coalesce-usec",
             Integer(0, 1000),
             "30",
-            "Microseconds that a thread waits before it looks for requests, so that it finds more of them at once: less of the processor for each, and more of them in a second, for replies that come so much later. It waits only while it is busy for more than half of the time, with at least 16 clients, most of which have their replies. 0 never waits.",
+            "Microseconds that a thread waits at most before it looks for requests, so that it finds more of them at once: less of the processor for each, and more of them in a second, for replies that come so much later. It waits only with at least 16 clients, most of which have their replies, and the less the more time it has to spare, down to not at all. 0 never waits.",
             field!(coalesce_us),
         ),
     ],

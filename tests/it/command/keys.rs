@@ -298,6 +298,28 @@ fn scan_small() {
 }
 
 #[test]
+fn the_empty_name_is_matched_by_the_star_alone() {
+    check(
+        r#"
+        > SET "" 1
+        OK
+        > KEYS *
+        1) ""
+        > SCAN 0 MATCH *
+        1) "0"
+        2) 1) ""
+        > KEYS **
+        (empty array)
+        > SCAN 0 MATCH **
+        1) "0"
+        2) (empty array)
+        > KEYS ""
+        1) ""
+        "#,
+    );
+}
+
+#[test]
 fn scan_skips_expired_keys() {
     check(
         r#"
