@@ -37,8 +37,9 @@ pub enum Guest {
 
 /// A guest, and its place among those of its worker.
 pub struct Seated {
-    pub guest: Guest,
+    /// Ends first: when a client is no longer listed, there is room for another.
     pub load: Load,
+    pub guest: Guest,
 }
 
 /// Counts a connection until it ends.
