@@ -119,7 +119,7 @@ impl Shard {
         // Whatever no value refers to: of collections that are not whole, and of those that were being freed.
         nodes.sort_unstable();
         self.heap.set_doomed(Offset::NULL);
-        self.counters.lazily_freed += std::mem::take(&mut self.pending_free);
+        self.counters.lazily_freed += std::mem::take(&mut self.counters.pending_free);
         for at in found.nodes.iter().filter(|at| nodes.binary_search(at).is_err()) {
             self.heap.free(*at);
         }

@@ -2,7 +2,7 @@
 //! mutex; every change to a key passes through [`Shard::put`] or [`Shard::remove`].
 
 use super::{
-    EffectKind, Effects, Encoding, Item, OutOfMemory, Type, Value,
+    EffectKind, Effects, Encoding, Item, KeyspaceStats, OutOfMemory, Type, Value,
     changes::Changes,
     item::{self, Header},
     recency::Recency,
@@ -37,22 +37,6 @@ const FREED_AT_ONCE: usize = 64;
 /// The same under one hold of the lock by the cron, or before a page is emptied or a key evicted.
 const FREED_AT_A_TIME: usize = 512;
 
-/// Counts since the start.
-#[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Counters {
-    pub hits: u64,
-    pub misses: u64,
-    pub expired: u64,
-    pub expired_active: u64,
-    pub expired_fields: u64,
-    pub expired_fields_active: u64,
-    pub evicted: u64,
-    pub lazily_freed: u64,
-    pub dirty: u64,
-    /// Keys that were lost with damaged pages.
-    pub lost: u64,
-}
-
 /// What an image keeps of a shard beside its pages, as it was at the running cut.
 #[derive(Default)]
 pub struct AtCut {
@@ -64,11 +48,9 @@ pub(super) struct Shard {
     pub heap: ShardHeap,
     pub indexes: Vec<Index>,
     pub wheels: Vec<Wheel>,
-    pub counters: Counters,
+    pub counters: KeyspaceStats,
     /// `counters.dirty` when the cron came by.
     pub seen_changes: u64,
-    /// Values of which nodes are left to be freed.
-    pub pending_free: u64,
     /// Large hashes, and their databases, of which the cron removes fields bit by bit.
     pub rounds: Vec<(usize, Offset)>,
     /// A key has been removed for a value that takes its place at once: that one is not new.
@@ -114,9 +96,8 @@ impl Shard {
             heap: ShardHeap::new(arena, number),
             indexes: (0..databases).map(|database| Index::new(database as u8, shard_bits)).collect(),
             wheels: vec![Wheel::default(); databases],
-            counters: Counters::default(),
+            counters: KeyspaceStats::default(),
             seen_changes: 0,
-            pending_free: 0,
             rounds: Vec::new(),
             is_vacated: false,
             watchers: Watchers::default(),
@@ -358,7 +339,7 @@ impl Shard {
         if !trees.is_empty() {
             let before = self.heap.doomed();
             trees.into_iter().for_each(|node| tree::doom(&mut self.heap, node));
-            self.pending_free += u64::from(self.heap.doomed() != before);
+            self.counters.pending_free += u64::from(self.heap.doomed() != before);
             // While nodes may be in a snapshot only, this is left to the cron.
             if !self.heap.arena().is_loading() {
                 self.free_doomed(FREED_AT_ONCE);
@@ -369,7 +350,7 @@ impl Shard {
     fn free_doomed(&mut self, most: usize) -> bool {
         let is_left = tree::free_some(&mut self.heap, most);
         if !is_left {
-            self.counters.lazily_freed += std::mem::take(&mut self.pending_free);
+            self.counters.lazily_freed += std::mem::take(&mut self.counters.pending_free);
         }
         is_left
     }
@@ -712,7 +693,7 @@ impl Shard {
         if others.all(|(_, index)| index.has_no_chunks()) {
             // Nothing in the heap outlives them: it goes as a whole, without a look at any key.
             self.heap.retire_all();
-            self.counters.lazily_freed += std::mem::take(&mut self.pending_free);
+            self.counters.lazily_freed += std::mem::take(&mut self.counters.pending_free);
             for db in databases {
                 self.indexes[db] = Index::new(db as u8, self.shard_bits);
             }

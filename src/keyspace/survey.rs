@@ -3,12 +3,13 @@
 //! A command asks its [`Locked`]: inside EXEC the shards may be held already, and asking for their
 //! locks once more would wait for ever. Others ask the [`Keyspace`].
 
-use super::{Keyspace, Locked, item::Header, shard::Counters};
+use super::{Keyspace, Locked, item::Header};
+use std::ops::AddAssign;
 
 /// Keys per shard that the mean time to live is taken from.
 const TTL_SAMPLES: usize = 32;
 
-/// Counters summed over the shards, for INFO.
+/// Counters of a shard, or their sums over all, for INFO.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct KeyspaceStats {
     pub hits: u64,
@@ -28,6 +29,22 @@ pub struct KeyspaceStats {
     pub lost: u64,
     /// Changes since the start; INFO shows the difference to the last save.
     pub dirty: u64,
+}
+
+impl AddAssign for KeyspaceStats {
+    fn add_assign(&mut self, more: KeyspaceStats) {
+        self.hits += more.hits;
+        self.misses += more.misses;
+        self.expired += more.expired;
+        self.expired_active += more.expired_active;
+        self.expired_fields += more.expired_fields;
+        self.expired_fields_active += more.expired_fields_active;
+        self.evicted += more.evicted;
+        self.lazily_freed += more.lazily_freed;
+        self.pending_free += more.pending_free;
+        self.lost += more.lost;
+        self.dirty += more.dirty;
+    }
 }
 
 /// Per database, for INFO keyspace and DBSIZE.
@@ -64,27 +81,15 @@ impl MemoryStats {
 impl Locked<'_> {
     pub fn stats(&mut self) -> KeyspaceStats {
         let mut sum = KeyspaceStats::default();
-        self.each_shard(|shard| {
-            let counters = &shard.counters;
-            sum.hits += counters.hits;
-            sum.misses += counters.misses;
-            sum.expired += counters.expired;
-            sum.expired_active += counters.expired_active;
-            sum.expired_fields += counters.expired_fields;
-            sum.expired_fields_active += counters.expired_fields_active;
-            sum.evicted += counters.evicted;
-            sum.lost += counters.lost;
-            sum.dirty += counters.dirty;
-            sum.lazily_freed += counters.lazily_freed;
-            sum.pending_free += shard.pending_free;
-        });
+        self.each_shard(|shard| sum += shard.counters);
         sum
     }
 
     /// CONFIG RESETSTAT.
     pub fn reset_stats(&mut self) {
         self.each_shard(|shard| {
-            shard.counters = Counters { dirty: shard.counters.dirty, lost: shard.counters.lost, ..Counters::default() };
+            let KeyspaceStats { dirty, lost, pending_free, .. } = shard.counters;
+            shard.counters = KeyspaceStats { dirty, lost, pending_free, ..KeyspaceStats::default() };
         });
     }
 
