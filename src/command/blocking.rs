@@ -22,7 +22,7 @@ use super::{
     handle::{ClientHandle, State},
     keys,
     reply::ReplyBuffer,
-    tracking::{Caching, Options},
+    tracking::{Caching, Changed, Options},
 };
 use crate::{
     arena::PageId,
@@ -226,8 +226,8 @@ fn deadline(milliseconds: i64, now: UnixMillis) -> Result<Option<UnixMillis>, Er
 }
 
 /// Serves those who wait for keys of the locked shards that are ready, and whoever is to be served
-/// because of that. `worker` is the calling thread's.
-pub(super) fn serve(shared: &Arc<Shared>, worker: usize, mut locked: Locked<'_>) {
+/// because of that; then tells of what has `changed`, before and by that. `worker` is the calling thread's.
+pub(super) fn serve(shared: &Arc<Shared>, worker: usize, mut locked: Locked<'_>, mut changed: Changed) {
     let (keyspace, now) = (locked.keyspace(), locked.now());
     let mut reply = (shared.encoder)(Protocol::Resp2);
     let mut ready = VecDeque::from(locked.take_ready());
@@ -252,7 +252,7 @@ pub(super) fn serve(shared: &Arc<Shared>, worker: usize, mut locked: Locked<'_>)
             if !matches!(*fate, Fate::Waiting) || waiter.handle.is_killed() {
                 continue;
             }
-            let is_lacking = match execute(shared, &waiter, worker, &mut *reply, &mut locked, lot) {
+            let is_lacking = match execute(shared, &waiter, worker, &mut *reply, &mut locked, lot, &mut changed) {
                 Looked::Done(bytes) => {
                     waiter.leave_queues(&mut locked);
                     waiter.end(shared, &mut fate, Fate::Served(bytes));
@@ -282,6 +282,8 @@ pub(super) fn serve(shared: &Arc<Shared>, worker: usize, mut locked: Locked<'_>)
         ready.pop_front();
         ready.extend(locked.take_ready());
     }
+    drop(locked);
+    shared.broadcast(changed);
 }
 
 /// What executing a waiter's command has come to.
@@ -316,7 +318,7 @@ fn stand_in(
 }
 
 /// Executes a waiter's command as that client. What the client is told meanwhile, perhaps of what the command did,
-/// is held until the reply is there.
+/// is held until the reply is there. What it changes is added to `changed`.
 fn execute(
     shared: &Arc<Shared>,
     waiter: &Waiter,
@@ -324,6 +326,7 @@ fn execute(
     reply: &mut dyn ReplyBuffer,
     locked: &mut Locked<'_>,
     lot: Option<u64>,
+    changed: &mut Changed,
 ) -> Looked {
     waiter.handle.hold_mail(true);
     let mut client = stand_in(shared, waiter, worker, reply, locked, lot, |context, words| {
@@ -338,6 +341,7 @@ fn execute(
         }
     });
     let bytes = reply.take();
+    changed.append(&mut client.changed);
     match client.block {
         _ if !client.absent.is_empty() => Looked::Lacks(std::mem::take(&mut client.absent)),
         Some(block) => Looked::InVain(block.deadline),
@@ -353,10 +357,10 @@ pub fn run_handed_over(shared: &Arc<Shared>, worker: usize, ticket: u64) {
         return bring_and_serve(shared, worker, &waiter);
     }
     let mut reply = (shared.encoder)(Protocol::Resp2);
-    let lot = Some(fastrand::u64(..));
+    let (lot, mut changed) = (Some(fastrand::u64(..)), Changed::default());
     let (mut locked, looked) = loop {
         let mut locked = shared.keyspace.lock(waiter.shards, shared.clock.now());
-        match execute(shared, &waiter, worker, &mut *reply, &mut locked, lot) {
+        match execute(shared, &waiter, worker, &mut *reply, &mut locked, lot, &mut changed) {
             Looked::Lacks(pages) => {
                 drop(locked);
                 shared.keyspace.bring(&pages);
@@ -372,7 +376,7 @@ pub fn run_handed_over(shared: &Arc<Shared>, worker: usize, ticket: u64) {
     waiter.handle.hold_mail(false);
     drop(fate);
     locked.advance_to(shared.clock.now());
-    serve(shared, worker, locked);
+    serve(shared, worker, locked, changed);
 }
 
 /// Ends the connection of a client whose command cannot be executed to its end.
@@ -402,7 +406,8 @@ fn bring_and_serve(shared: &Arc<Shared>, worker: usize, waiter: &Waiter) {
 /// For the cron: serves those who wait for the end of a key, which came without a command.
 pub fn serve_all(shared: &Arc<Shared>, worker: usize, now: UnixMillis) {
     if shared.keyspace.has_ready() {
-        serve(shared, worker, shared.keyspace.lock(shared.keyspace.all_shards(), now));
+        let locked = shared.keyspace.lock(shared.keyspace.all_shards(), now);
+        serve(shared, worker, locked, Changed::default());
     }
 }
 
@@ -450,7 +455,7 @@ fn look_again(shared: &Arc<Shared>, worker: usize, waiter: &Waiter, now: UnixMil
     waiter.look_at(None);
     let mut locked = shared.keyspace.lock(waiter.shards, now);
     waiter.keys.iter().for_each(|key| locked.make_ready(waiter.db, key));
-    serve(shared, worker, locked);
+    serve(shared, worker, locked, Changed::default());
 }
 
 /// The client is gone; no shard may be locked.

@@ -8,7 +8,7 @@ use super::{
     handle::{ClientHandle, State},
     hub::Name,
     redis_file::Contents,
-    tracking::{Caching, Options},
+    tracking::{Caching, Changed, Options},
     transaction::{Transaction, Watched},
 };
 use crate::{
@@ -68,8 +68,8 @@ pub struct Client {
     /// CLIENT TRACKING.
     pub tracking: Option<Box<Options>>,
     pub caching: Caching,
-    /// What a transaction or script has changed so far, for those who are told of all keys.
-    pub(super) changed: Vec<Box<[u8]>>,
+    /// What its command, transaction or script has changed so far, for those who are told of all keys.
+    pub(super) changed: Changed,
     /// A script runs its commands.
     pub in_script: bool,
     /// Inside EXEC: nothing may block, and every command owes one reply.
@@ -218,7 +218,7 @@ impl Client {
             replication: ReplicationWishes::default(),
             tracking: None,
             caching: Caching::default(),
-            changed: Vec::new(),
+            changed: Changed::default(),
             in_script: false,
             in_exec: false,
             time_told: None,
@@ -481,7 +481,7 @@ impl Client {
     pub(super) fn serve_waiters(&mut self, mut keys: Locked<'_>) {
         // A command may have taken its time, in which a key that it made has expired.
         keys.advance_to(self.shared.clock.now());
-        blocking::serve(&self.shared, self.worker, keys);
+        blocking::serve(&self.shared, self.worker, keys, std::mem::take(&mut self.changed));
         // The time it took is not the next command's.
         self.started = self.started.map(|_| Moment::now());
     }

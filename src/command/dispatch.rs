@@ -376,6 +376,9 @@ fn run(
         context.keys.release();
     }
     let client = context.client;
+    if !client.changed.is_empty() {
+        shared.broadcast(std::mem::take(&mut client.changed));
+    }
     if !client.absent.is_empty() {
         return Flow::Absent;
     }

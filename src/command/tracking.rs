@@ -159,9 +159,23 @@ impl Tracking {
         }
         !table.prefixes.is_empty()
     }
+}
 
-    fn broadcast(&self, shared: &Shared, keys: &[Box<[u8]>], by: Option<u64>) {
-        self.table.lock().broadcast(shared, keys, by);
+/// Changed keys, for those who are told of all, in the order of the changes: each with the client whose command it was.
+#[derive(Default)]
+pub struct Changed(Vec<(Box<[u8]>, Option<u64>)>);
+
+impl Changed {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn append(&mut self, later: &mut Changed) {
+        self.0.append(&mut later.0);
+    }
+
+    fn add(&mut self, keys: Vec<Box<[u8]>>, by: Option<u64>) {
+        self.0.extend(keys.into_iter().map(|key| (key, by)));
     }
 }
 
@@ -194,20 +208,18 @@ impl Table {
         }
     }
 
-    /// Each prefix's clients get one message with all its keys.
-    fn broadcast(&mut self, shared: &Shared, changed: &[Box<[u8]>], by: Option<u64>) {
+    /// Each prefix's clients get one message with all its keys. Who changed a key last counts as who did it.
+    fn broadcast(&mut self, shared: &Shared, changed: &Changed) {
         for (prefix, clients) in &self.prefixes {
-            let keys: BTreeSet<&[u8]> =
-                changed.iter().map(|key| &**key).filter(|key| key.starts_with(prefix)).collect();
-            if keys.is_empty() {
-                continue;
-            }
-            let keys: Vec<&[u8]> = keys.into_iter().collect();
+            let keys: BTreeMap<&[u8], Option<u64>> =
+                changed.0.iter().filter(|(key, _)| key.starts_with(prefix)).map(|(key, by)| (&**key, *by)).collect();
             for id in clients {
-                if let Some(tracker) = self.trackers.get_mut(id)
-                    && !(tracker.options.no_loop && by == Some(*id))
-                {
-                    tracker.send(shared, Some(&keys));
+                let Some(tracker) = self.trackers.get_mut(id) else { continue };
+                let no_loop = tracker.options.no_loop;
+                let told = keys.iter().filter(|(_, by)| !(no_loop && **by == Some(*id)));
+                let told: Vec<&[u8]> = told.map(|(key, _)| *key).collect();
+                if !told.is_empty() {
+                    tracker.send(shared, Some(&told));
                 }
             }
         }
@@ -270,13 +282,23 @@ impl Shared {
     /// Tells of what has happened to keys by nobody's command: they have expired or been evicted.
     pub fn publish_changes(&self) {
         if self.tracking.any() {
-            self.keyspace.take_changes(&mut |changes| self.tell_changes(&changes));
+            self.keyspace.take_changes(&mut |changes| self.tell_changes(changes));
         }
     }
 
-    fn tell_changes(&self, changes: &Changes) {
-        if !changes.is_empty() && self.tracking.tell(self, changes, None) {
-            self.tracking.broadcast(self, &changes.keys, None);
+    fn tell_changes(&self, changes: Changes) {
+        if !changes.is_empty() && self.tracking.tell(self, &changes, None) {
+            let mut changed = Changed::default();
+            changed.add(changes.keys, None);
+            self.broadcast(changed);
+        }
+    }
+
+    /// Tells those who want to hear of all keys, once the changes are whole.
+    #[cold]
+    pub(super) fn broadcast(&self, changed: Changed) {
+        if !changed.is_empty() {
+            self.tracking.table.lock().broadcast(self, &changed);
         }
     }
 }
@@ -286,23 +308,20 @@ impl Context<'_> {
     #[cold]
     pub(super) fn tell_earlier_changes(&mut self) {
         let changes = self.keys.take_changes();
-        self.shared.tell_changes(&changes);
+        self.shared.tell_changes(changes);
     }
 
-    /// Tells of what the command has changed so far. Those who want to hear of all keys hear of a transaction's at its end.
+    /// Tells of what the command has changed so far. Those who want to hear of all keys hear at the end: of a transaction's or
+    /// script's, and of what those have taken who waited for it, too.
     pub(super) fn tell_changes(&mut self) {
         if !self.shared.tracking.any() {
             return;
         }
         let Context { shared, client, keys, .. } = self;
         let id = Some(client.handle.id);
-        let mut changes = keys.take_changes();
+        let changes = keys.take_changes();
         if !changes.is_empty() && shared.tracking.tell(shared, &changes, id) {
-            client.changed.append(&mut changes.keys);
-        }
-        if !client.in_exec && !client.changed.is_empty() {
-            shared.tracking.broadcast(shared, &client.changed, id);
-            client.changed.clear();
+            client.changed.add(changes.keys, id);
         }
     }
 

@@ -11,7 +11,7 @@ mod users;
 
 pub use check::{Denial, may_run};
 pub use log::{AclLog, Context as LogContext, Entry as LogEntry, Reason};
-pub use selector::{KeyPattern, RuleError, Selector};
+pub use selector::{RuleError, Selector};
 pub use user::{User, hex};
 pub use users::{DEFAULT_USER, Users, merge_selectors};
 

@@ -8,32 +8,26 @@ use crate::{
     },
     util::glob,
 };
+use ahash::RandomState;
+use indexmap::{IndexMap, IndexSet};
 use std::collections::BTreeMap;
 
-#[derive(Clone, Debug)]
-pub struct KeyPattern {
-    pub pattern: Box<[u8]>,
-    pub read: bool,
-    pub write: bool,
-}
-
-impl KeyPattern {
-    /// As it stands in a rule.
-    pub fn text(&self) -> Vec<u8> {
-        let sigil: &[u8] = match (self.read, self.write) {
-            (true, false) => b"%R~",
-            (false, true) => b"%W~",
-            _ => b"~",
-        };
-        [sigil, &self.pattern].concat()
-    }
-}
-
-/// What an access does with a key.
-#[derive(Clone, Copy, Default)]
+/// What an access does with a key, or a pattern allows.
+#[derive(Clone, Copy, Default, Debug)]
 pub struct Access {
     pub read: bool,
     pub write: bool,
+}
+
+impl Access {
+    /// As it stands before a pattern.
+    fn sigil(self) -> &'static [u8] {
+        match (self.read, self.write) {
+            (true, false) => b"%R~",
+            (false, true) => b"%W~",
+            _ => b"~",
+        }
+    }
 }
 
 impl From<KeyFlags> for Access {
@@ -79,6 +73,7 @@ impl RuleError {
     }
 }
 
+/// Rules may be many: each finds those it is about by a key.
 #[derive(Clone, Debug)]
 pub struct Selector {
     /// A bit for every command, by its place in the table.
@@ -88,13 +83,14 @@ pub struct Selector {
     /// The rules began with `+@all`, rather than with nothing.
     from_all: bool,
     /// First arguments with which a command is allowed that otherwise is not.
-    first_args: BTreeMap<usize, Vec<Box<[u8]>>>,
-    /// The rules since then, as `+get` and `-@admin`, each once.
-    rules: Vec<(char, String)>,
+    first_args: BTreeMap<usize, IndexSet<Box<[u8]>, RandomState>>,
+    /// The rules since then, as `+get` and `-@admin`: what each is about, its place among them, and its sign.
+    rules: BTreeMap<String, (u64, char)>,
+    next_rule: u64,
     pub all_keys: bool,
-    pub keys: Vec<KeyPattern>,
+    keys: IndexMap<Box<[u8]>, Access, RandomState>,
     pub all_channels: bool,
-    pub channels: Vec<Box<[u8]>>,
+    channels: IndexSet<Box<[u8]>, RandomState>,
 }
 
 impl Selector {
@@ -104,11 +100,12 @@ impl Selector {
             all_commands: false,
             from_all: false,
             first_args: BTreeMap::new(),
-            rules: Vec::new(),
+            rules: BTreeMap::new(),
+            next_rule: 0,
             all_keys: false,
-            keys: Vec::new(),
+            keys: IndexMap::default(),
             all_channels,
-            channels: Vec::new(),
+            channels: IndexSet::default(),
         }
     }
 
@@ -176,10 +173,8 @@ impl Selector {
         if !is_one_word(pattern) {
             return Err(RuleError::Syntax);
         }
-        match self.keys.iter_mut().find(|known| *known.pattern == *pattern) {
-            Some(known) => (known.read, known.write) = (known.read | access.read, known.write | access.write),
-            None => self.keys.push(KeyPattern { pattern: pattern.into(), read: access.read, write: access.write }),
-        }
+        let known = self.keys.entry(pattern.into()).or_default();
+        (known.read, known.write) = (known.read | access.read, known.write | access.write);
         Ok(())
     }
 
@@ -190,9 +185,7 @@ impl Selector {
         if !is_one_word(pattern) {
             return Err(RuleError::Syntax);
         }
-        if !self.channels.iter().any(|known| **known == *pattern) {
-            self.channels.push(pattern.into());
-        }
+        self.channels.insert(pattern.into());
         Ok(())
     }
 
@@ -227,10 +220,7 @@ impl Selector {
         if !command.shown_subcommands().is_empty() {
             return Err(RuleError::Unknown);
         }
-        let firsts = self.first_args.entry(command.id).or_default();
-        if !firsts.iter().any(|known| **known == *first) {
-            firsts.push(first.into());
-        }
+        self.first_args.entry(command.id).or_default().insert(first.into());
         self.note(allow, String::from_utf8_lossy(name).into_owned());
         Ok(())
     }
@@ -247,10 +237,16 @@ impl Selector {
 
     /// Remembers a rule. Those on the same subject, or on a part of it, mean nothing any more.
     fn note(&mut self, allow: bool, subject: String) {
-        let is_part =
-            |known: &str| known.strip_prefix(&subject).is_some_and(|rest| rest.is_empty() || rest.starts_with('|'));
-        self.rules.retain(|(_, known)| !is_part(known));
-        self.rules.push((if allow { '+' } else { '-' }, subject));
+        // The parts of a subject stand in a row.
+        let first_part = format!("{subject}|");
+        while let Some((part, _)) =
+            self.rules.range(first_part.clone()..).next().filter(|(known, _)| known.starts_with(&first_part))
+        {
+            let part = part.clone();
+            self.rules.remove(&part);
+        }
+        self.rules.insert(subject, (self.next_rule, if allow { '+' } else { '-' }));
+        self.next_rule += 1;
     }
 
     pub fn allows_command(&self, command: &Command, args: &[&[u8]]) -> bool {
@@ -266,38 +262,42 @@ impl Selector {
     }
 
     pub fn allows_key(&self, key: &[u8], access: Access) -> bool {
-        self.all_keys || self.grants(access).any(|known| glob::matches(&known.pattern, key, false))
+        self.all_keys || self.grants(access).any(|pattern| glob::matches(pattern, key, false))
     }
 
     /// Whether any key may be accessed in this way.
     pub fn allows_every_key(&self, access: Access) -> bool {
-        self.all_keys || self.grants(access).any(|known| *known.pattern == *b"*")
+        self.all_keys || self.grants(access).any(|pattern| *pattern == *b"*")
     }
 
-    fn grants(&self, access: Access) -> impl Iterator<Item = &KeyPattern> {
-        self.keys.iter().filter(move |known| (known.read || !access.read) && (known.write || !access.write))
+    fn grants(&self, access: Access) -> impl Iterator<Item = &[u8]> {
+        let suffices = move |known: &Access| (known.read || !access.read) && (known.write || !access.write);
+        self.keys.iter().filter(move |(_, known)| suffices(known)).map(|(pattern, _)| &**pattern)
     }
 
     /// A pattern to subscribe to must be one of those allowed, to the letter.
     pub fn allows_channel(&self, channel: &[u8], is_pattern: bool) -> bool {
         self.all_channels
-            || self.channels.iter().any(|known| match is_pattern {
-                true => **known == *channel,
-                false => glob::matches(known, channel, false),
-            })
+            || match is_pattern {
+                true => self.channels.contains(channel),
+                false => self.channels.iter().any(|known| glob::matches(known, channel, false)),
+            }
     }
 
     /// `-@all +get`
     pub fn commands_text(&self) -> String {
         let start = if self.from_all { "+@all" } else { "-@all" };
-        self.rules.iter().fold(start.to_owned(), |text, (sign, rule)| text + " " + &format!("{sign}{rule}"))
+        let mut rules: Vec<_> = self.rules.iter().map(|(subject, (place, sign))| (place, sign, subject)).collect();
+        rules.sort_unstable();
+        rules.into_iter().fold(start.to_owned(), |text, (_, sign, subject)| text + " " + &format!("{sign}{subject}"))
     }
 
     pub fn keys_text(&self) -> Vec<u8> {
         if self.all_keys {
             return b"~*".to_vec();
         }
-        self.keys.iter().map(KeyPattern::text).collect::<Vec<_>>().join(&b' ')
+        let patterns = self.keys.iter().map(|(pattern, access)| [access.sigil(), pattern].concat());
+        patterns.collect::<Vec<_>>().join(&b' ')
     }
 
     pub fn channels_text(&self) -> Vec<u8> {

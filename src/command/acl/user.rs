@@ -2,6 +2,8 @@
 
 use super::selector::{RuleError, Selector};
 use crate::util::words;
+use ahash::RandomState;
+use indexmap::IndexSet;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -15,13 +17,11 @@ pub struct User {
     /// Any password will do.
     pub no_password: bool,
     skip_sanitize: bool,
-    passwords: Vec<Hash>,
+    passwords: IndexSet<Hash, RandomState>,
     pub root: Selector,
     pub selectors: Vec<Selector>,
     /// What `reset` makes of the channels: `acl-pubsub-default`.
     all_channels: bool,
-    /// He may do everything, so nothing needs checking.
-    unlimited: bool,
 }
 
 impl User {
@@ -32,11 +32,10 @@ impl User {
             on: false,
             no_password: false,
             skip_sanitize: false,
-            passwords: Vec::new(),
+            passwords: IndexSet::default(),
             root: Selector::new(all_channels),
             selectors: Vec::new(),
             all_channels,
-            unlimited: false,
         }
     }
 
@@ -45,9 +44,9 @@ impl User {
         self.all_channels = all_channels;
     }
 
-    #[inline]
+    /// He may do everything, so nothing needs checking.
     pub fn is_unlimited(&self) -> bool {
-        self.unlimited
+        self.all_selectors().any(Selector::is_unlimited)
     }
 
     /// Permissions that each suffice.
@@ -64,13 +63,6 @@ impl User {
 
     /// Takes one rule.
     pub fn apply(&mut self, rule: &[u8]) -> Result<(), RuleError> {
-        let result = self.take(rule);
-        let unlimited = self.all_selectors().any(Selector::is_unlimited);
-        self.unlimited = unlimited;
-        result
-    }
-
-    fn take(&mut self, rule: &[u8]) -> Result<(), RuleError> {
         match (rule.to_ascii_lowercase().as_slice(), rule) {
             (b"", _) => {}
             (b"on", _) => self.on = true,
@@ -104,16 +96,12 @@ impl User {
     }
 
     fn add_password(&mut self, hash: Hash) {
-        if !self.passwords.contains(&hash) {
-            self.passwords.push(hash);
-        }
+        self.passwords.insert(hash);
         self.no_password = false;
     }
 
     fn remove_password(&mut self, hash: Hash) -> Result<(), RuleError> {
-        let at = self.passwords.iter().position(|known| *known == hash).ok_or(RuleError::NoSuchPassword)?;
-        self.passwords.remove(at);
-        Ok(())
+        self.passwords.shift_remove(&hash).then_some(()).ok_or(RuleError::NoSuchPassword)
     }
 
     /// The words of GETUSER.
@@ -188,6 +176,14 @@ mod tests {
             "off sanitize-payload resetchannels -@all (~x resetchannels -@all +get) (resetchannels &c -@all +set)",
         );
         check("(+get) | clearselectors", "off sanitize-payload resetchannels -@all");
+    }
+
+    #[test]
+    fn a_rule_takes_the_place_of_those_on_parts_of_its_subject() {
+        let mut user = User::new(b"u", false);
+        let rules = ["+select|1", "+config|get", "+select|2", "+get", "+select", "-config", "+getex", "-get"];
+        rules.iter().for_each(|rule| user.apply(rule.as_bytes()).unwrap());
+        assert_eq!(user.root.commands_text(), "-@all +select -config +getex -get");
     }
 
     #[test]

@@ -275,6 +275,11 @@ fn a_user_does_what_he_may() {
         "User bob has no permissions to access the 'wx' key"
         > ACL DRYRUN bob smismember wx a
         "User bob has no permissions to access the 'wx' key"
+        # With Redis, to claim is to write.
+        > ACL DRYRUN bob xautoclaim wx g c 0 0
+        OK
+        > ACL DRYRUN bob xautoclaim rx g c 0 0
+        "User bob has no permissions to access the 'rx' key"
         > ACL DRYRUN bob publish other x
         "User bob has no permissions to access the 'other' channel"
         b> AUTH bob wrong

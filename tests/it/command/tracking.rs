@@ -317,3 +317,57 @@ fn what_a_script_reads_is_tracked_and_nothing_else() {
         "#,
     );
 }
+
+#[test]
+fn one_message_tells_of_a_change_and_of_who_waited_for_it() {
+    check(
+        r#"
+        ~only resp3
+        > CLIENT TRACKING ON BCAST
+        OK
+        loud> CLIENT TRACKING ON BCAST NOLOOP
+        OK
+        waiter> BZMPOP 0 1 z MIN
+        (no reply)
+        loud> ZADD z 1 a
+        (integer) 1
+        <
+        1> "invalidate"
+        2> 1) "z"
+        # The last to change it was somebody else.
+        loud<
+        1> "invalidate"
+        2> 1) "z"
+        waiter<
+        1) "z"
+        2) 1) 1) "a"
+              2) (double) 1
+        waiter> BLMOVE l m LEFT LEFT 0
+        (no reply)
+        loud> MULTI
+        OK
+        loud> SET k 1
+        QUEUED
+        loud> LPUSH l a
+        QUEUED
+        loud> EXEC
+        1) OK
+        2) (integer) 1
+        <
+        1> "invalidate"
+        2> 1) "k"
+           2) "l"
+           3) "m"
+        loud<
+        1> "invalidate"
+        2> 1) "l"
+           2) "m"
+        > CLIENT TRACKING OFF
+        OK
+        > PING
+        PONG
+        loud> PING
+        PONG
+        "#,
+    );
+}

@@ -14,7 +14,6 @@ const READ_KEY: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RO.union(KeyFlags::ACCE
 const LOOK_KEY: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RO)];
 const UPDATE_KEY: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::UPDATE))];
 const DELETE_KEY: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::DELETE))];
-const ACCESS_DELETE_KEY: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE))];
 
 /// The keys after STREAMS: the first half of the words.
 const fn streams(start_from: i32) -> KeySpec {
@@ -156,7 +155,7 @@ pub static COMMANDS: &[Spec] = &[
         ..row("xclaim", -6, FAST_WRITE, "5.0.0", "Gives a consumer entries that are pending with another.")
     },
     Spec {
-        keys: ACCESS_DELETE_KEY,
+        keys: DELETE_KEY,
         syntax: "key group consumer min-idle-time start [COUNT count] [JUSTID]",
         complexity: "O(log N) for each of COUNT entries",
         tips: RANDOM,
