@@ -186,7 +186,7 @@ impl Log {
     /// What the file system says; the log is then as it was.
     pub fn move_to(&self, directory: &Path) -> io::Result<()> {
         if self.is_on()
-            && let Err(error) = self.commit(true)
+            && let Err(error) = self.settle()
         {
             tracing::warn!(%error, "the append-only file is behind; it is left so, and goes on in another directory");
         }
@@ -211,7 +211,7 @@ impl Log {
         if !self.on.swap(false, SeqCst) {
             return Ok(());
         }
-        let result = self.commit(true);
+        let result = self.settle();
         let mut inner = self.inner.lock();
         (inner.file, inner.previous) = (None, None);
         (inner.lost, inner.error) = (None, String::new());
@@ -258,6 +258,13 @@ impl Log {
     fn commit_slow(&self, to_disk: bool) -> io::Result<()> {
         self.write_out()?;
         if to_disk { self.sync() } else { Ok(()) }
+    }
+
+    /// The file is about to be left. What is in it goes to the disk, also if no more can be written to it: so there is never
+    /// more than one file before the newest that may hold what is not there.
+    fn settle(&self) -> io::Result<()> {
+        let written = self.write_out();
+        written.and(self.sync())
     }
 
     fn write_out(&self) -> io::Result<()> {
@@ -335,7 +342,7 @@ impl Log {
     pub fn rotate(&self, epoch: u32) -> io::Result<u64> {
         // So that little is left to do later. What the old file refuses is in the image, which has the log go on.
         if self.is_on()
-            && let Err(error) = self.commit(true)
+            && let Err(error) = self.settle()
         {
             tracing::warn!(%error, "the append-only file is behind; the snapshot takes its place");
         }

@@ -6,7 +6,7 @@ use super::{
     memory::{Fault, Memory},
     seeds,
 };
-use flagstone::aof::Log;
+use flagstone::aof::{self, Log, Next, Reader};
 use std::{path::Path, sync::Arc};
 
 const FAULTS: [Fault; 5] = [Fault::Io, Fault::Full, Fault::StaysFull, Fault::Interrupted, Fault::Short];
@@ -77,6 +77,38 @@ fn a_log_that_is_lost_while_its_image_is_written_waits_for_the_next() {
     log.retire(next, Path::new(IMAGE));
     append(3);
     assert!(!log.is_failing() && !log.needs_image() && log.commit(true).is_ok());
+}
+
+/// A file refuses what is to be written when a snapshot begins, the file that goes on from it does so at the next, and neither
+/// image comes to be: what the first of them holds is on the disk all the same before any of it is called kept.
+#[test]
+fn a_log_that_refuses_at_two_cuts_forgets_no_file_that_is_not_on_the_disk() {
+    let (disk, log) = (Memory::default(), Log::default());
+    let append = |epoch| log.append_one(epoch, 1, 0, &[b"set", b"k", b"v"]);
+    log.place_on(Arc::new(disk.clone()), Path::new("/data/log"), "log", 0);
+    log.open(true, 0).expect("an empty disk");
+    append(1);
+    log.commit(false).expect("nothing fails");
+    for epoch in [2, 3] {
+        append(epoch - 1);
+        disk.fail(1, Fault::Io);
+        log.rotate(epoch).expect("the new file refuses nothing");
+        disk.heal();
+    }
+    append(3);
+    log.commit(true).expect("nothing fails");
+    for seed in seeds(20) {
+        let after = disk.lose_power(&Memory::default(), disk.steps(), &mut fastrand::Rng::with_seed(seed));
+        let files = aof::files_on(&after, Path::new("/data/log"), "log").expect("nothing fails");
+        let mut records = 0;
+        for (_, path) in files {
+            let mut reader = Reader::open(&after, &path).expect("nothing fails").expect("a log");
+            while let Next::Record(_) = reader.read().expect("nothing fails") {
+                records += 1;
+            }
+        }
+        assert_eq!(records, 4, "seed {seed}");
+    }
 }
 
 #[test]
