@@ -18,6 +18,9 @@ pub trait PageSource: Send + Sync {
 
     /// Pages that will be loaded next, one after the other.
     fn expect(&self, _first: PageId, _pages: u32) {}
+
+    /// Pages that have been loaded.
+    fn forget(&self, _first: PageId, _pages: u32) {}
 }
 
 /// A page's bytes, away from the page.
@@ -77,19 +80,31 @@ impl Arena {
         Ok(())
     }
 
-    /// Says to the source which pages will be read next.
-    pub fn expect(&self, first: PageId, pages: u32) {
-        let source = self.source.read().clone();
-        if let Some(source) = source {
-            source.expect(first, pages);
-        }
+    /// Whether a page is still in the image only.
+    pub fn lacks(&self, page: PageId) -> bool {
+        let meta = self.page(page);
+        meta.kind() != Kind::Free && !meta.is_resident()
+    }
+
+    /// Says to the source which pages, in order, will be read next.
+    pub fn expect(&self, pages: &[PageId]) {
+        self.tell_source(pages, |source, first, pages| source.expect(first, pages));
+    }
+
+    /// Says to the source which pages, in order, are here now.
+    pub fn forget(&self, pages: &[PageId]) {
+        self.tell_source(pages, |source, first, pages| source.forget(first, pages));
+    }
+
+    fn tell_source(&self, pages: &[PageId], tell: impl Fn(&dyn PageSource, PageId, u32)) {
+        let Some(source) = self.source.read().clone() else { return };
+        pages.chunk_by(|a, b| a.0 + 1 == b.0).for_each(|run| tell(&*source, run[0], run.len() as u32));
     }
 
     /// Reads and verifies a page of the image, which takes the disk's time: to be called with no lock held. `None` when it
     /// is not one that is only there.
     pub fn read(&self, page: PageId) -> Option<Loaded> {
-        let meta = self.page(page);
-        let source = self.source.read().clone().filter(|_| meta.kind() != Kind::Free && !meta.is_resident())?;
+        let source = self.source.read().clone().filter(|_| self.lacks(page))?;
         let mut bytes = vec![0; PAGE];
         let damage = source.load(page, &mut bytes).err();
         Some(Loaded { page, bytes, damage })
@@ -98,7 +113,9 @@ impl Arena {
     /// All pages are resident: the source is dropped.
     pub fn loaded(&self) {
         self.loading.store(false, Release);
-        *self.source.write() = None;
+        if let Some(source) = self.source.write().take() {
+            source.forget(PageId(0), self.frontier().0);
+        }
     }
 }
 

@@ -10,10 +10,12 @@ use crate::{
     arena::{Kind, PageId, PageMeta, class_size},
     types::{self, Ahead},
 };
+use smallvec::SmallVec;
 use std::cell::Cell;
 
-/// Pages that are asked of the disk at once while all are loaded in turn.
-const AHEAD: u32 = 16;
+/// Pages that are asked of the disk at once while all are loaded in turn: whoever waits for one that he needs waits for
+/// these, too.
+const AHEAD: usize = 16;
 /// Buckets of an index looked at under one hold of its shard's lock.
 const BUCKETS: usize = 256;
 
@@ -97,24 +99,33 @@ impl Keyspace {
         let pages = || (1..self.arena.frontier().0).map(PageId);
         let is_done = self.load_pages(pages().filter(|page| is_index(self.arena.page(*page))), go_on)
             && self.load_pages(self.used_pages(go_on).into_iter(), go_on)
-            && self.load_pages(pages().inspect(|page| self.expect_from(*page)), go_on);
+            && self.load_pages(pages(), go_on);
         if is_done {
             self.arena.loaded();
             self.count_sizes(go_on);
         }
     }
 
-    fn load_pages(&self, mut pages: impl Iterator<Item = PageId>, go_on: &mut dyn FnMut() -> bool) -> bool {
-        pages.all(|page| {
-            self.load_page(page);
-            go_on()
-        })
-    }
-
-    fn expect_from(&self, page: PageId) {
-        if page.0.is_multiple_of(AHEAD) {
-            self.arena.expect(page, AHEAD);
+    /// Brings these pages, in order. While some are taken, the disk reads the next.
+    fn load_pages(&self, pages: impl Iterator<Item = PageId>, go_on: &mut dyn FnMut() -> bool) -> bool {
+        let mut absent = pages.filter(|page| self.arena.lacks(*page));
+        let mut expect = || {
+            let next: SmallVec<[PageId; AHEAD]> = absent.by_ref().take(AHEAD).collect();
+            self.arena.expect(&next);
+            next
+        };
+        let mut next = expect();
+        while !next.is_empty() {
+            let here = std::mem::replace(&mut next, expect());
+            for page in &here {
+                self.load_page(*page);
+                if !go_on() {
+                    return false;
+                }
+            }
+            self.arena.forget(&here);
         }
+        true
     }
 
     /// The pages of items that were used more than once, as the indexes remember it, in order of place.

@@ -111,6 +111,8 @@ impl Image {
         let read_sizes = |table| read_table(&*file, len, "size table", table, SIZE, format::decode_size);
         let sizes = superblock.sizes.map(read_sizes).transpose()?;
         check_tables(&superblock, &pages, &blocks, &roots).map_err(Problem::Invalid)?;
+        // Who waits for a page waits for no more than that.
+        file.scatter();
         Ok(Image { superblock, pages, roots, sizes, data: Data { file, blocks } })
     }
 
@@ -307,6 +309,10 @@ fn place(row: &BlockRow) -> usize {
 impl PageSource for Data {
     fn expect(&self, first: PageId, pages: u32) {
         self.file.expect(first.start().bytes(), u64::from(pages) * PAGE as u64);
+    }
+
+    fn forget(&self, first: PageId, pages: u32) {
+        self.file.forget(first.start().bytes(), u64::from(pages) * PAGE as u64);
     }
 
     fn load(&self, page: PageId, into: &mut [u8]) -> Result<(), Damage> {

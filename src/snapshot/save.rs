@@ -277,7 +277,7 @@ fn write_image(
     file.write_at(&superblock.encode(), 0)?;
     file.sync()?;
     // But for the tables: the next start begins with them.
-    file.forget(frontier * PAGE as u64);
+    file.forget(0, frontier * PAGE as u64);
     let bytes = data + (kept * BLOCK) as u64;
     let written = data + (file_len - frontier * PAGE as u64) + SUPERBLOCK as u64;
     Ok((Report { pages: pages.len() as u64, bytes, written, incremental, dirty }, log, id))

@@ -64,7 +64,7 @@ impl Scrub {
                 // Of another memory, or not an image: nobody goes on from it.
                 _ => continue,
             };
-            file.forget(superblock.map_or(0, |superblock| superblock.frontier * PAGE as u64));
+            file.forget(0, superblock.map_or(0, |superblock| superblock.frontier * PAGE as u64));
             if found.bytes > 0 {
                 return Scrubbed { is_newest: number == 0 && found.damaged > 0, ..found };
             }

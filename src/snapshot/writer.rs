@@ -213,7 +213,7 @@ impl Writer<'_> {
         }
         if self.unsynced >= BEHIND {
             self.file.sync()?;
-            self.file.forget(0);
+            self.file.forget(0, 0);
             self.unsynced = 0;
         }
         Ok(())

@@ -30,10 +30,12 @@ pub trait DiskFile: Send + Sync {
     /// What was written until now survives a loss of power. After an error nobody knows what did: it is not tried
     /// again.
     fn sync(&self) -> io::Result<()>;
-    /// The system need not keep the first `len` bytes in memory; 0: any.
-    fn forget(&self, _len: u64) {}
+    /// The system need not keep these bytes in memory; no length: any from there on.
+    fn forget(&self, _at: u64, _len: u64) {}
     /// These bytes will be read next.
     fn expect(&self, _at: u64, _len: u64) {}
+    /// From now on what is read is no sign of what will be: nothing more is read with it.
+    fn scatter(&self) {}
     /// Gives the room of a range back, where that is possible.
     fn punch(&self, _at: u64, _len: u64) {}
     /// False when someone else reads or writes the file.
@@ -211,8 +213,12 @@ impl DiskFile for SystemFile {
         self.file.sync_data()
     }
 
-    fn forget(&self, len: u64) {
-        let _ = fs::fadvise(&self.file, 0, NonZeroU64::new(len), Advice::DontNeed);
+    fn forget(&self, at: u64, len: u64) {
+        let _ = fs::fadvise(&self.file, at, NonZeroU64::new(len), Advice::DontNeed);
+    }
+
+    fn scatter(&self) {
+        let _ = fs::fadvise(&self.file, 0, None, Advice::Random);
     }
 
     fn expect(&self, at: u64, len: u64) {
