@@ -267,7 +267,9 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     host.raw_set(
         "outside",
         lua.create_function(|lua, f: Function| {
-            lua.create_function(move |_, arguments: MultiValue| f.call::<MultiValue>(arguments))
+            lua.create_function(move |lua, arguments: MultiValue| {
+                f.call::<MultiValue>(arguments).map_err(|error| outward(lua, error))
+            })
         })?,
     )?;
     host.raw_set("registrars", registration::registrars(lua)?)?;
@@ -519,6 +521,21 @@ pub fn look() -> mlua::Result<()> {
 /// Ends the script, whatever it does to catch it.
 fn end(error: Error) -> mlua::Error {
     Raised { error, counted: false, fatal: true }.raise()
+}
+
+/// An error that a function of the prelude has raised, as if that were C: it says where the script has called it, and no more.
+fn outward(lua: &Lua, error: mlua::Error) -> mlua::Error {
+    if raised(&error).is_some() {
+        return error;
+    }
+    let text = plain(&error);
+    let text = text.split("\nstack traceback:").next().unwrap_or_default();
+    match place_within(lua, 1) {
+        (Some(source), Some(line)) => {
+            mlua::Error::runtime(format!("{}:{line}: {text}", source.trim_start_matches('@')))
+        }
+        _ => mlua::Error::runtime(text),
+    }
 }
 
 /// The text of an error that is not the server's.

@@ -8,6 +8,7 @@ local host = ...
 local error, type, tostring, setmetatable, getmetatable = error, type, tostring, setmetatable, getmetatable
 local rawget, rawset, next, setfenv, xpcall, select = rawget, rawset, next, setfenv, xpcall, select
 local raw_pcall, raw_loadstring, raw_pairs, raw_ipairs = pcall, loadstring, pairs, ipairs
+local resume = coroutine.resume
 local byte, format, concat, insert, remove = string.byte, string.format, table.concat, table.insert, table.remove
 local floor, ceil = math.floor, math.ceil
 
@@ -34,6 +35,13 @@ local function fail(text)
     host.fail("ERR " .. text)
 end
 
+-- Refuses an argument as Lua does, where the function that was given it was called. What may be anything has no `want`.
+local function refuse_argument(number, name, want, count, value)
+    local given = number > count and "no value" or type(value)
+    local why = want and format("%s expected, got %s", want, given) or "value expected"
+    error(format("bad argument #%d to '%s' (%s)", number, name, why), 3)
+end
+
 local world = {}
 for _, name in raw_ipairs {
     "assert", "collectgarbage", "error", "gcinfo", "ipairs", "rawequal", "select", "tonumber", "tostring", "type",
@@ -50,11 +58,19 @@ local globals = veil(world)
 world._G = globals
 -- A function library is loaded into a world of its own, which knows `register_function` and no commands.
 
-function world.next(t, key)
+function world.next(...)
+    local t, key = ...
+    if type(t) ~= "table" then
+        refuse_argument(1, "next", "table", select("#", ...), t)
+    end
     return next(unveiled[t] or t, key)
 end
 
-function world.pairs(t)
+function world.pairs(...)
+    local t = ...
+    if type(t) ~= "table" then
+        refuse_argument(1, "pairs", "table", select("#", ...), t)
+    end
     local real = unveiled[t]
     if real then
         return next, real, nil
@@ -62,26 +78,51 @@ function world.pairs(t)
     return raw_pairs(t)
 end
 
-function world.rawget(t, key)
+function world.rawget(...)
+    local t, key = ...
+    local count = select("#", ...)
+    if type(t) ~= "table" then
+        refuse_argument(1, "rawget", "table", count, t)
+    elseif count < 2 then
+        refuse_argument(2, "rawget", nil, count)
+    end
     return rawget(unveiled[t] or t, key)
 end
 
-function world.rawset(t, key, value)
+function world.rawset(...)
+    local t, key, value = ...
     if unveiled[t] then
         fail(READONLY)
+    end
+    local count = select("#", ...)
+    if type(t) ~= "table" then
+        refuse_argument(1, "rawset", "table", count, t)
+    elseif count < 3 then
+        refuse_argument(count + 1, "rawset", nil, count)
     end
     return rawset(t, key, value)
 end
 
-function world.setmetatable(t, meta)
+function world.setmetatable(...)
+    local t, meta = ...
     if unveiled[t] then
         fail(READONLY)
+    end
+    local count = select("#", ...)
+    if type(t) ~= "table" then
+        refuse_argument(1, "setmetatable", "table", count, t)
+    elseif count < 2 or (meta ~= nil and type(meta) ~= "table") then
+        error("bad argument #2 to 'setmetatable' (nil or table expected)", 2)
     end
     return setmetatable(t, meta)
 end
 
 local metatables = setmetatable({ [host.array_metatable] = veil(host.array_metatable) }, { __mode = "k" })
-function world.getmetatable(t)
+function world.getmetatable(...)
+    local t = ...
+    if select("#", ...) == 0 then
+        refuse_argument(1, "getmetatable", nil, 0)
+    end
     local meta = getmetatable(t)
     if type(meta) ~= "table" or (type(t) == "table" and not unveiled[t] and meta ~= host.array_metatable) then
         return meta
@@ -111,17 +152,19 @@ function world.pcall(...)
     return outcome(raw_pcall(...))
 end
 
--- The same for those that raise errors of their own.
-world.rawset, world.setmetatable = host.outside(world.rawset), host.outside(world.setmetatable)
-
-function world.xpcall(f, handler)
+function world.xpcall(...)
+    local f, handler = ...
+    local count = select("#", ...)
+    if count < 2 then
+        refuse_argument(2, "xpcall", nil, count)
+    end
     return xpcall(f, function(failure)
         return handler(caught(failure))
     end)
 end
 
 -- Text only: bytecode can break out of any sandbox.
-function world.loadstring(text, name)
+local function load_text(text, name)
     if type(text) == "string" and byte(text) == 27 then
         return nil, "bytecode is not loaded"
     end
@@ -129,7 +172,19 @@ function world.loadstring(text, name)
     return chunk and setfenv(chunk, globals), failure
 end
 
-function world.load(reader, name)
+function world.loadstring(...)
+    local text, name = ...
+    if type(text) ~= "string" and type(text) ~= "number" then
+        refuse_argument(1, "loadstring", "string", select("#", ...), text)
+    end
+    return load_text(text, name)
+end
+
+function world.load(...)
+    local reader, name = ...
+    if type(reader) ~= "function" then
+        refuse_argument(1, "load", "function", select("#", ...), reader)
+    end
     local pieces = {}
     while true do
         local piece = reader()
@@ -138,18 +193,20 @@ function world.load(reader, name)
         end
         pieces[#pieces + 1] = piece
     end
-    return world.loadstring(concat(pieces), name or "=(load)")
+    return load_text(concat(pieces), name or "=(load)")
 end
 
-local function refuse_argument(number, name, want, value)
-    error(format("bad argument #%d to '%s' (%s expected, got %s)", number, name, want, type(value)), 3)
+-- A call in tail position loses the line of a caller of Lua's functions; those that are called seldom keep it.
+for _, name in raw_ipairs { "getmetatable", "load", "loadstring", "rawget", "rawset", "setmetatable" } do
+    world[name] = host.outside(world[name])
 end
 
 -- The interpreter counts what it is to unpack in 32 bits, and writes beyond its stack when the count passes them.
 local raw_unpack = unpack
-function world.unpack(t, from, to)
+function world.unpack(...)
+    local t, from, to = ...
     if type(t) ~= "table" then
-        refuse_argument(1, "unpack", "table", t)
+        refuse_argument(1, "unpack", "table", select("#", ...), t)
     end
     local count = (tonumber(to) or #t) - (tonumber(from) or 1)
     if not (count < UNPACK_MAX) then
@@ -199,14 +256,19 @@ local tables = {}
 for name, fn in raw_pairs(table) do
     tables[name] = fn
 end
-function tables.insert(t, ...)
+function tables.insert(...)
+    local t, at, value = ...
+    local count = select("#", ...)
     if unveiled[t] then
         error(READONLY, 2)
+    elseif type(t) ~= "table" then
+        refuse_argument(1, "insert", "table", count, t)
+    elseif count ~= 2 and count ~= 3 then
+        error("wrong number of arguments to 'insert'", 2)
     end
-    local at, value = ...
-    local position = type(t) == "table" and select("#", ...) == 2 and int(at)
+    local position = count == 3 and int(at)
     if not position or #t + 1 - position <= FAR then
-        return insert(t, ...)
+        return insert(...)
     end
     for n = #t + 1, position + 1, -1 do
         rawset(t, n, rawget(t, n - 1))
@@ -214,10 +276,14 @@ function tables.insert(t, ...)
     rawset(t, position, value)
 end
 
-function tables.remove(t, ...)
-    local position = type(t) == "table" and int(...)
+function tables.remove(...)
+    local t, at = ...
+    if type(t) ~= "table" then
+        refuse_argument(1, "remove", "table", select("#", ...), t)
+    end
+    local position = int(at)
     if not position or position < 1 or #t - position <= FAR then
-        return remove(t, ...)
+        return remove(...)
     end
     local last, value = #t, rawget(t, position)
     for n = position, last - 1 do
@@ -238,7 +304,6 @@ local coroutines = {}
 for name, fn in raw_pairs(coroutine) do
     coroutines[name] = fn
 end
-local resume = coroutine.resume
 local function resumed(ok, failure, ...)
     if ok then
         return ok, failure, ...
@@ -246,6 +311,9 @@ local function resumed(ok, failure, ...)
     return false, caught(failure)
 end
 function coroutines.resume(...)
+    if type((...)) ~= "thread" then
+        error("bad argument #1 to 'resume' (coroutine expected)", 2)
+    end
     return resumed(resume(...))
 end
 world.coroutine = veil(coroutines)
@@ -268,7 +336,9 @@ local function api_of(name, call, pcall)
         if select("#", ...) ~= 1 then
             fail "wrong number of arguments"
         end
-        return host.sha1hex(tostring((...)))
+        local text = ...
+        -- What is no text counts as none.
+        return host.sha1hex((type(text) == "string" or type(text) == "number") and text or "")
     end
 
     -- Replies of one field.
@@ -326,7 +396,7 @@ local function api_of(name, call, pcall)
         if select("#", ...) ~= 1 then
             fail(name .. ".set_repl() requires one argument.")
         end
-        local flags = tonumber((...)) or -1
+        local flags = tonumber((...)) or 0
         if flags < 0 or flags > 3 then
             fail "Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE."
         end

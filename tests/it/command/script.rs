@@ -763,6 +763,63 @@ fn arguments_of_functions() {
     );
 }
 
+/// Each is called in tail position, where Lua itself would lose the line.
+#[test]
+fn bad_arguments_are_refused_as_lua_refuses_them() {
+    let refused = [
+        ("struct.pack()", "bad argument #1 to 'pack' (string expected, got no value)"),
+        ("struct.pack({})", "bad argument #1 to 'pack' (string expected, got table)"),
+        ("struct.pack('i')", "bad argument #2 to 'pack' (number expected, got nil)"),
+        ("struct.pack('q', 1)", "bad argument #1 to 'pack' (invalid format option 'q')"),
+        ("struct.pack('c5', 'a')", "bad argument #3 to 'pack' (string too short)"),
+        ("struct.unpack('i')", "bad argument #2 to 'unpack' (string expected, got no value)"),
+        ("struct.unpack('i', 'a')", "bad argument #2 to 'unpack' (data string too short)"),
+        ("struct.unpack('i', 'aaaa', -1)", "bad argument #2 to 'unpack' (data string too short)"),
+        ("struct.unpack('c0', 'a')", "format 'c0' needs a previous size"),
+        ("struct.size('s')", "bad argument #1 to 'size' (option 's' has no fixed size)"),
+        ("cjson.encode()", "bad argument #1 to 'encode' (expected 1 argument)"),
+        ("cjson.encode(1, 2)", "bad argument #1 to 'encode' (expected 1 argument)"),
+        ("cjson.decode()", "bad argument #1 to 'decode' (expected 1 argument)"),
+        ("cjson.decode({})", "bad argument #1 to 'decode' (string expected, got table)"),
+        ("cjson.decode_max_depth('x')", "bad argument #1 to 'decode_max_depth' (number expected, got string)"),
+        (
+            "cjson.encode_number_precision(15)",
+            "bad argument #1 to 'encode_number_precision' (expected integer between 1 and 14)",
+        ),
+        ("cmsgpack.unpack()", "bad argument #1 to 'unpack' (string expected, got no value)"),
+        ("cmsgpack.unpack_limit('a')", "bad argument #2 to 'unpack_limit' (number expected, got no value)"),
+        ("setmetatable()", "bad argument #1 to 'setmetatable' (table expected, got no value)"),
+        ("setmetatable(1)", "bad argument #1 to 'setmetatable' (table expected, got number)"),
+        ("setmetatable({})", "bad argument #2 to 'setmetatable' (nil or table expected)"),
+        ("getmetatable()", "bad argument #1 to 'getmetatable' (value expected)"),
+        ("loadstring()", "bad argument #1 to 'loadstring' (string expected, got no value)"),
+        ("load(1)", "bad argument #1 to 'load' (function expected, got number)"),
+        ("rawget()", "bad argument #1 to 'rawget' (table expected, got no value)"),
+        ("rawset({})", "bad argument #2 to 'rawset' (value expected)"),
+        ("rawset({}, nil, 1)", "table index is nil"),
+        ("(next())", "bad argument #1 to 'next' (table expected, got no value)"),
+        ("(pairs(nil))", "bad argument #1 to 'pairs' (table expected, got nil)"),
+        ("(unpack(1))", "bad argument #1 to 'unpack' (table expected, got number)"),
+        ("(table.insert({}))", "wrong number of arguments to 'insert'"),
+        ("(table.remove())", "bad argument #1 to 'remove' (table expected, got no value)"),
+    ];
+    let lines = refused.map(|(call, why)| {
+        format!("> EVAL \"return {call}\" 0\n(like) \"ERR user_script:1: {why} script: *, on @user_script:1.\"\n")
+    });
+    check(&lines.concat());
+    check(
+        r#"
+        > EVAL "return setmetatable(redis, {})" 0
+        (like) "ERR Attempt to modify a readonly table script: *, on @user_script:1."
+        > EVAL "return {redis.sha1hex({}), redis.sha1hex(nil), redis.sha1hex(12), redis.sha1hex('12')}" 0
+        1) "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+        2) "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+        3) "7b52009b64fd0a2a49e6d8a939753077792b0554"
+        4) "7b52009b64fd0a2a49e6d8a939753077792b0554"
+        "#,
+    );
+}
+
 #[test]
 fn debug() {
     check(

@@ -3,9 +3,9 @@
 //! Strings are bytes: what is no UTF-8 passes through. Arrays are tables whose keys are 1 to n; the null of JSON is a
 //! value of its own, `cjson.null`.
 
-use super::{function, nested, refuse};
+use super::{Given, function, nested, refuse};
 use crate::util::double;
-use mlua::{LightUserData, Lua, LuaString, Table, Value};
+use mlua::{LightUserData, Lua, MultiValue, Table, Value};
 use std::{cell::RefCell, rc::Rc};
 
 /// What scripts may set.
@@ -42,6 +42,8 @@ const USUAL: Options = Options {
     mark_arrays: false,
 };
 
+/// Digits that a script may choose.
+const PRECISION_MAX: i32 = 14;
 /// No script may choose more: the stack has an end.
 const DEPTH_MAX: usize = 1000;
 
@@ -71,7 +73,8 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let own = Rc::clone(&options);
     json.raw_set(
         "encode",
-        function(lua, move |lua, value: Value| {
+        function(lua, move |lua, values: MultiValue| {
+            let value = Given::exactly("encode", 1, values)?.next().unwrap_or(Value::Nil);
             let mut out = Vec::new();
             encode(&mut out, &value, &own.borrow(), 0)?;
             lua.create_string(out)
@@ -80,27 +83,24 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let own = Rc::clone(&options);
     json.raw_set(
         "decode",
-        function(lua, move |lua, text: LuaString| {
+        function(lua, move |lua, values: MultiValue| {
+            let text = Given::exactly("decode", 1, values)?.string(lua)?;
             let text = text.as_bytes();
             Parser { lua, text: &text, at: 0, options: *own.borrow() }.whole()
         })?,
     )?;
-    let depth = |which: fn(&mut Options) -> &mut usize| {
+    let depth = |name: &'static str, which: fn(&mut Options) -> &mut usize| {
         let own = Rc::clone(&options);
-        function(lua, move |_, depth: Option<i64>| {
+        function(lua, move |lua, values: MultiValue| {
+            let depth = whole(lua, name, values, i32::MAX)?;
             let mut own = own.borrow_mut();
             let field = which(&mut own);
-            if let Some(depth) = depth {
-                if depth < 1 || depth > i64::from(i32::MAX) {
-                    return refuse("bad argument #1 (expected integer between 1 and 2147483647)");
-                }
-                *field = (depth as usize).min(DEPTH_MAX);
-            }
+            *field = depth.map_or(*field, |depth| depth.min(DEPTH_MAX));
             Ok(*field)
         })
     };
-    json.raw_set("encode_max_depth", depth(|options| &mut options.encode_depth)?)?;
-    json.raw_set("decode_max_depth", depth(|options| &mut options.decode_depth)?)?;
+    json.raw_set("encode_max_depth", depth("encode_max_depth", |options| &mut options.encode_depth)?)?;
+    json.raw_set("decode_max_depth", depth("decode_max_depth", |options| &mut options.decode_depth)?)?;
     let own = Rc::clone(&options);
     json.raw_set(
         "encode_sparse_array",
@@ -115,13 +115,10 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let own = Rc::clone(&options);
     json.raw_set(
         "encode_number_precision",
-        function(lua, move |_, precision: Option<i64>| {
+        function(lua, move |lua, values: MultiValue| {
+            let precision = whole(lua, "encode_number_precision", values, PRECISION_MAX)?;
             let mut own = own.borrow_mut();
-            match precision {
-                Some(precision @ 1..=16) => own.precision = precision as usize,
-                Some(_) => return refuse("bad argument #1 (expected integer between 1 and 16)"),
-                None => {}
-            }
+            own.precision = precision.unwrap_or(own.precision);
             Ok(own.precision)
         })?,
     )?;
@@ -136,7 +133,10 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
                 Some(Value::String(text)) if text == "null" => Invalid::Null,
                 Some(Value::Boolean(true)) => Invalid::Written,
                 Some(Value::Boolean(false)) => Invalid::Refused,
-                Some(_) => return refuse("bad argument #1 to 'encode_invalid_numbers' (invalid option)"),
+                Some(other) => {
+                    let option = lua.coerce_string(other)?.map(|text| text.to_string_lossy()).unwrap_or_default();
+                    return refuse(format!("bad argument #1 to 'encode_invalid_numbers' (invalid option '{option}')"));
+                }
             };
             match own.encode_invalid {
                 Invalid::Null => lua.create_string("null").map(Value::String),
@@ -167,6 +167,17 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     json.raw_set("_NAME", "cjson")?;
     json.raw_set("_VERSION", "2.1.0")?;
     Ok(json)
+}
+
+/// A setting that is a whole number from 1 on, if one is given.
+fn whole(lua: &Lua, name: &'static str, values: MultiValue, max: i32) -> mlua::Result<Option<usize>> {
+    let number = Given::new(name, values).number(lua)?.map(|number| number as i64);
+    match number {
+        Some(number) if !(1..=i64::from(max)).contains(&number) => {
+            refuse(format!("bad argument #1 to '{name}' (expected integer between 1 and {max})"))
+        }
+        number => Ok(number.map(|number| number as usize)),
+    }
 }
 
 fn encode(out: &mut Vec<u8>, value: &Value, options: &Options, depth: usize) -> mlua::Result<()> {

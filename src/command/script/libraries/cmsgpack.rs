@@ -1,6 +1,6 @@
 //! `cmsgpack`: values as MessagePack and back. (<https://github.com/msgpack/msgpack/blob/master/spec.md>)
 
-use super::{VALUES_MAX, function, nested, refuse};
+use super::{Given, VALUES_MAX, function, nested, refuse};
 use mlua::{Lua, LuaString, MultiValue, Table, Value, Variadic};
 
 /// A value that is nested deeper is written as nil.
@@ -23,7 +23,8 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     )?;
     library.raw_set(
         "unpack",
-        function(lua, |lua, text: LuaString| {
+        function(lua, |lua, values: MultiValue| {
+            let text = Given::new("unpack", values).string(lua)?;
             let bytes = text.as_bytes();
             let mut input = Input { lua, bytes: &bytes, at: 0 };
             let mut values = MultiValue::new();
@@ -36,12 +37,18 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     )?;
     library.raw_set(
         "unpack_one",
-        function(lua, |lua, (text, offset): (LuaString, Option<i64>)| some(lua, &text, 1, offset.unwrap_or(0)))?,
+        function(lua, |lua, values: MultiValue| {
+            let mut given = Given::new("unpack_one", values);
+            let (text, offset) = (given.string(lua)?, given.number(lua)?);
+            some(lua, &text, 1, offset.unwrap_or(0.0) as i64)
+        })?,
     )?;
     library.raw_set(
         "unpack_limit",
-        function(lua, |lua, (text, limit, offset): (LuaString, i64, Option<i64>)| {
-            some(lua, &text, limit, offset.unwrap_or(0))
+        function(lua, |lua, values: MultiValue| {
+            let mut given = Given::new("unpack_limit", values);
+            let (text, limit, offset) = (given.string(lua)?, given.some_number(lua)?, given.number(lua)?);
+            some(lua, &text, limit as i64, offset.unwrap_or(0.0) as i64)
         })?,
     )?;
     library.raw_set("_NAME", "cmsgpack")?;

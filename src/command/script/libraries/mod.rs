@@ -65,6 +65,15 @@ impl Given {
         refuse(format!("bad argument #{} to '{}' ({wanted} expected, got {given})", self.taken, self.name))
     }
 
+    /// What was given, if it is this many.
+    pub fn exactly(name: &'static str, count: usize, values: MultiValue) -> mlua::Result<Given> {
+        if values.len() != count {
+            let plural = if count == 1 { "" } else { "s" };
+            return refuse(format!("bad argument #1 to '{name}' (expected {count} argument{plural})"));
+        }
+        Ok(Given::new(name, values))
+    }
+
     /// A string, or a number as its text.
     pub fn string(&mut self, lua: &Lua) -> mlua::Result<LuaString> {
         let value = self.next();

@@ -8,8 +8,8 @@
 //! x         a byte of nothing                       space   nothing
 //! ```
 
-use super::{VALUES_MAX, function, refuse};
-use mlua::{Lua, LuaString, MultiValue, Table, Value, Variadic};
+use super::{Given, VALUES_MAX, function, refuse};
+use mlua::{Lua, MultiValue, Table, Value};
 
 /// The largest integer.
 const INT_MAX: usize = 32;
@@ -20,22 +20,32 @@ pub fn table(lua: &Lua) -> mlua::Result<Table> {
     let library = lua.create_table()?;
     library.raw_set(
         "pack",
-        function(lua, |lua, (format, values): (LuaString, Variadic<Value>)| {
-            lua.create_string(pack(lua, &format.as_bytes(), &values)?)
+        function(lua, |lua, values: MultiValue| {
+            let mut given = Given::new("pack", values);
+            let format = given.string(lua)?;
+            lua.create_string(pack(lua, &format.as_bytes(), given)?)
         })?,
     )?;
     library.raw_set(
         "unpack",
-        function(lua, |lua, (format, data, from): (LuaString, LuaString, Option<i64>)| {
-            unpack(lua, &format.as_bytes(), &data.as_bytes(), from.unwrap_or(1))
+        function(lua, |lua, values: MultiValue| {
+            let mut given = Given::new("unpack", values);
+            let (format, data) = (given.string(lua)?, given.string(lua)?);
+            let from = given.number(lua)?.unwrap_or(1.0);
+            unpack(lua, &format.as_bytes(), &data.as_bytes(), from as i64)
         })?,
     )?;
-    library.raw_set("size", function(lua, |_, format: LuaString| size(&format.as_bytes()))?)?;
+    library.raw_set(
+        "size",
+        function(lua, |lua, values: MultiValue| size(&Given::new("size", values).string(lua)?.as_bytes()))?,
+    )?;
     Ok(library)
 }
 
 /// Walks through a format.
 struct Format<'a> {
+    /// The function that was given it.
+    of: &'static str,
     rest: &'a [u8],
     little: bool,
     align: usize,
@@ -56,8 +66,8 @@ enum Item {
 }
 
 impl<'a> Format<'a> {
-    fn new(format: &'a [u8]) -> Format<'a> {
-        Format { rest: format, little: cfg!(target_endian = "little"), align: 1 }
+    fn new(of: &'static str, format: &'a [u8]) -> Format<'a> {
+        Format { of, rest: format, little: cfg!(target_endian = "little"), align: 1 }
     }
 
     fn number(&mut self) -> mlua::Result<Option<usize>> {
@@ -96,7 +106,7 @@ impl<'a> Format<'a> {
                 b'!' => {
                     let align = self.number()?.unwrap_or(8);
                     if !align.is_power_of_two() {
-                        return refuse("alignment is not a power of 2");
+                        return refuse(format!("alignment {align} is not a power of 2"));
                     }
                     self.align = align;
                     continue;
@@ -119,7 +129,9 @@ impl<'a> Format<'a> {
                 b's' => Ok(Some(Item::ZeroEnded)),
                 b'c' => Ok(Some(Item::Chars(Some(self.number()?.unwrap_or(1)).filter(|n| *n > 0)))),
                 b'x' => Ok(Some(Item::Padding)),
-                other => refuse(format!("invalid format option '{}'", other as char)),
+                other => {
+                    refuse(format!("bad argument #1 to '{}' (invalid format option '{}')", self.of, other as char))
+                }
             };
         }
     }
@@ -137,25 +149,21 @@ impl<'a> Format<'a> {
     }
 }
 
-fn pack(lua: &Lua, format: &[u8], values: &[Value]) -> mlua::Result<Vec<u8>> {
-    let mut format = Format::new(format);
+fn pack(lua: &Lua, format: &[u8], mut given: Given) -> mlua::Result<Vec<u8>> {
+    let mut format = Format::new("pack", format);
     let mut out = Vec::new();
-    let (mut values, mut index) = (values.iter(), 1);
     while let Some(option) = format.next()? {
         out.resize(out.len() + format.gap(&option, out.len()), 0);
         if let Item::Padding = option {
             out.push(0);
             continue;
         }
-        index += 1;
-        let Some(value) = values.next() else { return refuse(format!("bad argument #{index} to 'pack' (no value)")) };
-        let bad = |wanted: &str| {
-            refuse(format!("bad argument #{index} to 'pack' ({wanted} expected, got {})", value.type_name()))
-        };
+        // What is not there is nil here, other than for the format.
+        let value = given.next().unwrap_or(Value::Nil);
         let number = lua.coerce_number(value.clone())?;
         match option {
             Item::Int { size, .. } => {
-                let Some(n) = number else { return bad("number") };
+                let Some(n) = number else { return given.refuse("number", Some(value)) };
                 // As C converts: what is negative wraps round.
                 let bits = if n < 0.0 { n as i64 as i128 } else { n as u64 as i128 };
                 let mut bytes = [if bits < 0 { 0xFF } else { 0 }; INT_MAX];
@@ -167,7 +175,7 @@ fn pack(lua: &Lua, format: &[u8], values: &[Value]) -> mlua::Result<Vec<u8>> {
                 out.extend_from_slice(bytes);
             }
             Item::Float | Item::Double => {
-                let Some(n) = number else { return bad("number") };
+                let Some(n) = number else { return given.refuse("number", Some(value)) };
                 let mut bytes = match option {
                     Item::Float => (n as f32).to_le_bytes().to_vec(),
                     _ => n.to_le_bytes().to_vec(),
@@ -178,14 +186,17 @@ fn pack(lua: &Lua, format: &[u8], values: &[Value]) -> mlua::Result<Vec<u8>> {
                 out.append(&mut bytes);
             }
             Item::ZeroEnded | Item::Chars(_) => {
-                let Some(text) = lua.coerce_string(value.clone())? else { return bad("string") };
+                let Some(text) = lua.coerce_string(value.clone())? else {
+                    return given.refuse("string", Some(value));
+                };
                 let text = text.as_bytes();
                 let len = match option {
                     Item::Chars(Some(len)) => len,
                     _ => text.len(),
                 };
                 let Some(text) = text.get(..len) else {
-                    return refuse(format!("bad argument #{index} to 'pack' (string too short)"));
+                    // It is the one before the next, by the library's own count.
+                    return refuse(format!("bad argument #{} to 'pack' (string too short)", given.taken + 1));
                 };
                 out.extend_from_slice(text);
                 if let Item::ZeroEnded = option {
@@ -203,10 +214,10 @@ fn pack(lua: &Lua, format: &[u8], values: &[Value]) -> mlua::Result<Vec<u8>> {
 
 fn unpack(lua: &Lua, format: &[u8], data: &[u8], from: i64) -> mlua::Result<MultiValue> {
     if from < 1 {
-        return refuse("offset must be 1 or greater");
+        return too_short();
     }
     let mut at = usize::try_from(from - 1).unwrap_or(usize::MAX);
-    let mut format = Format::new(format);
+    let mut format = Format::new("unpack", format);
     let mut values: Vec<Value> = Vec::new();
     while let Some(option) = format.next()? {
         if values.len() >= VALUES_MAX {
@@ -223,7 +234,7 @@ fn unpack(lua: &Lua, format: &[u8], data: &[u8], from: i64) -> mlua::Result<Mult
                 // It was read before, and is no value of its own.
                 match values.pop() {
                     Some(Value::Number(n)) if n >= 0.0 => n as usize,
-                    _ => return refuse("format `c0' needs a previous size"),
+                    _ => return refuse("format 'c0' needs a previous size"),
                 }
             }
             Item::ZeroEnded => {
@@ -235,7 +246,7 @@ fn unpack(lua: &Lua, format: &[u8], data: &[u8], from: i64) -> mlua::Result<Mult
             }
         };
         let Some(bytes) = at.checked_add(size).and_then(|end| data.get(at..end)) else {
-            return refuse("data string too short");
+            return too_short();
         };
         at += size;
         match option {
@@ -260,6 +271,10 @@ fn unpack(lua: &Lua, format: &[u8], data: &[u8], from: i64) -> mlua::Result<Mult
     Ok(values.into_iter().collect())
 }
 
+fn too_short<T>() -> mlua::Result<T> {
+    refuse("bad argument #2 to 'unpack' (data string too short)")
+}
+
 /// The number in some bytes; of more than eight, what the lowest say.
 fn int(bytes: &[u8], signed: bool, little: bool) -> f64 {
     let mut bytes = bytes.to_vec();
@@ -274,7 +289,7 @@ fn int(bytes: &[u8], signed: bool, little: bool) -> f64 {
 }
 
 fn size(format: &[u8]) -> mlua::Result<usize> {
-    let mut format = Format::new(format);
+    let mut format = Format::new("size", format);
     let mut total = 0;
     while let Some(option) = format.next()? {
         total += format.gap(&option, total);
@@ -284,8 +299,8 @@ fn size(format: &[u8]) -> mlua::Result<usize> {
             Item::Double => 8,
             Item::Padding => 1,
             Item::Chars(Some(size)) => size,
-            Item::Chars(None) => return refuse("variable-length format"),
-            Item::ZeroEnded => return refuse("variable-size format in struct.size"),
+            Item::Chars(None) => return refuse("bad argument #1 to 'size' (option 'c0' has no fixed size)"),
+            Item::ZeroEnded => return refuse("bad argument #1 to 'size' (option 's' has no fixed size)"),
         };
         if total > SIZE_MAX {
             return refuse("result is too large");
