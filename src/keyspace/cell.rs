@@ -116,19 +116,18 @@ impl<'k> Db<'_, 'k> {
     }
 
     /// A collection to be changed; made of `(kind, encoding, value)` when there is no such key.
+    #[inline]
     pub fn cell_or(&mut self, key: &[u8], empty: (Type, Encoding, &[u8])) -> Result<Cell<'_>, Refusal> {
-        let (kind, encoding, value) = empty;
         let (db, now, judged_at) = (self.db, self.locked.now, self.locked.judged_at);
         let (shard, hash) = self.shard(key);
-        let (found, is_new) = match shard.find(db, hash, key, judged_at) {
-            Some(found) => (found, false),
-            None => {
-                shard.put_value(db, hash, key, (kind, encoding), value, None, None, now)?;
-                (shard.find_any(db, hash, key).ok_or(OutOfMemory)?, true)
-            }
+        let found = shard.find(db, hash, key, judged_at);
+        let is_new = found.is_none();
+        let found = match found {
+            Some(found) => found,
+            None => shard.make(db, hash, key, empty, now)?,
         };
         let header = Header::read(shard.heap.chunk(found.at())).ok_or(OutOfMemory)?;
-        if header.kind != kind {
+        if header.kind != empty.0 {
             return Err(Refusal::WrongType);
         }
         Ok(Cell { shard, db, hash, found, header, now, marked: is_new, is_new })
@@ -152,10 +151,6 @@ impl<'k> Db<'_, 'k> {
 }
 
 impl Cell<'_> {
-    pub fn encoding(&self) -> Encoding {
-        self.header.encoding
-    }
-
     /// Whether there was no such key before.
     pub fn is_new(&self) -> bool {
         self.is_new
@@ -261,6 +256,10 @@ impl Home for Cell<'_> {
         }
     }
 
+    fn encoding(&self) -> Encoding {
+        self.header.encoding
+    }
+
     fn heap_mut(&mut self) -> &mut ShardHeap {
         self.mark();
         &mut self.shard.heap
@@ -340,6 +339,20 @@ impl Home for Cell<'_> {
 }
 
 impl Shard {
+    /// Stores a collection at a key that is not there.
+    #[inline(never)]
+    fn make(
+        &mut self,
+        db: usize,
+        hash: u64,
+        key: &[u8],
+        (kind, encoding, value): (Type, Encoding, &[u8]),
+        now: UnixMillis,
+    ) -> Result<Found, OutOfMemory> {
+        self.put_value(db, hash, key, (kind, encoding), value, None, None, now)?;
+        self.find_any(db, hash, key).ok_or(OutOfMemory)
+    }
+
     /// The fields of a hash whose time has passed go, of a large one some, and the hash with the last one. Answers how many
     /// there were, and where the hash lies if there may be more.
     pub(super) fn expire_fields(
@@ -379,10 +392,12 @@ impl Shard {
         header.expiry.into_iter().chain(fields).min().map_or(0, |at| expiry_code(at, now))
     }
 
+    #[inline]
     pub(super) fn view(&self, found: &Found) -> Option<View<'_>> {
         self.view_at(found.at())
     }
 
+    #[inline]
     pub(super) fn view_at(&self, at: Offset) -> Option<View<'_>> {
         let chunk = self.heap.chunk(at);
         let header = Header::read(chunk)?;

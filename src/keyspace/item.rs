@@ -177,6 +177,11 @@ pub(super) fn key_of(chunk: &[u8]) -> Option<&[u8]> {
         let at = 4 + (first & 1) as usize * 6;
         return chunk.get(at..at + key_len as usize);
     }
+    uncommon_key_of(chunk)
+}
+
+#[inline(never)]
+fn uncommon_key_of(chunk: &[u8]) -> Option<&[u8]> {
     let header = Header::read(chunk)?;
     chunk.get(header.key_at..header.value_at)
 }

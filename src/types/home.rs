@@ -22,6 +22,7 @@ pub struct View<'a> {
 /// A collection to be changed. Keyspace lends one; the first change counts as one of the key.
 pub trait Home {
     fn view(&self) -> View<'_>;
+    fn encoding(&self) -> Encoding;
     /// The heap, for the nodes of trees. The value's own bytes change only through the methods below.
     fn heap_mut(&mut self) -> &mut ShardHeap;
     /// The heap, for elements to be put in order while it changes.
@@ -73,6 +74,9 @@ pub mod alone {
         fn view(&self) -> View<'_> {
             let Alone { heap, hasher, kind, encoding, value } = self;
             View { heap, hasher, kind: *kind, encoding: *encoding, value }
+        }
+        fn encoding(&self) -> Encoding {
+            self.encoding
         }
         fn heap_mut(&mut self) -> &mut ShardHeap {
             &mut self.heap

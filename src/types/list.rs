@@ -122,7 +122,7 @@ impl<'a> List<'a> {
 }
 
 /// Pushes values at one end, one after the other; answers the length then.
-pub fn push(home: &mut dyn Home, end: End, values: &[&[u8]], limit: Limit) -> Result<u64, ArenaFull> {
+pub fn push(home: &mut impl Home, end: End, values: &[&[u8]], limit: Limit) -> Result<u64, ArenaFull> {
     let mut elements = List::new(home.view()).elements;
     if outgrows(&elements, values, limit) {
         sequence::plant::<ByPosition>(home, Encoding::Quicklist)?;
@@ -151,7 +151,7 @@ fn encoded(values: &[&[u8]], end: End) -> Encoded {
 }
 
 /// Inserts a value so that it gets this rank, which is at most the length.
-pub fn insert(home: &mut dyn Home, rank: u64, value: &[u8], limit: Limit) -> Result<(), ArenaFull> {
+pub fn insert(home: &mut impl Home, rank: u64, value: &[u8], limit: Limit) -> Result<(), ArenaFull> {
     grow(home, &[value], limit)?;
     let elements = List::new(home.view()).elements;
     let spot = elements.by_rank(rank);
@@ -161,7 +161,7 @@ pub fn insert(home: &mut dyn Home, rank: u64, value: &[u8], limit: Limit) -> Res
 }
 
 /// Replaces the element of this rank; false when there is none.
-pub fn set(home: &mut dyn Home, rank: u64, value: &[u8], limit: Limit) -> Result<bool, ArenaFull> {
+pub fn set(home: &mut impl Home, rank: u64, value: &[u8], limit: Limit) -> Result<bool, ArenaFull> {
     grow(home, &[value], limit)?;
     let found = List::new(home.view()).elements.get(rank).map(|(spot, element)| (spot, element.range()));
     let Some((spot, range)) = found else { return Ok(false) };
@@ -177,7 +177,7 @@ pub fn set(home: &mut dyn Home, rank: u64, value: &[u8], limit: Limit) -> Result
 const WALK: usize = 32;
 
 /// Removes the element at one end; `take` is shown it before. Answers how many are left.
-pub fn pop(home: &mut dyn Home, end: End, limit: Limit, take: &mut dyn FnMut(Entry<'_>)) -> Result<u64, ArenaFull> {
+pub fn pop(home: &mut impl Home, end: End, limit: Limit, take: &mut dyn FnMut(Entry<'_>)) -> Result<u64, ArenaFull> {
     let mut elements = List::new(home.view()).elements;
     let Some(left) = elements.len().checked_sub(1) else { return Ok(0) };
     let (mut spot, mut index) = match end {
@@ -208,13 +208,13 @@ pub fn pop(home: &mut dyn Home, end: End, limit: Limit, take: &mut dyn FnMut(Ent
 }
 
 /// Removes the elements of these ranks.
-pub fn remove(home: &mut dyn Home, ranks: Range<u64>) -> Result<(), ArenaFull> {
+pub fn remove(home: &mut impl Home, ranks: Range<u64>) -> Result<(), ArenaFull> {
     sequence::remove_ranks::<ByPosition>(home, 0, ranks)
 }
 
 /// Removes up to `most` elements that equal `value`, the first from one end; answers how many.
 /// Each leaf is written at most once.
-pub fn remove_equal(home: &mut dyn Home, value: &[u8], from: End, most: u64) -> Result<u64, ArenaFull> {
+pub fn remove_equal(home: &mut impl Home, value: &[u8], from: End, most: u64) -> Result<u64, ArenaFull> {
     let value = packed::encoded(value);
     let mut removed = 0;
     // What is still to be looked at, in ranks as they are now.
@@ -251,7 +251,7 @@ pub fn remove_equal(home: &mut dyn Home, value: &[u8], from: End, most: u64) -> 
 }
 
 /// Makes a packed list that would pass its limit with these values a tree.
-fn grow(home: &mut dyn Home, values: &[&[u8]], limit: Limit) -> Result<(), ArenaFull> {
+fn grow(home: &mut impl Home, values: &[&[u8]], limit: Limit) -> Result<(), ArenaFull> {
     let outgrows = outgrows(&List::new(home.view()).elements, values, limit);
     if outgrows { sequence::plant::<ByPosition>(home, Encoding::Quicklist) } else { Ok(()) }
 }
@@ -264,16 +264,16 @@ fn outgrows(elements: &Sequence<'_>, values: &[&[u8]], limit: Limit) -> bool {
 }
 
 /// Packs a tree that has shrunk to half of what may be packed, so that it does not go back and forth.
-pub fn shrink(home: &mut dyn Home, limit: Limit) -> Result<(), ArenaFull> {
+pub fn shrink(home: &mut impl Home, limit: Limit) -> Result<(), ArenaFull> {
     pack(home, limit, 2)
 }
 
 /// Packs a tree of which all may be packed: a list that was stored as a whole.
-pub fn settle(home: &mut dyn Home, limit: Limit) -> Result<(), ArenaFull> {
+pub fn settle(home: &mut impl Home, limit: Limit) -> Result<(), ArenaFull> {
     pack(home, limit, 1)
 }
 
-fn pack(home: &mut dyn Home, limit: Limit, part: u64) -> Result<(), ArenaFull> {
+fn pack(home: &mut impl Home, limit: Limit, part: u64) -> Result<(), ArenaFull> {
     let elements = List::new(home.view()).elements;
     let Some(Root { node, len }) = elements.root() else { return Ok(()) };
     // An element takes a byte at least; so almost every tree is told apart without a look at its leaves.

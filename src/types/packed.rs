@@ -69,15 +69,30 @@ impl<'a> Entry<'a> {
         self.text(&mut itoa::Buffer::new()).len()
     }
 
+    /// How many bytes it takes, and the last of them.
+    #[inline]
+    fn outline(&self) -> (usize, u8) {
+        match *self {
+            Entry::Int(n @ 0..=127) => (1, n as u8),
+            Entry::Int(n) => (1 + int_len(n), n.to_le_bytes()[int_len(n) - 1]),
+            Entry::Text(text) => {
+                let head = match text.len() {
+                    0..64 => 1,
+                    64..4096 => 2,
+                    _ => 5,
+                };
+                (head + text.len(), text.last().copied().unwrap_or(TEXT))
+            }
+        }
+    }
+
     /// Appends the entry's bytes.
     #[inline]
     pub fn encode(&self, into: &mut impl Sink) {
         match *self {
             Entry::Int(n @ 0..=127) => into.push(n as u8),
             Entry::Int(n) => {
-                // Bits without the sign's repetitions, and one sign bit.
-                let bits = 65 - if n < 0 { (!n).leading_zeros() } else { n.leading_zeros() };
-                let len = bits.div_ceil(8) as usize;
+                let len = int_len(n);
                 into.push(INT + len as u8);
                 into.append(&n.to_le_bytes()[..len]);
             }
@@ -95,6 +110,13 @@ impl<'a> Entry<'a> {
             }
         }
     }
+}
+
+/// The fewest bytes that hold an integer: its bits without the sign's repetitions, and one sign bit.
+#[inline]
+fn int_len(n: i64) -> usize {
+    let bits = 65 - if n < 0 { (!n).leading_zeros() } else { n.leading_zeros() };
+    bits.div_ceil(8) as usize
 }
 
 /// What bytes are encoded into.
@@ -128,13 +150,24 @@ impl Sink for Encoded {
 }
 
 /// A value in the form in which it is stored.
-pub type Encoded = SmallVec<[u8; 128]>;
+pub type Encoded = SmallVec<[u8; ENCODED]>;
+const ENCODED: usize = 128;
 
 /// Encodes one value.
 #[inline]
 pub fn encoded(value: &[u8]) -> Encoded {
+    let entry = Entry::of(value);
+    // Most are short texts: to append those to what may have to grow takes several times as long.
+    if let Entry::Text(text) = entry
+        && text.len() < 64
+    {
+        let mut bytes = [0; ENCODED];
+        bytes[0] = TEXT + text.len() as u8;
+        bytes[1..=text.len()].copy_from_slice(text);
+        return Encoded::from_buf_and_len(bytes, 1 + text.len());
+    }
     let mut bytes = Encoded::new();
-    Entry::of(value).encode(&mut bytes);
+    entry.encode(&mut bytes);
     bytes
 }
 
@@ -348,39 +381,37 @@ impl<'a> Iterator for Elements<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Element<'a>> {
-        let (note, entries) = note(self.bytes, self.at);
-        let first_end = entry_end(self.bytes, entries)?;
-        let mut end = first_end;
-        for _ in 1..self.width {
-            end = entry_end(self.bytes, end)?;
-        }
-        let bytes = &self.bytes[self.at..end];
-        let (entries, first_end) = (entries - self.at, first_end - self.at);
-        let element = Element { bytes, at: self.at, note, entries, first_end };
-        self.at = end;
+        let element = read(self.bytes, self.at, self.width)?;
+        self.at = element.end();
         Some(element)
     }
 }
 
-/// The element whose first entry has the bytes `encoded`.
+/// The element of `width` entries at `at`.
+#[inline(always)]
+fn read(bytes: &[u8], at: usize, width: usize) -> Option<Element<'_>> {
+    let (note, entries) = note(bytes, at);
+    let first_end = entry_end(bytes, entries)?;
+    let mut end = first_end;
+    for _ in 1..width {
+        end = entry_end(bytes, end)?;
+    }
+    Some(Element { bytes: &bytes[at..end], at, note, entries: entries - at, first_end: first_end - at })
+}
+
+/// The element whose first entry is `wanted`.
 #[inline]
-pub fn find<'a>(bytes: &'a [u8], encoded: &[u8], width: usize) -> Option<Element<'a>> {
+pub fn find<'a>(bytes: &'a [u8], wanted: &Entry<'_>, width: usize) -> Option<Element<'a>> {
+    let (len, last) = wanted.outline();
     let mut at = 0;
     loop {
-        let start = at;
-        let (_, entries) = note(bytes, at);
-        let first_end = entry_end(bytes, entries)?;
+        let element = read(bytes, at, width)?;
+        let first = element.first_encoded();
         // Names of one kind tend to have one length and to differ at the end.
-        if first_end - entries == encoded.len()
-            && bytes[first_end - 1] == encoded[encoded.len() - 1]
-            && bytes[entries..first_end] == *encoded
-        {
-            return elements(bytes, start, width).next();
+        if first.len() == len && first[len - 1] == last && element.first() == *wanted {
+            return Some(element);
         }
-        at = first_end;
-        for _ in 1..width {
-            at = entry_end(bytes, at)?;
-        }
+        at = element.end();
     }
 }
 
@@ -428,7 +459,7 @@ mod tests {
             let read: Vec<Vec<u8>> = elements(&bytes, 0, 1).map(|element| element.first().to_vec()).collect();
             prop_assert_eq!(&read, &values);
             for value in &values {
-                let found = find(&bytes, &encoded(value), 1).map(|element| element.first().to_vec());
+                let found = find(&bytes, &Entry::of(value), 1).map(|element| element.first().to_vec());
                 prop_assert_eq!(found.as_ref(), Some(value));
             }
         }
@@ -439,7 +470,7 @@ mod tests {
                 prop_assert!(element.end() <= bytes.len());
                 let _ = (element.first(), element.second(), element.nth_range(1));
             }
-            let _ = find(&bytes, b"\x81a", width);
+            let _ = find(&bytes, &Entry::Text(b"a"), width);
         }
     }
 
@@ -472,7 +503,7 @@ mod tests {
         assert_eq!(all[0].note, Some(1_700_000_000_000));
         assert_eq!(all[0].second(), Entry::Text(b"value"));
         assert_eq!((all[1].note, all[1].second()), (None, Entry::Int(17)));
-        let found = find(&bytes, &encoded(b"field"), 2).unwrap();
+        let found = find(&bytes, &Entry::of(b"field"), 2).unwrap();
         assert_eq!((found.at, found.note), (0, Some(1_700_000_000_000)));
         assert_eq!(bytes[found.nth_range(1)], encoded(b"value")[..]);
     }

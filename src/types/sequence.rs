@@ -7,7 +7,7 @@
 use super::{
     home::{Home, View},
     kind::Encoding,
-    packed::{self, Element},
+    packed::{self, Element, Entry},
     tree::{self, Order, Root, Spot},
 };
 use crate::arena::{ArenaFull, ShardHeap};
@@ -138,6 +138,7 @@ impl<'a> Sequence<'a> {
     }
 
     /// The first leaf.
+    #[inline]
     pub fn first(&self) -> Spot {
         match self.shape {
             Shape::Packed { .. } => Spot::packed(),
@@ -146,6 +147,7 @@ impl<'a> Sequence<'a> {
     }
 
     /// The last leaf.
+    #[inline]
     pub fn last(&self) -> Spot {
         match self.shape {
             Shape::Packed { .. } => Spot::packed(),
@@ -172,11 +174,25 @@ impl<'a> Sequence<'a> {
         tree::alike(self.heap, spot, key, self.width)
     }
 
-    /// The element of a leaf at a spot whose first entry has the bytes `encoded`, and this key.
-    pub fn find(&self, spot: &Spot, key: u64, encoded: &[u8]) -> Option<Element<'a>> {
+    /// The element of a leaf at a spot whose first entry is `wanted`, and has this key.
+    #[inline]
+    pub fn find(&self, spot: &Spot, key: u64, wanted: &Entry<'_>) -> Option<Element<'a>> {
         match self.shape {
-            Shape::Packed { bytes, .. } => packed::find(bytes, encoded, self.width),
-            Shape::Tree(_) => tree::find(self.heap, spot, key, encoded, self.width),
+            Shape::Packed { bytes, .. } => packed::find(bytes, wanted, self.width),
+            Shape::Tree(_) => tree::find(self.heap, spot, key, wanted, self.width),
+        }
+    }
+
+    /// The element whose first entry is `name`, in a collection that is packed or by hash.
+    #[inline]
+    pub fn look_up(&self, hasher: &RandomState, name: &[u8]) -> Option<Element<'a>> {
+        let wanted = Entry::of(name);
+        match self.shape {
+            Shape::Packed { bytes, .. } => packed::find(bytes, &wanted, self.width),
+            Shape::Tree(root) => {
+                let key = hasher.hash_one(name);
+                tree::find(self.heap, &tree::leaf_by_hash(self.heap, root, key), key, &wanted, self.width)
+            }
         }
     }
 
@@ -338,7 +354,7 @@ impl<'a> Iterator for Backward<'a> {
 /// Replaces the bytes `range` of a leaf by `with`, which changes the number of elements by `more`:
 /// of the packed value, or of tree number `tree`. Spots are not true afterwards.
 pub fn splice<O: Order>(
-    home: &mut dyn Home,
+    home: &mut impl Home,
     tree: usize,
     spot: &Spot,
     range: Range<usize>,
@@ -365,7 +381,13 @@ pub fn splice<O: Order>(
 }
 
 /// Adds an element behind the others of a leaf, in which it belongs by its key. Spots are not true afterwards.
-pub fn append<O: Order>(home: &mut dyn Home, tree: usize, spot: &Spot, key: u64, with: &[u8]) -> Result<(), ArenaFull> {
+pub fn append<O: Order>(
+    home: &mut impl Home,
+    tree: usize,
+    spot: &Spot,
+    key: u64,
+    with: &[u8],
+) -> Result<(), ArenaFull> {
     let view = home.view();
     if view.encoding.trees() == 0 {
         let end = view.sequence(tree, O::WIDTH).leaf_end(spot);
@@ -381,13 +403,13 @@ pub fn append<O: Order>(home: &mut dyn Home, tree: usize, spot: &Spot, key: u64,
 
 /// Replaces a part of a leaf by as many bytes, which changes no element's key.
 pub fn overwrite<O: Order>(
-    home: &mut dyn Home,
+    home: &mut impl Home,
     tree: usize,
     spot: &Spot,
     range: Range<usize>,
     with: &[u8],
 ) -> Result<(), ArenaFull> {
-    if home.view().encoding.trees() == 0 {
+    if home.encoding().trees() == 0 {
         return home.splice(COUNT + range.start..COUNT + range.end, with);
     }
     match tree::overwrite(home.heap_mut(), spot, range.clone(), with) {
@@ -397,7 +419,7 @@ pub fn overwrite<O: Order>(
 }
 
 /// Divides a leaf of a tree where its element number `count` begins.
-pub fn part<O: Order>(home: &mut dyn Home, tree: usize, spot: &Spot, count: usize) -> Result<(), ArenaFull> {
+pub fn part<O: Order>(home: &mut impl Home, tree: usize, spot: &Spot, count: usize) -> Result<(), ArenaFull> {
     let view = home.view();
     let at = packed::element_at(view.sequence(tree, O::WIDTH).leaf(spot), count, O::WIDTH);
     let old = Root::read(view.value, tree).ok_or(ArenaFull)?;
@@ -409,7 +431,7 @@ pub fn part<O: Order>(home: &mut dyn Home, tree: usize, spot: &Spot, count: usiz
 }
 
 /// Removes the elements of these ranks.
-pub fn remove_ranks<O: Order>(home: &mut dyn Home, tree: usize, ranks: Range<u64>) -> Result<(), ArenaFull> {
+pub fn remove_ranks<O: Order>(home: &mut impl Home, tree: usize, ranks: Range<u64>) -> Result<(), ArenaFull> {
     let view = home.view();
     let sequence = view.sequence(tree, O::WIDTH);
     let ranks = ranks.start..ranks.end.min(sequence.len());
@@ -434,14 +456,14 @@ pub fn remove_ranks<O: Order>(home: &mut dyn Home, tree: usize, ranks: Range<u64
     splice::<O>(home, tree, &Spot::packed(), start..end, &[], -((ranks.end - ranks.start) as i64))
 }
 
-fn set_root(home: &mut dyn Home, tree: usize, old: Root, root: Root) -> Result<(), ArenaFull> {
+fn set_root(home: &mut impl Home, tree: usize, old: Root, root: Root) -> Result<(), ArenaFull> {
     if root == old {
         return Ok(());
     }
     home.set_root(tree, root)
 }
 
-fn set_count(home: &mut dyn Home, count: u64) -> Result<(), ArenaFull> {
+fn set_count(home: &mut impl Home, count: u64) -> Result<(), ArenaFull> {
     let count = u16::try_from(count).unwrap_or(UNKNOWN);
     home.splice(0..COUNT, &count.to_le_bytes())
 }
@@ -456,7 +478,7 @@ pub fn pack(elements: &[u8], width: usize) -> Vec<u8> {
 }
 
 /// Turns a packed collection of one tree's worth into that tree.
-pub fn plant<O: Order>(home: &mut dyn Home, encoding: Encoding) -> Result<(), ArenaFull> {
+pub fn plant<O: Order>(home: &mut impl Home, encoding: Encoding) -> Result<(), ArenaFull> {
     let elements = home.view().sequence(0, O::WIDTH).packed().unwrap_or_default().to_vec();
     let owner = home.owner();
     let (heap, hasher) = home.heap_and_hasher();

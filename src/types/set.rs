@@ -3,7 +3,7 @@
 use super::{
     home::{Home, View},
     kind::{Encoding, Type},
-    packed::{self, Element, Encoded, Entry},
+    packed::{self, Element, Entry},
     sequence::{self, Sequence},
     tree::{self, Order, Spot},
 };
@@ -78,7 +78,7 @@ impl<'a> Set<'a> {
     }
 
     pub fn contains(&self, member: &[u8]) -> bool {
-        self.find(member, &packed::encoded(member)).2.is_some()
+        self.members.look_up(self.view.hasher, member).is_some()
     }
 
     /// As [`Self::contains`], for a member of another set.
@@ -92,11 +92,12 @@ impl<'a> Set<'a> {
     }
 
     /// The key of a member, the leaf where it belongs, and its element if it is there.
-    fn find(&self, member: &[u8], encoded: &Encoded) -> (u64, Spot, Option<Element<'a>>) {
+    #[inline(always)]
+    fn find(&self, member: &[u8]) -> (u64, Spot, Option<Element<'a>>) {
         // The order of packed members has nothing to do with their hashes.
         let key = if self.members.packed().is_some() { 0 } else { self.view.hasher.hash_one(member) };
         let spot = self.members.by_hash(key);
-        let found = self.members.find(&spot, key, encoded);
+        let found = self.members.find(&spot, key, &Entry::of(member));
         (key, spot, found)
     }
 
@@ -114,10 +115,10 @@ impl<'a> Set<'a> {
 }
 
 /// Adds a member; answers whether it is new.
-pub fn add(home: &mut dyn Home, member: &[u8], limits: Limits) -> Result<bool, ArenaFull> {
-    let encoded = packed::encoded(member);
+pub fn add(home: &mut impl Home, member: &[u8], limits: Limits) -> Result<bool, ArenaFull> {
     let set = Set::new(home.view());
-    let (key, spot, None) = set.find(member, &encoded) else { return Ok(false) };
+    let (key, spot, None) = set.find(member) else { return Ok(false) };
+    let encoded = packed::encoded(member);
     let len = set.len() + 1;
     let packs = len <= limits.entries && member.len() <= limits.value;
     match (set.view.encoding, Entry::of(member)) {
@@ -139,15 +140,15 @@ pub fn add(home: &mut dyn Home, member: &[u8], limits: Limits) -> Result<bool, A
 }
 
 /// Removes a member; answers whether it was there.
-pub fn remove(home: &mut dyn Home, member: &[u8]) -> Result<bool, ArenaFull> {
-    let (_, spot, found) = Set::new(home.view()).find(member, &packed::encoded(member));
+pub fn remove(home: &mut impl Home, member: &[u8]) -> Result<bool, ArenaFull> {
+    let (_, spot, found) = Set::new(home.view()).find(member);
     let Some(range) = found.map(|element| element.range()) else { return Ok(false) };
     sequence::splice::<ByMember>(home, 0, &spot, range, &[], -1)?;
     Ok(true)
 }
 
 /// Removes and answers the member of this rank.
-pub fn take(home: &mut dyn Home, rank: u64) -> Result<Option<Vec<u8>>, ArenaFull> {
+pub fn take(home: &mut impl Home, rank: u64) -> Result<Option<Vec<u8>>, ArenaFull> {
     let set = Set::new(home.view());
     let Some((spot, element)) = set.members.get(rank) else { return Ok(None) };
     let (member, range) = (element.first().to_vec(), element.range());
@@ -156,7 +157,7 @@ pub fn take(home: &mut dyn Home, rank: u64) -> Result<Option<Vec<u8>>, ArenaFull
 }
 
 /// Makes the set one of these packed members, which are all different.
-pub fn fill(home: &mut dyn Home, members: &[u8], limits: Limits) -> Result<(), ArenaFull> {
+pub fn fill(home: &mut impl Home, members: &[u8], limits: Limits) -> Result<(), ArenaFull> {
     let (mut count, mut longest, mut integers) = (0, 0, Vec::new());
     for element in packed::elements(members, 0, 1) {
         count += 1;

@@ -49,7 +49,7 @@ fn nth<V>(map: &BTreeMap<Id, V>, n: u16) -> Option<Id> {
     map.keys().nth(usize::from(n) % map.len().max(1)).copied()
 }
 
-fn consumer(home: &mut dyn Home, of: &Group, name: &[u8]) -> Consumer {
+fn consumer(home: &mut impl Home, of: &Group, name: &[u8]) -> Consumer {
     let known = Stream::new(home.view()).consumer(of, name);
     known.unwrap_or_else(|| group::create_consumer(home, of, name, 5, None).expect("room for it"))
 }
@@ -62,7 +62,7 @@ pub fn run(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
     })
 }
 
-fn take(home: &mut dyn Home, model: &mut Model, step: Step) {
+fn take(home: &mut impl Home, model: &mut Model, step: Step) {
     let found = |home: &dyn Home, which: bool| Stream::new(home.view()).group(GROUPS[usize::from(which)]);
     match step {
         Step::Append(later, words) => {
@@ -165,7 +165,7 @@ fn take(home: &mut dyn Home, model: &mut Model, step: Step) {
     }
 }
 
-fn check(home: &dyn Home, model: &Model) {
+fn check(home: &impl Home, model: &Model) {
     let stream = Stream::new(home.view());
     assert_eq!(stream.len(), model.entries.len() as u64);
     let fields = |item: stream::Item<'_>| -> Vec<Vec<u8>> {

@@ -17,7 +17,7 @@ const PACKED_MAX: usize = ByIndex::LEAF;
 
 /// Gives the indexes from `start` on these values; answers how many of them had none. The last of them is at most
 /// [`super::INDEX_MAX`]. Each leaf is written once.
-pub fn set(home: &mut dyn Home, start: u64, values: &[&[u8]]) -> Result<u64, ArenaFull> {
+pub fn set(home: &mut impl Home, start: u64, values: &[&[u8]]) -> Result<u64, ArenaFull> {
     let (mut start, mut left, mut new) = (start, values, 0);
     while !left.is_empty() {
         let array = Array::new(home.view());
@@ -63,14 +63,14 @@ fn outgrows(elements: &Sequence<'_>, more: usize) -> bool {
 }
 
 /// Makes a packed array a tree.
-fn plant(home: &mut dyn Home) -> Result<(), ArenaFull> {
+fn plant(home: &mut impl Home) -> Result<(), ArenaFull> {
     let array = Array::new(home.view());
     let (elements, cursor) = (array.elements.packed().unwrap_or_default().to_vec(), array.cursor());
     store(home, &elements, cursor, false)
 }
 
 /// Stores elements that are in order, and the cursor, over what there was; packed if `packs`.
-fn store(home: &mut dyn Home, elements: &[u8], cursor: Cursor, packs: bool) -> Result<(), ArenaFull> {
+fn store(home: &mut impl Home, elements: &[u8], cursor: Cursor, packs: bool) -> Result<(), ArenaFull> {
     let before = Array::new(home.view()).root();
     let last = packed::elements(elements, 0, WIDTH).last().map_or(0, |element| index_of(&element));
     let head = [cursor.0.to_le_bytes(), last.to_le_bytes()].concat();
@@ -95,12 +95,12 @@ fn store(home: &mut dyn Home, elements: &[u8], cursor: Cursor, packs: bool) -> R
 }
 
 /// Makes an array one of these elements, which are in order, and of this cursor.
-pub fn fill(home: &mut dyn Home, elements: &[u8], cursor: Cursor) -> Result<(), ArenaFull> {
+pub fn fill(home: &mut impl Home, elements: &[u8], cursor: Cursor) -> Result<(), ArenaFull> {
     store(home, elements, cursor, elements.len() <= PACKED_MAX)
 }
 
 /// Packs a tree that has shrunk to half of what may be packed, so that it does not go back and forth.
-fn shrink(home: &mut dyn Home) -> Result<(), ArenaFull> {
+fn shrink(home: &mut impl Home) -> Result<(), ArenaFull> {
     let array = Array::new(home.view());
     // An element takes two bytes at least; so almost every tree is told apart without a look at its leaves.
     if array.root().is_none_or(|root| root.len > PACKED_MAX as u64 / 4) {
@@ -118,7 +118,7 @@ fn shrink(home: &mut dyn Home) -> Result<(), ArenaFull> {
 }
 
 /// Removes the value of an index; answers whether it had one.
-pub fn remove(home: &mut dyn Home, index: u64) -> Result<bool, ArenaFull> {
+pub fn remove(home: &mut impl Home, index: u64) -> Result<bool, ArenaFull> {
     let found = Array::new(home.view()).find(index).ok().map(|(spot, element)| (spot, element.range()));
     let Some((spot, range)) = found else { return Ok(false) };
     splice::<ByIndex>(home, 0, &spot, range, &[], -1)?;
@@ -127,7 +127,7 @@ pub fn remove(home: &mut dyn Home, index: u64) -> Result<bool, ArenaFull> {
 }
 
 /// Removes the values from one index to another, both included; answers how many there were.
-pub fn remove_range(home: &mut dyn Home, first: u64, last: u64) -> Result<u64, ArenaFull> {
+pub fn remove_range(home: &mut impl Home, first: u64, last: u64) -> Result<u64, ArenaFull> {
     let array = Array::new(home.view());
     let ranks = array.rank(first)..last.checked_add(1).map_or(array.count(), |next| array.rank(next));
     let count = ranks.end.saturating_sub(ranks.start);
@@ -139,7 +139,7 @@ pub fn remove_range(home: &mut dyn Home, first: u64, last: u64) -> Result<u64, A
 }
 
 /// What is to be done when values up to `removed` have been removed.
-fn settle(home: &mut dyn Home, removed: u64) -> Result<(), ArenaFull> {
+fn settle(home: &mut impl Home, removed: u64) -> Result<(), ArenaFull> {
     let array = Array::new(home.view());
     if array.last().is_some_and(|last| last <= removed) {
         let (_, element) = array.elements.get(array.count() - 1).ok_or(ArenaFull)?;
@@ -150,23 +150,23 @@ fn settle(home: &mut dyn Home, removed: u64) -> Result<(), ArenaFull> {
 }
 
 /// Sets the cursor.
-pub fn seek(home: &mut dyn Home, cursor: Cursor) -> Result<(), ArenaFull> {
+pub fn seek(home: &mut impl Home, cursor: Cursor) -> Result<(), ArenaFull> {
     set_word(home, 0, cursor.0)
 }
 
-fn set_last(home: &mut dyn Home, last: u64) -> Result<(), ArenaFull> {
+fn set_last(home: &mut impl Home, last: u64) -> Result<(), ArenaFull> {
     set_word(home, 8, last)
 }
 
 /// Changes the word at a place of the head.
-fn set_word(home: &mut dyn Home, at: usize, word: u64) -> Result<(), ArenaFull> {
-    let at = head_at(home.view().encoding) + at;
+fn set_word(home: &mut impl Home, at: usize, word: u64) -> Result<(), ArenaFull> {
+    let at = head_at(home.encoding()) + at;
     home.splice(at..at + 8, &word.to_le_bytes())
 }
 
 /// Inserts values one after the other at the cursor, as if the indexes below `size` were a ring; answers where the
 /// last has come. There is at least one value.
-pub fn ring(home: &mut dyn Home, size: u64, values: &[&[u8]]) -> Result<u64, ArenaFull> {
+pub fn ring(home: &mut impl Home, size: u64, values: &[&[u8]]) -> Result<u64, ArenaFull> {
     resize(home, size)?;
     let (mut left, mut last) = (values, 0);
     while !left.is_empty() {
@@ -184,7 +184,7 @@ pub fn ring(home: &mut dyn Home, size: u64, values: &[&[u8]]) -> Result<u64, Are
 
 /// Prepares a ring for another size. One that becomes smaller, or that has come round and becomes larger, begins
 /// anew with what was inserted last, as far back as there is no gap.
-fn resize(home: &mut dyn Home, size: u64) -> Result<(), ArenaFull> {
+fn resize(home: &mut impl Home, size: u64) -> Result<(), ArenaFull> {
     let array = Array::new(home.view());
     let (span, cursor) = (array.len(), array.cursor());
     let has_come_round = cursor != Cursor::NONE && cursor.0.wrapping_add(1) < span;

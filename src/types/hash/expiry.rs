@@ -110,7 +110,7 @@ fn least(elements: &[u8]) -> Option<UnixMillis> {
 }
 
 /// Turns a packed hash into a tree.
-pub(super) fn plant(home: &mut dyn Home) -> Result<(), ArenaFull> {
+pub(super) fn plant(home: &mut impl Home) -> Result<(), ArenaFull> {
     let elements = home.view().value.get(COUNT..).unwrap_or_default();
     let fields = packed::elements(elements, 0, ByField::WIDTH).filter(|element| element.note.is_some()).count() as u64;
     let next = least(elements);
@@ -122,12 +122,12 @@ pub(super) fn plant(home: &mut dyn Home) -> Result<(), ArenaFull> {
 }
 
 /// Notes that a field, which had this expiry, now expires at `at`.
-pub(super) fn expect(home: &mut dyn Home, old: Option<u64>, at: UnixMillis) -> Result<(), ArenaFull> {
-    if home.view().encoding == Encoding::HashTable {
+pub(super) fn expect(home: &mut impl Home, old: Option<u64>, at: UnixMillis) -> Result<(), ArenaFull> {
+    if home.encoding() == Encoding::HashTable {
         let timer = Timer::read(home.view().value).unwrap_or(Timer::NEW).with_more(old.is_none().into());
         // A round under way may have passed the field already.
         set_timer(home, Some(Timer { next: timer.next.min(at), least: timer.least.min(at), ..timer }))?;
-    } else if home.view().encoding == Encoding::Listpack {
+    } else if home.encoding() == Encoding::Listpack {
         home.set_encoding(Encoding::ListpackEx);
     }
     home.wake();
@@ -135,7 +135,7 @@ pub(super) fn expect(home: &mut dyn Home, old: Option<u64>, at: UnixMillis) -> R
 }
 
 /// A field with this expiry, if it had one, is gone or has none any more.
-pub(super) fn release(home: &mut dyn Home, old: Option<u64>) -> Result<(), ArenaFull> {
+pub(super) fn release(home: &mut impl Home, old: Option<u64>) -> Result<(), ArenaFull> {
     let view = home.view();
     match (old, Timer::read(view.value)) {
         (Some(_), Some(timer)) if view.encoding == Encoding::HashTable => set_timer(home, Some(timer.with_more(-1))),
@@ -144,7 +144,7 @@ pub(super) fn release(home: &mut dyn Home, old: Option<u64>) -> Result<(), Arena
 }
 
 /// Keeps the timer for as long as fields expire.
-fn set_timer(home: &mut dyn Home, timer: Option<Timer>) -> Result<(), ArenaFull> {
+fn set_timer(home: &mut impl Home, timer: Option<Timer>) -> Result<(), ArenaFull> {
     let value = home.view().value;
     let timer = timer.filter(|timer| timer.fields != Some(0));
     if Timer::read(value) == timer {
@@ -156,7 +156,7 @@ fn set_timer(home: &mut dyn Home, timer: Option<Timer>) -> Result<(), ArenaFull>
 
 /// Removes fields whose time has passed: all of a packed hash, of a tree those of some leaves.
 /// Answers how many, and shows each to `note`. The home wakes when there is more to do.
-pub fn remove_expired(home: &mut dyn Home, now: UnixMillis, note: &mut dyn FnMut(&[u8])) -> Result<u64, ArenaFull> {
+pub fn remove_expired(home: &mut impl Home, now: UnixMillis, note: &mut dyn FnMut(&[u8])) -> Result<u64, ArenaFull> {
     let fields = home.view().sequence(0, ByField::WIDTH);
     let removed = match fields.packed() {
         Some(_) => remove_from(home, &Spot::packed(), now, note)?,
@@ -167,7 +167,7 @@ pub fn remove_expired(home: &mut dyn Home, now: UnixMillis, note: &mut dyn FnMut
 }
 
 /// Removes a field if its time has passed; answers whether it has.
-pub fn remove_one(home: &mut dyn Home, field: &[u8], now: UnixMillis) -> Result<bool, ArenaFull> {
+pub fn remove_one(home: &mut impl Home, field: &[u8], now: UnixMillis) -> Result<bool, ArenaFull> {
     let expired = Hash::at(home.view(), now).has_expired(field);
     if expired {
         super::remove(home, field)?;
@@ -177,7 +177,7 @@ pub fn remove_one(home: &mut dyn Home, field: &[u8], now: UnixMillis) -> Result<
 
 /// Removes the expired elements of one leaf.
 fn remove_from(
-    home: &mut dyn Home,
+    home: &mut impl Home,
     spot: &Spot,
     now: UnixMillis,
     note: &mut dyn FnMut(&[u8]),
@@ -201,7 +201,7 @@ fn remove_from(
     Ok(removed)
 }
 
-fn step(home: &mut dyn Home, now: UnixMillis, note: &mut dyn FnMut(&[u8])) -> Result<u64, ArenaFull> {
+fn step(home: &mut impl Home, now: UnixMillis, note: &mut dyn FnMut(&[u8])) -> Result<u64, ArenaFull> {
     let Some(mut timer) = Timer::read(home.view().value) else { return Ok(0) };
     let mut removed = 0;
     let left = |timer: Timer, removed: u64| timer.with_more(-(removed as i64));

@@ -114,13 +114,12 @@ impl<'a> Hash<'a> {
 
     /// A field with its value and expiry.
     pub fn element(&self, field: &[u8]) -> Option<Element<'a>> {
-        self.find(field, &packed::encoded(field)).2.filter(|element| lives(element, self.now))
+        self.look_up(field).filter(|element| lives(element, self.now))
     }
 
     /// Whether the field is stored but its time has passed.
     pub fn has_expired(&self, field: &[u8]) -> bool {
-        let element = || self.find(field, &packed::encoded(field)).2;
-        self.some_expired && element().is_some_and(|element| !lives(&element, self.now))
+        self.some_expired && self.look_up(field).is_some_and(|element| !lives(&element, self.now))
     }
 
     /// The field of this rank with its value, in the hash's own order.
@@ -144,26 +143,32 @@ impl<'a> Hash<'a> {
         })
     }
 
+    /// A field that is stored, whether its time has passed or not.
+    #[inline]
+    fn look_up(&self, field: &[u8]) -> Option<Element<'a>> {
+        self.fields.look_up(self.view.hasher, field)
+    }
+
     /// The key of a field, the leaf where it belongs, and its element if it is there.
-    fn find(&self, field: &[u8], encoded: &[u8]) -> (u64, Spot, Option<Element<'a>>) {
+    #[inline(always)]
+    fn find(&self, field: &[u8]) -> (u64, Spot, Option<Element<'a>>) {
         // The order of packed fields has nothing to do with their hashes.
         let key = if self.fields.packed().is_some() { 0 } else { self.view.hasher.hash_one(field) };
         let spot = self.fields.by_hash(key);
-        let found = self.fields.find(&spot, key, encoded);
+        let found = self.fields.find(&spot, key, &Entry::of(field));
         (key, spot, found)
     }
 }
 
 /// Sets a field; answers whether it is new. `ttl` must not name a time that has passed.
-pub fn set(home: &mut dyn Home, field: &[u8], value: &[u8], ttl: FieldTtl, limits: Limits) -> Result<bool, ArenaFull> {
+pub fn set(home: &mut impl Home, field: &[u8], value: &[u8], ttl: FieldTtl, limits: Limits) -> Result<bool, ArenaFull> {
     let view = home.view();
     let hash = Hash::new(view);
     if hash.fields.packed().is_some() && field.len().max(value.len()) > limits.value {
         expiry::plant(home)?;
         return set(home, field, value, ttl, limits);
     }
-    let mut bytes = packed::encoded(field);
-    let (key, spot, found) = hash.find(field, &bytes);
+    let (key, spot, found) = hash.find(field);
     let note = match ttl {
         FieldTtl::Clear => None,
         FieldTtl::Keep => found.and_then(|element| element.note),
@@ -184,11 +189,11 @@ pub fn set(home: &mut dyn Home, field: &[u8], value: &[u8], ttl: FieldTtl, limit
         expiry::plant(home)?;
         return set(home, field, value, ttl, limits);
     }
+    let mut bytes = Encoded::new();
     if let Some(note) = note {
-        let mut before = Encoded::new();
-        packed::encode_note(note, &mut before);
-        bytes.insert_from_slice(0, &before);
+        packed::encode_note(note, &mut bytes);
     }
+    Entry::of(field).encode(&mut bytes);
     Entry::of(value).encode(&mut bytes);
     let old = found.and_then(|element| element.note);
     match found.map(|element| element.range()) {
@@ -203,8 +208,8 @@ pub fn set(home: &mut dyn Home, field: &[u8], value: &[u8], ttl: FieldTtl, limit
 }
 
 /// Removes a field; answers whether it was there.
-pub fn remove(home: &mut dyn Home, field: &[u8]) -> Result<bool, ArenaFull> {
-    let (_, spot, found) = Hash::new(home.view()).find(field, &packed::encoded(field));
+pub fn remove(home: &mut impl Home, field: &[u8]) -> Result<bool, ArenaFull> {
+    let (_, spot, found) = Hash::new(home.view()).find(field);
     let Some((range, note)) = found.map(|element| (element.range(), element.note)) else { return Ok(false) };
     sequence::splice::<ByField>(home, 0, &spot, range, &[], -1)?;
     expiry::release(home, note)?;
@@ -212,8 +217,8 @@ pub fn remove(home: &mut dyn Home, field: &[u8]) -> Result<bool, ArenaFull> {
 }
 
 /// Gives a field that is there an expiry, or takes it away.
-pub fn set_expiry(home: &mut dyn Home, field: &[u8], at: Option<UnixMillis>) -> Result<(), ArenaFull> {
-    let (_, spot, found) = Hash::new(home.view()).find(field, &packed::encoded(field));
+pub fn set_expiry(home: &mut impl Home, field: &[u8], at: Option<UnixMillis>) -> Result<(), ArenaFull> {
+    let (_, spot, found) = Hash::new(home.view()).find(field);
     let Some(element) = found else { return Ok(()) };
     let mut with = Encoded::new();
     if let Some(at) = at {

@@ -14,7 +14,7 @@ use crate::{
 const SCHEMA_MAX: usize = 512;
 
 /// Adds an entry; its ID must be greater than the last. `pairs` are names and values by turns.
-pub fn append(home: &mut dyn Home, id: Id, pairs: &[&[u8]]) -> Result<(), ArenaFull> {
+pub fn append(home: &mut impl Home, id: Id, pairs: &[&[u8]]) -> Result<(), ArenaFull> {
     let mut stream = Stream::new(home.view());
     let mut head = stream.head;
     if stream.is_empty() {
@@ -41,7 +41,7 @@ pub fn append(home: &mut dyn Home, id: Id, pairs: &[&[u8]]) -> Result<(), ArenaF
 }
 
 /// Deletes an entry; answers whether it was there.
-pub fn remove(home: &mut dyn Home, id: Id) -> Result<bool, ArenaFull> {
+pub fn remove(home: &mut impl Home, id: Id) -> Result<bool, ArenaFull> {
     let stream = Stream::new(home.view());
     let mut head = stream.head;
     let Some((spot, element)) = stream.find(id) else { return Ok(false) };
@@ -55,7 +55,7 @@ pub fn remove(home: &mut dyn Home, id: Id) -> Result<bool, ArenaFull> {
 }
 
 /// Records what is known of a stream anew: XSETID, and a stream that is restored.
-pub fn set_head(home: &mut dyn Home, last: Id, added: Option<u64>, deleted: Option<Id>) -> Result<(), ArenaFull> {
+pub fn set_head(home: &mut impl Home, last: Id, added: Option<u64>, deleted: Option<Id>) -> Result<(), ArenaFull> {
     let head = Stream::new(home.view()).head;
     let (added, deleted) = (added.unwrap_or(head.added), deleted.unwrap_or(head.deleted));
     Head { last, added, deleted, ..head }.write(home)
@@ -81,7 +81,7 @@ impl TrimTo {
 }
 
 /// Removes the first `count` entries.
-pub fn trim(home: &mut dyn Home, count: u64) -> Result<(), ArenaFull> {
+pub fn trim(home: &mut impl Home, count: u64) -> Result<(), ArenaFull> {
     if count == 0 {
         return Ok(());
     }

@@ -257,19 +257,19 @@ impl<'a> Stream<'a> {
 }
 
 /// Makes a group, of which there must be none of this name.
-pub fn create(home: &mut dyn Home, name: &[u8], last: Id, read: Option<u64>) -> Result<Group, ArenaFull> {
+pub fn create(home: &mut impl Home, name: &[u8], last: Id, read: Option<u64>) -> Result<Group, ArenaFull> {
     let group = Group { number: take_number(home, |head| &mut head.next_group)?, last, read };
     update(home, name, &group)?;
     Ok(group)
 }
 
 /// Records what has become of a group.
-pub fn update(home: &mut dyn Home, name: &[u8], group: &Group) -> Result<(), ArenaFull> {
+pub fn update(home: &mut impl Home, name: &[u8], group: &Group) -> Result<(), ArenaFull> {
     put(home, GROUPS, name, &group.to_record())
 }
 
 /// Removes a group with its consumers and all that is pending.
-pub fn destroy(home: &mut dyn Home, name: &[u8]) -> Result<bool, ArenaFull> {
+pub fn destroy(home: &mut impl Home, name: &[u8]) -> Result<bool, ArenaFull> {
     let stream = Stream::new(home.view());
     let Some(group) = stream.group(name) else { return Ok(false) };
     let consumers: Vec<u32> = stream.consumers(&group).map(|(_, consumer)| consumer.number).collect();
@@ -284,7 +284,7 @@ pub fn destroy(home: &mut dyn Home, name: &[u8]) -> Result<bool, ArenaFull> {
 }
 
 /// The next of the numbers that `which` counts.
-fn take_number(home: &mut dyn Home, which: impl Fn(&mut Head) -> &mut u32) -> Result<u32, ArenaFull> {
+fn take_number(home: &mut impl Home, which: impl Fn(&mut Head) -> &mut u32) -> Result<u32, ArenaFull> {
     let mut head = Stream::new(home.view()).head;
     let next = which(&mut head);
     let number = *next;
@@ -296,7 +296,7 @@ fn take_number(home: &mut dyn Home, which: impl Fn(&mut Head) -> &mut u32) -> Re
 
 /// Makes a consumer.
 pub fn create_consumer(
-    home: &mut dyn Home,
+    home: &mut impl Home,
     group: &Group,
     name: &[u8],
     seen: UnixMillis,
@@ -309,12 +309,12 @@ pub fn create_consumer(
 }
 
 /// Records what has become of a consumer.
-pub fn update_consumer(home: &mut dyn Home, group: &Group, name: &[u8], to: &Consumer) -> Result<(), ArenaFull> {
+pub fn update_consumer(home: &mut impl Home, group: &Group, name: &[u8], to: &Consumer) -> Result<(), ArenaFull> {
     put(home, CONSUMERS, &key(group.number, name), &to.to_record())
 }
 
 /// Removes a consumer and what is pending with it; answers how much that was.
-pub fn remove_consumer(home: &mut dyn Home, group: &Group, name: &[u8]) -> Result<Option<u64>, ArenaFull> {
+pub fn remove_consumer(home: &mut impl Home, group: &Group, name: &[u8]) -> Result<Option<u64>, ArenaFull> {
     let Some(consumer) = Stream::new(home.view()).consumer(group, name) else { return Ok(None) };
     let mut count = 0;
     loop {
@@ -333,7 +333,7 @@ pub fn remove_consumer(home: &mut dyn Home, group: &Group, name: &[u8]) -> Resul
 }
 
 /// Records that an entry was delivered, taking it from whoever had it before.
-pub fn deliver(home: &mut dyn Home, group: &Group, pending: &Pending) -> Result<(), ArenaFull> {
+pub fn deliver(home: &mut impl Home, group: &Group, pending: &Pending) -> Result<(), ArenaFull> {
     let old = Stream::new(home.view()).pending_entry(group, pending.id);
     let before = old.map(|old| old.consumer);
     let id = pending.id.to_bytes();
@@ -353,7 +353,7 @@ pub fn deliver(home: &mut dyn Home, group: &Group, pending: &Pending) -> Result<
 }
 
 /// An entry is pending no longer; answers whether it was.
-pub fn acknowledge(home: &mut dyn Home, group: &Group, id: Id) -> Result<bool, ArenaFull> {
+pub fn acknowledge(home: &mut impl Home, group: &Group, id: Id) -> Result<bool, ArenaFull> {
     let Some(pending) = Stream::new(home.view()).pending_entry(group, id) else { return Ok(false) };
     remove(home, OWNED, &key(pending.consumer, &id.to_bytes()))?;
     order::follow(home, group, Some(pending), None)?;
@@ -361,7 +361,7 @@ pub fn acknowledge(home: &mut dyn Home, group: &Group, id: Id) -> Result<bool, A
 }
 
 /// An entry is pending in no group any more.
-pub fn acknowledge_all(home: &mut dyn Home, id: Id) -> Result<(), ArenaFull> {
+pub fn acknowledge_all(home: &mut impl Home, id: Id) -> Result<(), ArenaFull> {
     let groups: Vec<Group> = Stream::new(home.view()).groups().map(|(_, group)| group).collect();
     groups.iter().try_for_each(|group| acknowledge(home, group, id).map(|_| ()))
 }

@@ -78,7 +78,7 @@ fn is_extended(view: &View<'_>) -> bool {
 }
 
 /// Extends a stream that is not.
-fn extend(home: &mut dyn Home) -> Result<(), ArenaFull> {
+fn extend(home: &mut impl Home) -> Result<(), ArenaFull> {
     let view = home.view();
     if is_extended(&view) {
         return Ok(());
@@ -142,7 +142,7 @@ impl Head {
         bytes_of(&words)
     }
 
-    fn write(self, home: &mut dyn Home) -> Result<(), ArenaFull> {
+    fn write(self, home: &mut impl Home) -> Result<(), ArenaFull> {
         let at = Layout::of(&home.view()).head;
         home.splice(at..at + Self::BYTES, &self.to_bytes())
     }

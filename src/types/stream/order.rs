@@ -87,7 +87,7 @@ impl<'a> Stream<'a> {
 }
 
 /// Has a stream keep that order from now on. The first time it looks at all that is pending.
-pub fn keep_order(home: &mut dyn Home) -> Result<(), ArenaFull> {
+pub fn keep_order(home: &mut impl Home) -> Result<(), ArenaFull> {
     if Stream::new(home.view()).order().is_some() {
         return Ok(());
     }
@@ -102,7 +102,7 @@ pub fn keep_order(home: &mut dyn Home) -> Result<(), ArenaFull> {
 
 /// A pending entry has become another, or has come, or gone.
 pub(super) fn follow(
-    home: &mut dyn Home,
+    home: &mut impl Home,
     group: &Group,
     before: Option<Pending>,
     after: Option<&Pending>,
@@ -117,7 +117,7 @@ pub(super) fn follow(
 }
 
 /// A group has gone.
-pub(super) fn forget_group(home: &mut dyn Home, number: u32) -> Result<(), ArenaFull> {
+pub(super) fn forget_group(home: &mut impl Home, number: u32) -> Result<(), ArenaFull> {
     if Stream::new(home.view()).order().is_none() {
         return Ok(());
     }

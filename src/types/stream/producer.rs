@@ -56,7 +56,7 @@ impl Memory {
         bytes_of(&[self.seconds, self.most, self.added, self.duplicates, self.next_producer])
     }
 
-    fn write(self, home: &mut dyn Home) -> Result<(), ArenaFull> {
+    fn write(self, home: &mut impl Home) -> Result<(), ArenaFull> {
         let at = Layout::of(&home.view()).memory;
         home.splice(at..at + Self::BYTES, &self.to_bytes())
     }
@@ -169,7 +169,7 @@ impl<'a> Stream<'a> {
 }
 
 /// Has a stream remember what its producers send, in the way that `usual` says if it does not yet.
-pub fn attend(home: &mut dyn Home, usual: Memory) -> Result<(), ArenaFull> {
+pub fn attend(home: &mut impl Home, usual: Memory) -> Result<(), ArenaFull> {
     if memory_of(home).is_some() {
         return Ok(());
     }
@@ -178,7 +178,7 @@ pub fn attend(home: &mut dyn Home, usual: Memory) -> Result<(), ArenaFull> {
 }
 
 /// Changes for how long and how much is remembered; all that was is forgotten then.
-pub fn configure(home: &mut dyn Home, usual: Memory, seconds: u64, most: u64) -> Result<(), ArenaFull> {
+pub fn configure(home: &mut impl Home, usual: Memory, seconds: u64, most: u64) -> Result<(), ArenaFull> {
     let before = memory_of(home).unwrap_or(usual);
     if (before.seconds, before.most) == (seconds, most) {
         return Ok(());
@@ -189,19 +189,19 @@ pub fn configure(home: &mut dyn Home, usual: Memory, seconds: u64, most: u64) ->
 }
 
 /// Sets the counts, of a stream that is restored.
-pub fn set_counts(home: &mut dyn Home, added: u64, duplicates: u64) -> Result<(), ArenaFull> {
+pub fn set_counts(home: &mut impl Home, added: u64, duplicates: u64) -> Result<(), ArenaFull> {
     match memory_of(home) {
         Some(memory) => Memory { added, duplicates, ..memory }.write(home),
         None => Ok(()),
     }
 }
 
-fn memory_of(home: &dyn Home) -> Option<Memory> {
+fn memory_of(home: &impl Home) -> Option<Memory> {
     Stream::new(home.view()).memory()
 }
 
 /// An entry was sent again.
-pub fn count_duplicate(home: &mut dyn Home) -> Result<(), ArenaFull> {
+pub fn count_duplicate(home: &mut impl Home) -> Result<(), ArenaFull> {
     match memory_of(home) {
         Some(memory) => Memory { duplicates: memory.duplicates.saturating_add(1), ..memory }.write(home),
         None => Ok(()),
@@ -209,7 +209,7 @@ pub fn count_duplicate(home: &mut dyn Home) -> Result<(), ArenaFull> {
 }
 
 /// Remembers under which name a producer has sent an entry. The stream must be one that attends to that.
-pub fn record(home: &mut dyn Home, producer: &[u8], name: &[u8], id: Id, now: UnixMillis) -> Result<(), ArenaFull> {
+pub fn record(home: &mut impl Home, producer: &[u8], name: &[u8], id: Id, now: UnixMillis) -> Result<(), ArenaFull> {
     let Some(memory) = memory_of(home) else { return Ok(()) };
     forget_expired(home, memory.since(now))?;
     let known = Stream::new(home.view()).producer(producer);
@@ -239,7 +239,7 @@ pub fn record(home: &mut dyn Home, producer: &[u8], name: &[u8], id: Id, now: Un
     Ok(())
 }
 
-fn forget(home: &mut dyn Home, number: u64, id: Id, name: &[u8]) -> Result<(), ArenaFull> {
+fn forget(home: &mut impl Home, number: u64, id: Id, name: &[u8]) -> Result<(), ArenaFull> {
     for key in [entry_key(number, name), own_key(number, id, name), time_key(id, number, name)] {
         remove(home, PRODUCERS, &key)?;
     }
@@ -247,7 +247,7 @@ fn forget(home: &mut dyn Home, number: u64, id: Id, name: &[u8]) -> Result<(), A
 }
 
 /// Forgets some of what is older than `since`, and producers of which nothing is left.
-fn forget_expired(home: &mut dyn Home, since: Id) -> Result<(), ArenaFull> {
+fn forget_expired(home: &mut impl Home, since: Id) -> Result<(), ArenaFull> {
     let stream = Stream::new(home.view());
     let expired: Vec<(Id, u64, Vec<u8>)> = (stream.producer_table().into_iter())
         .flat_map(|table| table.from(b"t"))

@@ -113,7 +113,7 @@ impl<'a> Table<'a> {
 }
 
 /// Makes a stream's tree if it is not there yet.
-pub fn plant(home: &mut dyn Home, number: usize) -> Result<(), ArenaFull> {
+pub fn plant(home: &mut impl Home, number: usize) -> Result<(), ArenaFull> {
     if Root::read(home.view().value, number).is_some_and(|root| !root.node.is_null()) {
         return Ok(());
     }
@@ -124,7 +124,7 @@ pub fn plant(home: &mut dyn Home, number: usize) -> Result<(), ArenaFull> {
 }
 
 /// Records something of a key, over what was recorded before.
-pub fn put(home: &mut dyn Home, number: usize, key: &[u8], record: &[u8]) -> Result<(), ArenaFull> {
+pub fn put(home: &mut impl Home, number: usize, key: &[u8], record: &[u8]) -> Result<(), ArenaFull> {
     plant(home, number)?;
     let mut bytes = Encoded::new();
     match Table::new(&home.view(), number).find(key) {
@@ -142,7 +142,7 @@ pub fn put(home: &mut dyn Home, number: usize, key: &[u8], record: &[u8]) -> Res
 }
 
 /// Forgets a key; answers whether it was there.
-pub fn remove(home: &mut dyn Home, number: usize, key: &[u8]) -> Result<bool, ArenaFull> {
+pub fn remove(home: &mut impl Home, number: usize, key: &[u8]) -> Result<bool, ArenaFull> {
     let found = Table::new(&home.view(), number).find(key).ok().map(|(spot, element)| (spot, element.range()));
     match found {
         Some((spot, range)) => splice::<ByBytes>(home, number, &spot, range, &[], -1).map(|()| true),
@@ -151,7 +151,7 @@ pub fn remove(home: &mut dyn Home, number: usize, key: &[u8]) -> Result<bool, Ar
 }
 
 /// Forgets the keys from the first up to, and without, the second; answers how many there were.
-pub fn remove_range(home: &mut dyn Home, number: usize, keys: Range<&[u8]>) -> Result<u64, ArenaFull> {
+pub fn remove_range(home: &mut impl Home, number: usize, keys: Range<&[u8]>) -> Result<u64, ArenaFull> {
     let table = Table::new(&home.view(), number);
     let ranks = table.rank(keys.start)..table.rank(keys.end);
     let count = ranks.end.saturating_sub(ranks.start);

@@ -30,7 +30,7 @@ pub use probe::{Probe, visit_all, visit_around, visit_beside, visit_ends};
 pub use relocate::{Heaps, Moved, copy, relocate, set_owner};
 pub use remove::remove_ranks;
 
-use super::packed::{self, Element};
+use super::packed::{self, Element, Entry};
 use crate::arena::{ArenaFull, Offset, ShardHeap};
 use ahash::RandomState;
 use node::{Entries, Header, Leaf, Read};
@@ -114,9 +114,14 @@ impl Step {
 }
 
 impl Spot {
+    /// At no leaf yet.
+    fn new() -> Spot {
+        Spot { path: SmallVec::new(), leaf: Leaf::NONE, rank: None }
+    }
+
     /// The only place of a collection that is no tree.
     pub(super) fn packed() -> Spot {
-        Spot { path: SmallVec::new(), leaf: Leaf::NONE, rank: Some(0) }
+        Spot { rank: Some(0), ..Spot::new() }
     }
 
     /// The elements of the leaf.
@@ -179,7 +184,7 @@ const DEPTH_MAX: usize = 16;
 
 /// Follows the children that `choose` names, from the root to a leaf.
 fn descend(heap: &ShardHeap, root: Root, mut choose: impl FnMut(Entries<'_>) -> usize) -> Spot {
-    let mut spot = Spot { path: SmallVec::new(), leaf: Leaf::NONE, rank: None };
+    let mut spot = Spot::new();
     go_down(heap, &mut spot, root.node, &mut choose);
     spot
 }
@@ -204,8 +209,8 @@ fn go_down(heap: &ShardHeap, spot: &mut Spot, from: Offset, choose: &mut impl Fn
 
 /// The leaf that holds the element of this rank; the last leaf when there are not so many.
 pub fn leaf_by_rank(heap: &ShardHeap, root: Root, rank: u64) -> Spot {
-    let mut left = rank;
-    let mut spot = descend(heap, root, |entries| {
+    let (mut spot, mut left) = (Spot::new(), rank);
+    go_down(heap, &mut spot, root.node, &mut |entries| {
         let (child, before) = entries.by_rank(left);
         left = left.saturating_sub(before);
         child
@@ -215,15 +220,19 @@ pub fn leaf_by_rank(heap: &ShardHeap, root: Root, rank: u64) -> Spot {
 }
 
 /// The first leaf.
+#[inline]
 pub fn first_leaf(heap: &ShardHeap, root: Root) -> Spot {
-    let mut spot = descend(heap, root, |_| 0);
+    let mut spot = Spot::new();
+    go_down(heap, &mut spot, root.node, &mut |_| 0);
     spot.rank = Some(0);
     spot
 }
 
 /// The last leaf.
+#[inline]
 pub fn last_leaf(heap: &ShardHeap, root: Root) -> Spot {
-    let mut spot = descend(heap, root, |entries| entries.fan() - 1);
+    let mut spot = Spot::new();
+    go_down(heap, &mut spot, root.node, &mut |entries| entries.fan() - 1);
     spot.rank = Some(root.len.saturating_sub(spot.len() as u64));
     spot
 }
@@ -266,12 +275,12 @@ pub fn alike<'a>(
 
 /// The element of a leaf whose first entry has the bytes `encoded`, and this key.
 #[inline]
-pub fn find<'a>(heap: &'a ShardHeap, spot: &Spot, key: u64, encoded: &[u8], width: usize) -> Option<Element<'a>> {
+pub fn find<'a>(heap: &'a ShardHeap, spot: &Spot, key: u64, wanted: &Entry<'_>, width: usize) -> Option<Element<'a>> {
     let (bytes, Some(labels)) = spot.leaf.labelled(heap) else {
-        return packed::find(spot.elements(heap), encoded, width);
+        return packed::find(spot.elements(heap), wanted, width);
     };
     let element = |at| packed::elements(bytes, at, width).next();
-    labels.alike(key).filter_map(element).find(|element| element.first_encoded() == encoded)
+    labels.alike(key).filter_map(element).find(|element| element.first() == *wanted)
 }
 
 /// Where element number `index` of a leaf begins; the end of the bytes when there are fewer.

@@ -110,7 +110,7 @@ proptest! {
             let key = hash(&hasher, &value);
             let spot = leaf_by_hash(&heap, root, key);
             let leaf = payload(&heap, spot.leaf.at);
-            let found = packed::find(leaf, &packed::encoded(&value), 1).map(|element| element.range());
+            let found = packed::find(leaf, &Entry::of(&value), 1).map(|element| element.range());
             let mut probe = Probe::new(root, key);
             while probe.step(&heap) {}
             prop_assert_eq!(probe.at, spot.leaf.at);

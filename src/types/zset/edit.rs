@@ -23,7 +23,7 @@ const STEP: u64 = 1000;
 /// Gives a member the score that `decide` makes of the one it has (`None`: it is not there);
 /// `None` leaves it as it is.
 pub fn change(
-    home: &mut dyn Home,
+    home: &mut impl Home,
     member: &[u8],
     limits: Limits,
     decide: impl FnOnce(Option<f64>) -> Option<f64>,
@@ -37,7 +37,7 @@ pub fn change(
 }
 
 /// Removes a member; answers whether it was there.
-pub fn remove(home: &mut dyn Home, member: &[u8]) -> Result<bool, ArenaFull> {
+pub fn remove(home: &mut impl Home, member: &[u8]) -> Result<bool, ArenaFull> {
     let Some(found) = ZSet::new(home.view()).find(member) else { return Ok(false) };
     splice::<ByScore>(home, 0, &found.spot, found.range, &[], -1)?;
     if let Some((spot, range)) = found.lookup {
@@ -47,7 +47,7 @@ pub fn remove(home: &mut dyn Home, member: &[u8]) -> Result<bool, ArenaFull> {
 }
 
 /// Removes the elements of these ranks.
-pub fn remove_ranks(home: &mut dyn Home, ranks: Range<u64>) -> Result<(), ArenaFull> {
+pub fn remove_ranks(home: &mut impl Home, ranks: Range<u64>) -> Result<(), ArenaFull> {
     let zset = ZSet::new(home.view());
     if zset.is_packed() {
         return sequence::remove_ranks::<ByScore>(home, 0, ranks);
@@ -75,7 +75,7 @@ pub fn remove_ranks(home: &mut dyn Home, ranks: Range<u64>) -> Result<(), ArenaF
 }
 
 /// Removes a run of tree 0. Within one leaf, as what pops one element does, by a change of the leaf.
-fn remove_entries(home: &mut dyn Home, ranks: Range<u64>) -> Result<(), ArenaFull> {
+fn remove_entries(home: &mut impl Home, ranks: Range<u64>) -> Result<(), ArenaFull> {
     let entries = home.view().sequence(ENTRIES, WIDTH);
     let spot = entries.by_rank(ranks.start);
     let (leaf, count) = (entries.leaf(&spot), ranks.end - ranks.start);
@@ -88,7 +88,7 @@ fn remove_entries(home: &mut dyn Home, ranks: Range<u64>) -> Result<(), ArenaFul
 }
 
 /// Removes one such element of the lookup.
-fn forget(home: &mut dyn Home, entry: &[u8]) -> Result<(), ArenaFull> {
+fn forget(home: &mut impl Home, entry: &[u8]) -> Result<(), ArenaFull> {
     let view = home.view();
     let lookup = view.sequence(LOOKUP, WIDTH);
     let hash = packed::elements(entry, 0, WIDTH).next().map_or(0, |element| ByMember::key(view.hasher, &element));
@@ -101,7 +101,7 @@ fn forget(home: &mut dyn Home, entry: &[u8]) -> Result<(), ArenaFull> {
 }
 
 /// Fills an empty sorted set with elements that are in order.
-pub fn fill(home: &mut dyn Home, elements: &[u8], limits: Limits) -> Result<(), ArenaFull> {
+pub fn fill(home: &mut impl Home, elements: &[u8], limits: Limits) -> Result<(), ArenaFull> {
     let longest = packed::elements(elements, 0, WIDTH).map(|element| element.first().text_len()).max();
     if packed::count(elements, WIDTH) as u64 <= limits.entries && longest.unwrap_or(0) <= limits.value {
         return home.replace(Encoding::Listpack, &sequence::pack(elements, WIDTH));
@@ -116,7 +116,7 @@ pub fn rehash(view: &View<'_>, mut heaps: Heaps<'_>, hasher: &RandomState, owner
     build(heaps.to(), hasher, owner, &elements).map(|roots| roots.map(Root::to_bytes).concat())
 }
 
-fn insert(home: &mut dyn Home, member: &[u8], score: f64, limits: Limits) -> Result<(), ArenaFull> {
+fn insert(home: &mut impl Home, member: &[u8], score: f64, limits: Limits) -> Result<(), ArenaFull> {
     let zset = ZSet::new(home.view());
     if let Some(elements) = zset.entries.packed()
         && (zset.len() >= limits.entries || member.len() > limits.value)
@@ -141,14 +141,14 @@ fn insert(home: &mut dyn Home, member: &[u8], score: f64, limits: Limits) -> Res
 }
 
 /// Takes a member out of tree 0, which needs no memory.
-fn drop_entry(home: &mut dyn Home, member: &[u8], score: f64) {
+fn drop_entry(home: &mut impl Home, member: &[u8], score: f64) {
     if let Some((spot, range)) = ZSet::new(home.view()).entry(member, score) {
         let dropped = splice::<ByScore>(home, 0, &spot, range, &[], -1);
         debug_assert!(dropped.is_ok());
     }
 }
 
-fn update(home: &mut dyn Home, member: &[u8], found: &Found, score: f64) -> Result<(), ArenaFull> {
+fn update(home: &mut impl Home, member: &[u8], found: &Found, score: f64) -> Result<(), ArenaFull> {
     let entry = score::element(Entry::of(member), score);
     let zset = ZSet::new(home.view());
     let grows = entry.len() > found.range.len();
@@ -186,7 +186,7 @@ fn update(home: &mut dyn Home, member: &[u8], found: &Found, score: f64) -> Resu
 }
 
 /// Stores elements that are in order as trees.
-fn plant(home: &mut dyn Home, elements: &[u8]) -> Result<(), ArenaFull> {
+fn plant(home: &mut impl Home, elements: &[u8]) -> Result<(), ArenaFull> {
     let owner = home.owner();
     let (heap, hasher) = home.heap_and_hasher();
     let roots = build(heap, hasher, owner, elements)?;

@@ -252,7 +252,7 @@ impl<'a> ZSet<'a> {
 
     fn find(&self, member: &[u8]) -> Option<Found> {
         if let Some(bytes) = self.entries.packed() {
-            let element = packed::find(bytes, &packed::encoded(member), WIDTH)?;
+            let element = packed::find(bytes, &Entry::of(member), WIDTH)?;
             let (score, range) = (score_of(&element), element.range());
             return Some(Found { score, spot: self.entries.first(), range, lookup: None });
         }
@@ -270,7 +270,7 @@ impl<'a> ZSet<'a> {
     /// The entry of a member that has this score, if it has.
     fn entry(&self, member: &[u8], score: f64) -> Option<(Spot, Range<usize>)> {
         let spot = self.leaf_for(member, score);
-        let element = packed::find(self.entries.leaf(&spot), &packed::encoded(member), WIDTH)?;
+        let element = packed::find(self.entries.leaf(&spot), &Entry::of(member), WIDTH)?;
         // Of another member with the same hash there may be one with another score.
         (score::key(score_of(&element)) == score::key(score)).then(|| (spot, element.range()))
     }

@@ -4,7 +4,7 @@ use super::{index, notify_change};
 use crate::{
     arena::ArenaFull,
     command::{Args, CommandResult, Context, Error},
-    keyspace::Type,
+    keyspace::{Cell, Type},
     types::{
         array::{self, Array, INDEX_MAX},
         home::Home,
@@ -36,7 +36,7 @@ pub fn armset(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 pub(super) fn change<R>(
     cx: &mut Context<'_>,
     key: &[u8],
-    with: impl FnOnce(&mut dyn Home) -> Result<R, ArenaFull>,
+    with: impl FnOnce(&mut Cell<'_>) -> Result<R, ArenaFull>,
 ) -> Result<R, Error> {
     let mut db = cx.keys.db(cx.client.db);
     let mut cell = db.cell_or(key, array::EMPTY)?;
@@ -70,7 +70,7 @@ fn remove(
     cx: &mut Context<'_>,
     key: &[u8],
     event: &str,
-    with: impl FnOnce(&mut dyn Home) -> Result<u64, ArenaFull>,
+    with: impl FnOnce(&mut Cell<'_>) -> Result<u64, ArenaFull>,
 ) -> CommandResult {
     let mut db = cx.keys.db(cx.client.db);
     let Some(mut cell) = db.cell(key, Type::Array)? else {

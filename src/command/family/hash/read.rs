@@ -58,12 +58,16 @@ fn remove_expired<'a>(
 pub fn hget(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let now = cx.keys.judged_at();
     let mut db = cx.keys.db(cx.client.db);
-    let hash = db.view(args[1], Type::Hash)?.map(|view| Hash::at(view, now));
-    match hash.and_then(|hash| hash.get(args[2])) {
+    let Some(view) = db.view(args[1], Type::Hash)? else {
+        cx.reply.null();
+        return Ok(());
+    };
+    let hash = Hash::at(view, now);
+    match hash.get(args[2]) {
         Some(value) => bulk(cx.reply, &value),
         None => cx.reply.null(),
     }
-    if hash.is_some_and(|hash| hash.some_expired()) { forget_quietly(cx, args[1], &args[2..]) } else { Ok(()) }
+    if hash.some_expired() { forget_quietly(cx, args[1], &args[2..]) } else { Ok(()) }
 }
 
 pub fn hmget(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {

@@ -202,7 +202,7 @@ fn fill(db: &mut Db<'_, '_>, key: &[u8], value: &Restored, settings: &Settings, 
     Ok(())
 }
 
-fn fill_stream(home: &mut dyn Home, restored: &RestoredStream, now: UnixMillis) -> Result<(), ArenaFull> {
+fn fill_stream(home: &mut impl Home, restored: &RestoredStream, now: UnixMillis) -> Result<(), ArenaFull> {
     for (id, fields) in restored.entries() {
         let fields: Vec<&[u8]> = fields.iter().map(|part| &part[..]).collect();
         stream::append(home, id, &fields)?;
@@ -225,7 +225,7 @@ fn fill_stream(home: &mut dyn Home, restored: &RestoredStream, now: UnixMillis) 
 }
 
 /// What a stream remembers of its producers.
-fn fill_memory(home: &mut dyn Home, restored: &RestoredMemory, now: UnixMillis) -> Result<(), ArenaFull> {
+fn fill_memory(home: &mut impl Home, restored: &RestoredMemory, now: UnixMillis) -> Result<(), ArenaFull> {
     producer::attend(home, Memory::new(restored.seconds, restored.most))?;
     for (producer, name, id) in &restored.entries {
         if Stream::new(home.view()).sent(producer, name, now).is_none() {

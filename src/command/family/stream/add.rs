@@ -122,7 +122,7 @@ enum Outcome {
 }
 
 /// Deletes an entry as far as its references allow.
-fn delete(home: &mut dyn Home, id: Id, references: References) -> Result<Outcome, Error> {
+fn delete(home: &mut impl Home, id: Id, references: References) -> Result<Outcome, Error> {
     match references {
         References::Keep => {}
         References::Drop => group::acknowledge_all(home, id)?,

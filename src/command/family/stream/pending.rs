@@ -143,7 +143,7 @@ enum Outcome {
 
 impl Claim<'_> {
     /// Claims one entry.
-    fn one(&self, home: &mut dyn Home, of: &Group, consumer: &Consumer, id: Id, now: i64) -> Result<Outcome, Error> {
+    fn one(&self, home: &mut impl Home, of: &Group, consumer: &Consumer, id: Id, now: i64) -> Result<Outcome, Error> {
         let stream = Stream::new(home.view());
         let pending = stream.pending_entry(of, id);
         if stream.get(id).is_none() {

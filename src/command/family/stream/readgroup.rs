@@ -231,7 +231,7 @@ fn deliver(
 
 /// Gives a consumer what has been pending for so long, whoever had it.
 fn claim(
-    home: &mut dyn Home,
+    home: &mut impl Home,
     of: &Group,
     consumer: &Consumer,
     min_idle: i64,

@@ -150,7 +150,7 @@ impl<'a> Options<'a> {
 
 impl Trim {
     /// Trims; answers how many entries are gone.
-    pub fn run(&self, home: &mut dyn Home, settings: &Settings) -> Result<u64, Error> {
+    pub fn run(&self, home: &mut impl Home, settings: &Settings) -> Result<u64, Error> {
         let count = self.count(&Stream::new(home.view()), settings.stream_node_max_entries);
         match self.references {
             References::Keep => stream::trim(home, count)?,
@@ -209,7 +209,7 @@ impl Trim {
     }
 }
 
-fn first_ids(home: &dyn Home, count: u64) -> Vec<Id> {
+fn first_ids(home: &impl Home, count: u64) -> Vec<Id> {
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     Stream::new(home.view()).iter(Id::MIN).take(count).map(|item| item.id).collect()
 }
