@@ -19,9 +19,9 @@ fn decode(bytes: &[u8], limits: &Limits, mut piece: impl FnMut() -> usize) -> Ou
         loop {
             let result = decoder.parse(&mut buffer, limits, 32);
             let waiting = decoder.waiting();
-            let mut args = Arguments::new();
+            let mut args = Arguments::default();
             while decoder.peek(&buffer, &mut args) {
-                commands.push(args.drain(..).map(|arg| arg.to_vec()).collect());
+                commands.push(args.iter().map(|arg| arg.to_vec()).collect());
                 decoder.pop();
             }
             drop(args);

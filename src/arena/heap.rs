@@ -171,7 +171,7 @@ impl ShardHeap {
         }
         let (start, end) = (at.byte() + range.start, at.byte() + range.end);
         let (first, last) = (start / BLOCK, (end - 1) / BLOCK);
-        if last > first + 1 || !self.is_stamped(first) || !self.is_stamped(last) {
+        if !self.is_stamped(first) || last != first && (last > first + 1 || !self.is_stamped(last)) {
             return self.range_mut_slow(at, range);
         }
         // SAFETY: as in `chunk`, and `range` is within the chunk, which in a slab page is never pinned; `&mut self` makes it

@@ -34,6 +34,7 @@ fn only_reads(flags: Flags) -> bool {
 
 impl Context<'_> {
     /// Whether anything may be absent, and who runs the command will begin anew when it is.
+    #[inline]
     fn may_wait(&self) -> bool {
         self.client.may_wait && self.shared.keyspace.arena().is_loading()
     }
@@ -54,10 +55,13 @@ impl Context<'_> {
     }
 
     /// Looks up what a command that does not only read will come to; whether something is absent.
+    #[inline]
     pub(super) fn lacks(&mut self, args: &Args<'_>) -> bool {
-        if !self.may_wait() {
-            return false;
-        }
+        self.may_wait() && self.finds_absent(args)
+    }
+
+    #[cold]
+    fn finds_absent(&mut self, args: &Args<'_>) -> bool {
         if !self.client.in_script {
             fastrand::seed(*self.client.lot.get_or_insert_with(|| fastrand::u64(..)));
         }

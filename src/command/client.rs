@@ -387,6 +387,7 @@ impl Client {
     }
 
     /// Counts it among the blocked clients while CLIENT PAUSE makes it wait.
+    #[inline]
     pub(super) fn set_paused(&mut self, paused: bool) {
         if self.paused != paused {
             self.paused = paused;
@@ -436,18 +437,23 @@ impl Client {
     }
 
     /// Takes up changed settings.
+    #[inline]
     pub fn refresh_settings(&mut self) {
         let generation = self.shared.config.generation();
         if generation != self.settings_generation {
             self.settings_generation = generation;
-            self.settings = self.shared.config.current();
-            self.shared.tracking.limit(&self.shared, self.settings.tracking_table_max_keys);
-            self.refresh_user();
+            self.take_up_settings();
         }
     }
 
-    /// Takes up what has become of its user. One who is no more loses the connection.
     #[cold]
+    fn take_up_settings(&mut self) {
+        self.settings = self.shared.config.current();
+        self.shared.tracking.limit(&self.shared, self.settings.tracking_table_max_keys);
+        self.refresh_user();
+    }
+
+    /// Takes up what has become of its user. One who is no more loses the connection.
     fn refresh_user(&mut self) {
         if self.handle.id == 0 {
             return;

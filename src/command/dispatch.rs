@@ -44,6 +44,7 @@ pub struct Block {
 }
 
 /// Runs one request: from its words to its reply. `known` is the hash of one of the words, if somebody has computed it.
+#[inline]
 pub fn execute(
     shared: &Shared,
     client: &mut Client,
@@ -54,21 +55,33 @@ pub fn execute(
 ) -> Flow {
     client.refresh_settings();
     client.set_paused(false);
-    let mut silent = None;
-    let heard: &mut dyn Reply = match client.reply_mode.is_silent() {
-        true => silent.insert(Silent { reply, status: None }),
-        false => reply,
+    let flow = match client.reply_mode.is_silent() {
+        true => execute_in_silence(shared, client, args, known, reply, now),
+        false => admit(shared, client, args, known, reply, now),
     };
-    let flow = admit(shared, client, args, known, heard, now);
     if flow == Flow::Absent || matches!(flow, Flow::Block(block) if block.retry) {
         return flow;
     }
     client.lot = None;
-    // The command that ends the silence is answered: CLIENT REPLY ON, RESET.
-    if let (ReplyMode::On, Some(Silent { reply, status: Some(status) })) = (client.reply_mode, silent) {
+    client.reply_mode = client.reply_mode.after_command();
+    flow
+}
+
+/// CLIENT REPLY OFF or SKIP. The command that ends the silence is answered: CLIENT REPLY ON, RESET.
+#[cold]
+fn execute_in_silence(
+    shared: &Shared,
+    client: &mut Client,
+    args: &Args<'_>,
+    known: KnownHash,
+    reply: &mut dyn Reply,
+    now: UnixMillis,
+) -> Flow {
+    let mut silent = Silent { reply, status: None };
+    let flow = admit(shared, client, args, known, &mut silent, now);
+    if let (ReplyMode::On, Silent { reply, status: Some(status) }) = (client.reply_mode, silent) {
         reply.simple(&status);
     }
-    client.reply_mode = client.reply_mode.after_command();
     flow
 }
 
@@ -79,7 +92,7 @@ pub fn resume(shared: &Shared, client: &mut Client, reply: &mut dyn Reply, now: 
 }
 
 /// Checks whether the request may run now; if so, runs or queues it.
-#[inline(always)]
+#[inline(never)]
 fn admit(
     shared: &Shared,
     client: &mut Client,
@@ -479,6 +492,7 @@ pub(super) fn locks_everything(command: &Command) -> bool {
 
 /// Runs the handler of `context.command` and keeps the books. Also for each command of an EXEC. Nothing has happened if
 /// `client.absent` says of pages.
+#[inline(always)]
 pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
     if context.lacks(args) {
         return;
@@ -486,7 +500,7 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
     let command = context.command;
     // What a script calls comes after the script.
     let calls_others = command.spec.flags.contains(Flags::SCRIPT);
-    if calls_others {
+    if calls_others && context.shared.monitors.any() {
         show(context, args);
     }
     let started = context.client.started();
@@ -505,7 +519,7 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
         context.track(command, args);
     }
     let nanos = context.client.lap(started);
-    if !calls_others {
+    if !calls_others && context.shared.monitors.any() {
         show(context, args);
     }
     let Context { shared, client, reply, .. } = context;
@@ -534,12 +548,11 @@ pub(super) fn call(context: &mut Context<'_>, args: &Args<'_>) {
 }
 
 /// Shows the command to those who watch with MONITOR.
-#[inline]
+#[cold]
 fn show(context: &Context<'_>, args: &Args<'_>) {
     let Context { shared, client, .. } = context;
     let flags = context.command.spec.flags;
-    if shared.monitors.any()
-        && (!client.stands_in || client.in_script)
+    if (!client.stands_in || client.in_script)
         && (flags.contains(Flags::SCRIPT) || !flags.intersects(Flags::SKIP_MONITOR.union(Flags::ADMIN)))
     {
         // One that watches and quits is sent the reply to that, and nothing after it.

@@ -92,7 +92,7 @@ const EMPTY: Slot = Slot { key: 0, id: u32::MAX, len: 0, exact: false };
 static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(FAMILIES));
 
 /// Finds a command by name, whatever its case.
-#[inline]
+#[inline(always)]
 pub fn lookup(name: &[u8]) -> Option<&'static Command> {
     TABLE.find(name)
 }
@@ -136,7 +136,7 @@ pub fn rename(lines: &[Line]) -> Result<(), LoadError> {
 }
 
 /// The command that a request calls so.
-#[inline]
+#[inline(always)]
 pub fn called(name: &[u8]) -> Option<&'static Command> {
     match RENAMED.get() {
         None => lookup(name),
@@ -288,9 +288,20 @@ impl Table {
         ((key ^ len as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40) as usize & self.mask
     }
 
+    #[inline(always)]
     fn find(&'static self, name: &[u8]) -> Option<&'static Command> {
         let key = fold(name);
-        let mut at = self.home(key, name.len());
+        let home = self.home(key, name.len());
+        // Most names are at home, and short.
+        let slot = self.slots[home];
+        match slot.exact && slot.key == key && usize::from(slot.len) == name.len() {
+            true => self.commands.get(slot.id as usize),
+            false => self.probe(name, key, home),
+        }
+    }
+
+    #[inline(never)]
+    fn probe(&'static self, name: &[u8], key: u64, mut at: usize) -> Option<&'static Command> {
         loop {
             let slot = self.slots[at];
             if slot.id == EMPTY.id {

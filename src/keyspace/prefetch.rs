@@ -46,18 +46,20 @@ impl Keyspace {
     /// Asks for elements of large collections, for which one waits several times more. Commands that come together are
     /// of a kind: if neither the first nor the last of a shard looks one up, the others are not looked at.
     fn fetch_elements<'a>(&self, db: usize, hashes: &[u64], element: impl Fn(usize) -> Option<&'a [u8]>) {
-        let wanted: SmallVec<[(u64, &[u8]); TOGETHER]> =
-            hashes.iter().enumerate().filter_map(|(number, hash)| Some((*hash, element(number)?))).collect();
-        for shard in self.shards_of(wanted.iter().map(|(hash, _)| *hash)).iter() {
-            let own = wanted.iter().filter(|(hash, _)| self.shard_of(*hash) == shard);
+        for shard in self.shards_of(hashes.iter().copied()).iter() {
+            let own = (0..hashes.len()).filter(|number| self.shard_of(hashes[*number]) == shard);
+            let ends = [own.clone().next(), own.clone().next_back()];
+            if ends.into_iter().flatten().all(|number| element(number).is_none()) {
+                continue;
+            }
             if let Some(shard) = self.shards[shard].0.try_lock()
                 && let Some(index) = shard.indexes.get(db)
             {
-                let probe = |(hash, element): &(u64, &[u8])| {
-                    types::probe(&shard.view_at(index.candidate(&shard.heap, *hash)?)?, element, LARGE)
+                let probe = |number: usize| {
+                    let value = shard.view_at(index.candidate(&shard.heap, hashes[number])?)?;
+                    types::probe(&value, element(number)?, LARGE)
                 };
-                let ends = [own.clone().next(), own.clone().next_back()];
-                if ends.into_iter().flatten().all(|one| probe(one).is_none()) {
+                if ends.into_iter().flatten().all(|number| probe(number).is_none()) {
                     continue;
                 }
                 let mut probes: SmallVec<[Probe; TOGETHER]> = own.filter_map(probe).collect();

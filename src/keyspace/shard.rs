@@ -146,13 +146,18 @@ impl Shard {
         // A command that panicked may have been looking.
         self.heap.set_looks(false);
         if self.heap.enter(epoch) {
-            let doomed = [self.heap.doomed().bytes(), 0, 0, 0];
-            let roots = self.indexes.iter().map(Index::to_root).chain([doomed]).collect();
-            self.at_cut = Some(AtCut { roots, sizes: self.sizes.rows(self.heap.shard()) });
+            self.keep_roots();
         }
         if self.heap.is_damaged() {
             self.mend();
         }
+    }
+
+    #[cold]
+    fn keep_roots(&mut self) {
+        let doomed = [self.heap.doomed().bytes(), 0, 0, 0];
+        let roots = self.indexes.iter().map(Index::to_root).chain([doomed]).collect();
+        self.at_cut = Some(AtCut { roots, sizes: self.sizes.rows(self.heap.shard()) });
     }
 
     pub fn adopt_roots(&mut self, roots: &[[u64; 4]]) -> bool {

@@ -389,13 +389,13 @@ impl Connection {
 
     /// Runs the next command.
     fn execute(&mut self, now: UnixMillis) {
-        let mut arguments = Arguments::new();
+        let mut arguments = Arguments::default();
         if !self.input.arguments(&mut arguments) {
             return;
         }
         self.client.may_wait = self.shared.keyspace.arena().is_loading();
-        let known = match (arguments.get(1), self.input.hashes()) {
-            (Some(key), &[hash, ..]) if hash != 0 => KnownHash::new(key, hash),
+        let known = match (arguments.get(1), self.input.hash()) {
+            (Some(key), hash @ 1..) => KnownHash::new(key, hash),
             _ => KnownHash::NONE,
         };
         let reply = &mut self.output.encoder;

@@ -161,7 +161,12 @@ impl Input {
         self.hashes.get(self.next..).unwrap_or_default()
     }
 
-    /// Puts the words of the next command into `arguments`; false when none waits.
+    /// The one of the next command.
+    pub fn hash(&self) -> u64 {
+        self.hashes.get(self.next).copied().unwrap_or(0)
+    }
+
+    /// Makes `arguments` the words of the next command; false when none waits.
     #[inline]
     pub fn arguments<'b>(&'b self, arguments: &mut Arguments<'b>) -> bool {
         let is_any = self.decoder.peek(self.bytes(), arguments);
@@ -174,12 +179,18 @@ impl Input {
     }
 
     /// The next command has run.
+    #[inline]
     pub fn pop(&mut self) {
         if !self.drafts.is_empty() {
-            self.drafts.drain(..self.decoder.elsewhere().count());
+            self.drop_drafts();
         }
         self.decoder.pop();
         self.next += 1;
+    }
+
+    #[cold]
+    fn drop_drafts(&mut self) {
+        self.drafts.drain(..self.decoder.elsewhere().count());
     }
 
     /// Drops the commands that have run.

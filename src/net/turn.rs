@@ -14,21 +14,24 @@ const TIME_MAX_NANOS: u64 = 2_000_000;
 /// measured anyway, is the time of the next.
 pub struct Turn {
     began: Moment,
+    /// When the latest command ended.
+    latest: Moment,
+    /// From here on it is over.
+    over_at: Moment,
     commands: usize,
     read: usize,
-    /// Nanoseconds since it began, at the end of the latest command.
-    elapsed: u64,
-    /// Until so many nanoseconds have passed, `now` is true.
-    true_until: u64,
     pub now: UnixMillis,
+    /// Until when `now` is true.
+    true_until: Moment,
 }
 
 impl Turn {
     pub fn begin(shared: &Shared, client: &mut Client) -> Self {
         let began = Moment::now();
         client.begin(began);
-        let (now, true_until) = shared.clock.at(began);
-        Turn { began, commands: 0, read: 0, elapsed: 0, true_until, now }
+        let (now, stays) = shared.clock.at(began);
+        let (over_at, true_until) = (began.after(TIME_MAX_NANOS), began.after(stays));
+        Turn { began, latest: began, over_at, commands: 0, read: 0, now, true_until }
     }
 
     /// So many bytes were read: their commands begin now.
@@ -51,19 +54,19 @@ impl Turn {
     }
 
     fn tell(&mut self, moment: Moment, shared: &Shared) {
-        self.elapsed = moment.since(self.began);
-        if self.elapsed >= self.true_until {
+        self.latest = moment;
+        if moment >= self.true_until {
             let (now, stays) = shared.clock.at(moment);
-            (self.now, self.true_until) = (now, self.elapsed + stays);
+            (self.now, self.true_until) = (now, moment.after(stays));
         }
     }
 
     /// Notes for INFO how long the turn was.
     pub fn end(&self, shared: &Shared, worker: usize) {
-        shared.stats.worker(worker).turns.ended(self.elapsed, self.commands as u64);
+        shared.stats.worker(worker).turns.ended(self.latest.since(self.began), self.commands as u64);
     }
 
     pub fn is_over(&self) -> bool {
-        self.commands >= COMMANDS_MAX || self.read >= READ_MAX || self.elapsed >= TIME_MAX_NANOS
+        self.commands >= COMMANDS_MAX || self.read >= READ_MAX || self.latest >= self.over_at
     }
 }

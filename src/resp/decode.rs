@@ -16,7 +16,7 @@
 //! have arrived, and the connection grows its buffer with the bytes that have.
 
 use super::inline;
-use smallvec::SmallVec;
+use std::ops::{Deref, DerefMut};
 
 /// The most arguments of one command.
 pub const ARGUMENTS_MAX: i64 = 1024 * 1024;
@@ -122,8 +122,45 @@ enum State {
     Elsewhere(usize),
 }
 
+/// Arguments that take no memory of their own.
+const FEW: usize = 12;
+
 /// The arguments of one command, as dispatch takes them.
-pub type Arguments<'b> = SmallVec<[&'b [u8]; 16]>;
+#[derive(Default)]
+pub struct Arguments<'b> {
+    few: [&'b [u8]; FEW],
+    len: usize,
+    /// All of them, if they are more than a few.
+    many: Vec<&'b [u8]>,
+}
+
+impl<'b> Arguments<'b> {
+    #[inline]
+    fn set(&mut self, words: impl ExactSizeIterator<Item = &'b [u8]>) {
+        self.len = words.len();
+        if self.len <= FEW {
+            self.few.iter_mut().zip(words).for_each(|(place, word)| *place = word);
+        } else {
+            self.many = words.collect();
+        }
+    }
+}
+
+impl<'b> Deref for Arguments<'b> {
+    type Target = [&'b [u8]];
+
+    #[inline]
+    fn deref(&self) -> &[&'b [u8]] {
+        self.few.get(..self.len).unwrap_or(&self.many)
+    }
+}
+
+impl DerefMut for Arguments<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.few.get_mut(..self.len).unwrap_or(&mut self.many)
+    }
+}
 
 #[derive(Debug)]
 pub struct Decoder {
@@ -211,14 +248,12 @@ impl Decoder {
         self.commands.len() - self.next
     }
 
-    /// Puts the arguments of the next waiting command into `arguments`, which is empty; false when none waits.
+    /// Makes `arguments` those of the next waiting command; false when none waits.
     #[inline]
     pub fn peek<'b>(&self, buffer: &'b [u8], arguments: &mut Arguments<'b>) -> bool {
         let Some(command) = self.commands.get(self.next) else { return false };
         let base = &buffer[command.start..];
-        for span in &self.spans[command.first_span..command.end_span] {
-            arguments.push(span.of(base));
-        }
+        arguments.set(self.spans[command.first_span..command.end_span].iter().map(|span| span.of(base)));
         true
     }
 
@@ -529,9 +564,9 @@ mod tests {
             loop {
                 let result = decoder.parse(&mut buffer, limits, 3);
                 let any = decoder.waiting() > 0;
-                let mut arguments = Arguments::new();
+                let mut arguments = Arguments::default();
                 while decoder.peek(&buffer, &mut arguments) {
-                    commands.push(arguments.drain(..).map(|a| a.to_vec()).collect());
+                    commands.push(arguments.iter().map(|a| a.to_vec()).collect());
                     decoder.pop();
                 }
                 drop(arguments);
@@ -680,12 +715,11 @@ mod tests {
             decoder.parse(&mut buffer, &LIMITS, 32).unwrap();
             assert_eq!((decoder.waiting(), decoder.elsewhere().collect::<Vec<_>>()), (2, vec![2]));
             assert_eq!(decoder.peek_argument(&buffer, 0, 2), Some(&b""[..]));
-            let mut arguments = Arguments::new();
+            let mut arguments = Arguments::default();
             assert!(decoder.peek(&buffer, &mut arguments));
             assert_eq!(arguments[..], [&b"SET"[..], b"k", b""]);
             decoder.pop();
             assert_eq!(decoder.elsewhere().count(), 0);
-            arguments.clear();
             assert!(decoder.peek(&buffer, &mut arguments));
             assert_eq!(arguments[..], [&b"GET"[..], b"k"]);
         }

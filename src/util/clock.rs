@@ -30,6 +30,9 @@ thread_local! {
 /// to ask the system takes two and a half times as long.
 static COUNTER: LazyLock<quanta::Clock> = LazyLock::new(quanta::Clock::new);
 
+/// How many of the counter's units 2^20 nanoseconds are, about a millisecond.
+static UNITS: LazyLock<u64> = LazyLock::new(|| (1 << 52) / COUNTER.delta_as_nanos(0, 1 << 32).max(1));
+
 /// A reading of a steady clock, in its own unit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Moment(u64);
@@ -44,6 +47,12 @@ impl Moment {
     #[inline]
     pub fn since(self, earlier: Moment) -> u64 {
         COUNTER.delta_as_nanos(earlier.0, self.0)
+    }
+
+    /// The moment so many nanoseconds, a few seconds at most, after this one.
+    #[inline]
+    pub fn after(self, nanos: u64) -> Moment {
+        Moment(self.0.saturating_add(nanos.saturating_mul(*UNITS) >> 20))
     }
 }
 
