@@ -24,12 +24,22 @@ const COLLECTIONS: [&str; 7] = ["list", "set", "sorted_set", "hash", "stream", "
 /// Ranks that are drawn at once, at most: for more, all of the collection is brought.
 const DRAWN_MAX: u64 = 64;
 
-/// Elements that are popped at once, at most: those beyond are read where they are popped.
+/// Elements that are popped at once, at most: for more, all of the collection is brought.
 const POPPED_MAX: u64 = 100_000;
 
 /// Whether a command only reads, so that it can be run to find out what it comes to.
 fn only_reads(flags: Flags) -> bool {
     flags.contains(Flags::READONLY) && !flags.intersects(EFFECTS)
+}
+
+/// Whether a command may add keys.
+fn may_add(flags: Flags) -> bool {
+    flags.intersects(Flags::DENYOOM.union(Flags::SCRIPT))
+}
+
+/// How many keys a command may add.
+fn added(command: &Command, args: &Args<'_>) -> usize {
+    if may_add(command.spec.flags) { keys::keys(command.spec, args).count() } else { 0 }
 }
 
 impl Context<'_> {
@@ -70,13 +80,15 @@ impl Context<'_> {
         }
         let lot = fastrand::get_seed();
         self.keys.look();
-        self.go_ahead(self.command, args);
+        self.go_ahead(self.command, args, added(self.command, args));
         if self.command.spec.flags.contains(Flags::QUEUED_KEYS)
             && let Some(transaction) = self.client.transaction.take()
         {
+            let mut adds = 0;
+            transaction.for_each(|command, args| adds += added(command, args));
             transaction.for_each(|command, args| match only_reads(command.spec.flags) {
                 true => self.run_ahead(command, args),
-                false => self.go_ahead(command, args),
+                false => self.go_ahead(command, args, adds),
             });
             self.client.transaction = Some(transaction);
         }
@@ -94,19 +106,29 @@ impl Context<'_> {
         self.reply.rewind(written);
     }
 
-    fn go_ahead(&mut self, command: &'static Command, args: &Args<'_>) {
+    /// `adds`: how many keys may be added, by others that are carried out with it, too.
+    fn go_ahead(&mut self, command: &'static Command, args: &Args<'_>, adds: usize) {
         let spec = command.spec;
         let words = args.get(2..).unwrap_or_default();
         let in_collection = COLLECTIONS.contains(&spec.group);
-        let mut ahead = Ahead { grows: spec.flags.contains(Flags::DENYOOM), ..Ahead::default() };
+        let mut ahead = Ahead { adds: if may_add(spec.flags) { adds } else { 0 }, ..Ahead::default() };
         let mut ranks: SmallVec<[i64; 2]> = SmallVec::new();
         match spec.reach {
+            // One that is alone begins anew with what it has come to; in a transaction that may be too late.
+            _ if spec.flags.contains(Flags::SCRIPT) => ahead.whole = !std::ptr::eq(command, self.command),
             Reach::ByFlags if spec.flags.intersects(Flags::FAST.union(Flags::BLOCKING)) => ahead.words = words,
             Reach::ByFlags => ahead.whole = in_collection,
             Reach::Ends => {}
             Reach::Pops => {
                 let count = args.last().and_then(|word| u64::try_from(integer(word).ok()?).ok());
-                ahead.popped = count.unwrap_or(1).min(POPPED_MAX);
+                ahead.popped = count.unwrap_or(1);
+                ahead.whole = ahead.popped > POPPED_MAX;
+            }
+            Reach::Gives { unsaid, tries } => {
+                let count = args.iter().position(|word| word.eq_ignore_ascii_case(b"count"));
+                let count = count.and_then(|at| u64::try_from(integer(args.get(at + 1)?).ok()?).ok());
+                ahead.words = words;
+                ahead.given = count.unwrap_or(unsaid).saturating_mul(tries);
             }
             Reach::Ranks(places) => ranks.extend(places.iter().filter_map(|at| integer(args.get(*at)?).ok())),
             Reach::Drawn(count) => {
@@ -116,7 +138,7 @@ impl Context<'_> {
             }
             Reach::All => ahead.whole = true,
             Reach::AsItRuns => {
-                ahead.whole = true;
+                ahead.whole = !spec.flags.contains(Flags::FAST);
                 self.run_ahead(command, args);
             }
         }

@@ -202,6 +202,9 @@ pub enum Reach {
     Drawn(usize),
     /// To all of them, whatever they are.
     All,
+    /// To the entries that a group is given and that are pending with it: as many as the argument after COUNT says, or else
+    /// `unsaid`; and each that is wanted may be looked for so many times.
+    Gives { unsaid: u64, tries: u64 },
     /// To all that its handler reads, which stops at its first change while it only looks (`Locked::is_looking`).
     AsItRuns,
 }

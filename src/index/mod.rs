@@ -268,8 +268,9 @@ impl Index {
         Ok(())
     }
 
-    /// Names the items that adding a key of this hash will read: all of its segment, if that is to be split.
-    pub fn read_to_insert(&self, heap: &ShardHeap, hash: u64, mut each: impl FnMut(Offset)) {
+    /// Names the items that adding a key of this hash, of `adds` keys at once, will read: all of its segment, if that may be
+    /// split.
+    pub fn read_to_insert(&self, heap: &ShardHeap, hash: u64, adds: usize, mut each: impl FnMut(Offset)) {
         if self.directory.is_null() {
             return;
         }
@@ -278,7 +279,10 @@ impl Index {
         let segment = Segment { at: entry.segment, size: entry.size };
         let is_full =
             usize::from(entry.size) + 1 >= SIZES.len() && segment.place_for(heap, entry.tag(position)).is_none();
-        if is_full && entry.depth < self.depth_cap() {
+        // How many may come to it before the last does: a few times its share.
+        let share = (adds.saturating_sub(1) * 4) >> (self.depth + self.shard_bits);
+        let will_be = share > 0 && segment.count(heap) + share > Segment::SURELY;
+        if (is_full || will_be) && entry.depth < self.depth_cap() {
             segment.slots(heap).iter().for_each(|slot| each(slot.location()));
         }
     }

@@ -44,6 +44,9 @@ pub(super) struct Segment {
 }
 
 impl Segment {
+    /// So many slots find a place in the largest, however their hashes lie.
+    pub const SURELY: usize = SIZES[SIZES.len() - 1].0 * SLOTS * 5 / 8;
+
     fn buckets(self) -> usize {
         SIZES[self.size as usize].0
     }

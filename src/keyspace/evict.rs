@@ -14,9 +14,11 @@
 
 use super::shard::{Found, Shard};
 use crate::{
+    arena::Offset,
     config::Policy,
     index::{Place, Slot},
     keyspace::item::Header,
+    types,
     util::clock::UnixMillis,
 };
 
@@ -155,6 +157,8 @@ impl Shard {
         let mut wrapped = false;
         loop {
             group.clear();
+            // What is in the snapshot's file only is not read for that: it would give no memory back.
+            self.heap.look();
             let next = self.indexes[db].walk(&self.heap, self.evictor.hands[db], GROUP, |place, slot| {
                 // A hash of which only fields expire has a code too.
                 let expires = || Header::read(self.heap.chunk(slot.location())).is_some_and(|it| it.expiry.is_some());
@@ -162,6 +166,9 @@ impl Shard {
                     group.push((place, slot));
                 }
             });
+            if !self.heap.looked().is_empty() || self.heap.arena().is_loading() {
+                group.retain(|(_, slot)| self.is_here(slot.location()));
+            }
             self.evictor.hands[db] = next.unwrap_or(0);
             if !group.is_empty() {
                 let gone = self.judge(db, policy, &mut group, most);
@@ -174,6 +181,15 @@ impl Shard {
                 return 0;
             }
         }
+    }
+
+    /// Whether an item can go without a look at the snapshot's file.
+    fn is_here(&self, at: Offset) -> bool {
+        self.heap.look();
+        let roots_are_here = self
+            .view_at(at)
+            .is_some_and(|view| types::roots(view.encoding, view.value).all(|root| !self.heap.is_absent(root.node)));
+        self.heap.looked().is_empty() && roots_are_here
     }
 
     /// Lets the least worthy of the group go and ages the others.
@@ -196,8 +212,7 @@ impl Shard {
                 Policy::AllkeysRandom | Policy::VolatileRandom | Policy::NoEviction => fastrand::i64(..),
             }
         };
-        // What is not in memory is read before it goes, and gives none back.
-        group.sort_by_cached_key(|(_, slot)| (self.heap.is_absent(slot.location()), worth(&self.heap, *slot)));
+        group.sort_by_cached_key(|(_, slot)| worth(&self.heap, *slot));
         let victims = (group.len() / 8).clamp(1, most);
         // Others first, while their places are still true.
         for (place, slot) in &group[victims..] {

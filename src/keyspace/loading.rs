@@ -77,8 +77,8 @@ impl Shard {
             }
             false
         });
-        if ahead.grows && !is_there.get() {
-            index.read_to_insert(&self.heap, hash, |at| {
+        if ahead.adds > 0 && !is_there.get() {
+            index.read_to_insert(&self.heap, hash, ahead.adds, |at| {
                 self.heap.chunk(at);
             });
         }

@@ -10,6 +10,7 @@ use super::{Keyspace, OutOfMemory, ShardSet, evict::VICTIMS, shard::Shard};
 use crate::{
     arena::{BLOCK, MAX_SLAB},
     config::Policy,
+    types::tree,
     util::clock::UnixMillis,
 };
 use parking_lot::MutexGuard;
@@ -205,7 +206,7 @@ impl Shard {
         if self.heap.arena().release_retired(RETIRED) > 0 {
             return true;
         }
-        if !self.heap.doomed().is_null() {
+        if tree::has_freeable(&self.heap) {
             // Nodes that lie scattered leave no page empty for long, but holes at once.
             self.free_some();
             self.shorten_a_page();

@@ -86,8 +86,10 @@ pub struct Ahead<'a> {
     pub drawn: u64,
     /// All of it.
     pub whole: bool,
-    /// The key may be added.
-    pub grows: bool,
+    /// So many entries that a group is given, or that are pending with it.
+    pub given: u64,
+    /// The key may be added, and so many all in all.
+    pub adds: usize,
 }
 
 /// Goes the way there.
@@ -107,7 +109,7 @@ pub fn go_ahead(view: &View<'_>, ahead: Ahead<'_>) {
             zset::visit(view, ahead.words);
             zset::visit_ends(view, ahead.popped as usize);
         }
-        Type::Stream => stream::visit(view, ahead.words),
+        Type::Stream => stream::visit(view, ahead.words, usize::try_from(ahead.given).unwrap_or(usize::MAX)),
         Type::Array => array::visit(view, ahead.words),
         Type::List => list::visit_ends(view, ahead.popped as usize),
         Type::String => {}

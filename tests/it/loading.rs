@@ -10,6 +10,7 @@ use crate::{
 use flagstone::{
     arena::PageId,
     command::{Protocol, handle::State},
+    config::Policy,
     keyspace::{Keyspace, Options},
     snapshot::{self, Image},
     types::Ahead,
@@ -537,5 +538,87 @@ fn who_waits_for_a_key_has_what_it_needs_brought() {
         assert!(!matches!(other.line(push), Tree::Error(_)), "{push}");
         assert!(!matches!(waiter.receive(), Tree::Error(_) | Tree::Null), "{wait}");
         assert_eq!(gate.read_by_workers(), 0, "{wait}");
+    }
+}
+
+/// Much in each: two databases, a list and a stream of more than is read at once.
+static MUCH: LazyLock<TempDir> = LazyLock::new(|| {
+    let server = Server::of(Keyspace::new(&options()).unwrap());
+    let mut client = server.connect(Protocol::Resp2);
+    let mut send = |words: &[&str]| assert!(!matches!(client.call(words), Tree::Error(_)), "{words:?}");
+    for db in ["3", "0"] {
+        send(&["SELECT", db]);
+        (0..2 * KEYS).for_each(|i| send(&["SET", &format!("key:{i}"), &"v".repeat(300)]));
+    }
+    for from in (0..260_000).step_by(1000) {
+        let elements: Vec<_> = (from..from + 1000).map(|i| format!("element:{i}")).collect();
+        let words: Vec<_> = ["RPUSH", "list"].into_iter().chain(elements.iter().map(String::as_str)).collect();
+        send(&words);
+    }
+    (1..=3500).for_each(|i| send(&["XADD", "stream", &format!("{i}-1"), "field", &"v".repeat(900)]));
+    send(&["XGROUP", "CREATE", "stream", "group", "0"]);
+    send(&["XREADGROUP", "GROUP", "group", "one", "COUNT", "1300", "STREAMS", "stream", ">"]);
+    let dir = tempfile::tempdir().unwrap();
+    snapshot::save(&server.shared().keyspace, &dir.path().join("loading.flag"), START).unwrap();
+    dir
+});
+
+/// What many come to at once, what another database has, and what a script in a transaction comes to.
+#[test]
+fn much_at_once_is_brought_as_well() {
+    let new: Vec<_> = (0..1000).map(|i| format!("new:{i} x")).collect();
+    let script = "\"redis.call('SET', KEYS[1], 'x') return #redis.call('LRANGE', KEYS[2], 0, -1)\"";
+    let mut wrong = Vec::new();
+    for line in [
+        "LPOP list 180000",
+        "XREADGROUP GROUP group two STREAMS stream >",
+        "XREADGROUP GROUP group one STREAMS stream 0",
+        "XREADGROUP GROUP group two CLAIM 0 STREAMS stream >",
+        "XAUTOCLAIM stream group two 0 0 COUNT 900",
+        "COPY key:7 key:8 DB 3 REPLACE",
+        "MOVE key:9 3",
+        "MOVE list 5",
+        &format!("MSET {}", new.join(" ")),
+        &format!("EXEC SET {}", new.join("\nSET ")),
+        &format!("EXEC EVAL {script} 2 key:11 list"),
+    ] {
+        let gate = Gate::default();
+        let server = Server::of(loading_from(&gate, MUCH.path()));
+        let _opener = gate.shut(Shut::ToLoader);
+        let mut client = server.connect(Protocol::Resp2);
+        let reply = match line.strip_prefix("EXEC ") {
+            Some(lines) => {
+                client.line("MULTI");
+                lines.lines().for_each(|line| drop(client.line(line)));
+                client.line("EXEC")
+            }
+            None => client.line(line),
+        };
+        assert!(!reply.to_string().contains("(error)"), "{line:.60}: {reply:.200}");
+        if gate.read_by_workers() > 0 {
+            wrong.push(format!("{line:.60}: {}", gate.read_by_workers()));
+        }
+        server.shared().keyspace.check().unwrap();
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Keys that are still in the snapshot only take no memory: none of them is read to be evicted.
+#[test]
+fn what_is_evicted_is_in_memory() {
+    for policy in [Policy::AllkeysLru, Policy::VolatileTtl, Policy::AllkeysS3Fifo] {
+        let gate = Gate::default();
+        let keyspace = loading_from(&gate, MUCH.path());
+        keyspace.set_policy(policy);
+        keyspace.set_maxmemory(keyspace.arena().resident() + (3 << 20));
+        let server = Server::of(keyspace);
+        let _opener = gate.shut(Shut::ToLoader);
+        let mut client = server.connect(Protocol::Resp2);
+        for i in 0..6000 {
+            let reply = client.call(&["SET", &format!("new:{i}"), &"v".repeat(1000), "EX", "1000"]);
+            assert_eq!(reply.to_string(), "OK", "{policy:?}: {i}");
+        }
+        assert!(server.shared().keyspace.stats().evicted > 0, "{policy:?}");
+        assert_eq!(gate.read_by_workers(), 0, "{policy:?}");
     }
 }

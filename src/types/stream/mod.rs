@@ -40,6 +40,7 @@ use super::{
 };
 use crate::{arena::ArenaFull, util::number};
 use ahash::RandomState;
+use smallvec::SmallVec;
 
 /// Trees of a stream.
 pub const TREES: usize = 5;
@@ -164,23 +165,31 @@ fn bytes_of<const N: usize>(words: &[u64]) -> [u8; N] {
 }
 
 /// Reads what a change comes to: the tables, the entries of which words are the IDs, those at which so many are left as a
-/// word says, and what a group that a word names has not been given yet.
-pub fn visit(view: &View<'_>, words: &[&[u8]]) {
-    /// Entries that are given to a group at once.
-    const NEW_MAX: usize = 1000;
+/// word says; and of what a group that a word names has not been given yet, and what is pending with it or a consumer that
+/// a word names, the first `given`.
+pub fn visit(view: &View<'_>, words: &[&[u8]], given: usize) {
     let tables = (GROUPS..view.encoding.trees()).filter_map(|number| Root::read(view.value, number));
     tables.filter(|root| !root.node.is_null()).for_each(|root| tree::visit_all(view.heap, root));
     let stream = Stream::new(*view);
     let Some(root) = stream.entries.root().filter(|_| !stream.is_empty()) else { return };
-    for word in words {
+    let id_of = |word: &&[u8]| {
         let mut parts = word.splitn(2, |byte| *byte == b'-');
-        if let Some(ms) = parts.next().and_then(number::parse_u64) {
-            let id = Id { ms, seq: parts.next().and_then(number::parse_u64).unwrap_or(0) };
-            tree::visit_beside(view.heap, root, stream.rank(id));
-            tree::visit_beside(view.heap, root, stream.len().saturating_sub(ms));
-        }
-        if let Some(next) = stream.group(word).and_then(|group| group.last.next()) {
-            stream.iter(next).take(NEW_MAX).for_each(drop);
+        let ms = parts.next().and_then(number::parse_u64)?;
+        Some(Id { ms, seq: parts.next().and_then(number::parse_u64).unwrap_or(0) })
+    };
+    for id in words.iter().filter_map(id_of) {
+        tree::visit_beside(view.heap, root, stream.rank(id));
+        tree::visit_beside(view.heap, root, stream.len().saturating_sub(id.ms));
+    }
+    let groups = words.iter().filter(|_| given > 0).filter_map(|word| stream.group(word));
+    for group in groups {
+        group.last.next().into_iter().for_each(|next| stream.iter(next).take(given).for_each(drop));
+        let named = words.iter().filter_map(|word| stream.consumer(&group, word));
+        let consumers: SmallVec<[_; 2]> = named.collect();
+        for from in words.iter().filter_map(id_of).chain([Id::MIN]) {
+            let of_group = stream.pending(&group, from).take(given).map(|pending| pending.id);
+            let owned = consumers.iter().flat_map(|consumer| stream.owned(consumer, from).take(given));
+            of_group.chain(owned).for_each(|id| _ = stream.get(id));
         }
     }
 }

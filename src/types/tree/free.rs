@@ -34,10 +34,20 @@ pub fn free_some(heap: &mut ShardHeap, most: usize) -> bool {
     !heap.doomed().is_null()
 }
 
+/// Whether the next of what is doomed can be freed now. What a snapshot's file still has comes with the rest of it.
+pub fn has_freeable(heap: &ShardHeap) -> bool {
+    let at = heap.doomed();
+    if at.is_null() || heap.is_absent(at) {
+        return false;
+    }
+    let last = Header::read(heap, at).and_then(|header| node::child(heap, at, header.count.checked_sub(1)?));
+    last.is_none_or(|child| !heap.is_absent(child.at))
+}
+
 /// Frees a leaf of what is doomed, or a node of which no leaf is left; false when there is none.
 fn free_one(heap: &mut ShardHeap) -> bool {
     let at = heap.doomed();
-    if at.is_null() {
+    if at.is_null() || heap.arena().is_loading() && !has_freeable(heap) {
         return false;
     }
     let Some(header) = Header::read(heap, at).filter(|header| !header.is_leaf) else {

@@ -24,7 +24,7 @@ mod remove;
 mod tests;
 
 pub use edit::{append, build, overwrite, part, splice};
-pub use free::{doom, free_some};
+pub use free::{doom, free_some, has_freeable};
 pub use node::{TAG_INNER, TAG_LEAF, payload};
 pub use probe::{Probe, visit_all, visit_around, visit_beside, visit_ends};
 pub use relocate::{Heaps, Moved, copy, relocate, set_owner};

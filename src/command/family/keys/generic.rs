@@ -4,6 +4,7 @@ use crate::{
     command::{Args, CommandResult, Context, Error},
     config::KeyspaceEvents,
     keyspace::{Item, Type},
+    types::Ahead,
     util::number::parse_i64,
 };
 
@@ -101,6 +102,10 @@ pub fn copy(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     if from == to && to_db == cx.client.db {
         return Err(SAME_OBJECT);
     }
+    if cx.keys.is_looking() {
+        cx.keys.go_ahead(to_db, to, Ahead { adds: 1, ..Ahead::default() });
+        return Ok(());
+    }
     let absent = cx.keys.db(to_db).peek(to).is_none();
     let before = cx.kind_before(to_db, to);
     let copied = (replace || absent) && cx.keys.db(cx.client.db).transfer(from, to_db, to, true)?;
@@ -141,6 +146,10 @@ pub fn move_key(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let to_db = database(cx, args[2])?;
     if to_db == cx.client.db {
         return Err(SAME_OBJECT);
+    }
+    if cx.keys.is_looking() {
+        cx.keys.go_ahead(to_db, args[1], Ahead { adds: 1, ..Ahead::default() });
+        return Ok(());
     }
     let free = cx.keys.db(to_db).peek(args[1]).is_none();
     let moved = free && cx.keys.db(cx.client.db).transfer(args[1], to_db, args[1], false)?;

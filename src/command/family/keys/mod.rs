@@ -95,13 +95,14 @@ pub static COMMANDS: &[Spec] = &[
         since: "6.2.0",
         syntax: "source destination [DB destination-db] [REPLACE]",
         complexity: "O(N) in the size of the value",
-        reach: Reach::All,
+        reach: Reach::AsItRuns,
         handler: generic::copy,
         ..row("copy", -3, Flags::WRITE.union(Flags::DENYOOM), ACL_WRITE, "Copies a value to another key.")
     },
     Spec {
         keys: &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE))],
         syntax: "key db",
+        reach: Reach::AsItRuns,
         handler: generic::move_key,
         ..row("move", 3, FAST_WRITE, ACL_WRITE, "Moves a key to another database.")
     },

@@ -263,13 +263,15 @@ pub fn xclaim(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 }
 
 /// How many entries XAUTOCLAIM looks at for each that it may claim.
-const ATTEMPTS: usize = 10;
+pub const ATTEMPTS: usize = 10;
+/// Entries that are claimed at once when it is not said.
+pub const CLAIMED: u64 = 100;
 
 pub fn xautoclaim(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let (key, group_name, consumer_name) = (args[1], args[2], args[3]);
     let min_idle = number(args[4], "min-idle-time argument for XAUTOCLAIM")?.max(0);
     let start = ids::parse_start(args[5])?;
-    let (mut count, mut only_ids) = (100, false);
+    let (mut count, mut only_ids) = (CLAIMED as usize, false);
     let mut words = args[6..].iter();
     while let Some(word) = words.next() {
         if is_word(word, "justid") {

@@ -1,7 +1,7 @@
 //! The commands of streams.
 
 use super::{add, group, idempotence, info, nack, pending, read, readgroup, trim};
-use crate::command::spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Spec};
+use crate::command::spec::{Acl, BeginSearch, FindKeys, Flags, KeyFlags, KeySpec, Reach, Spec};
 
 const FAST_READ: Flags = Flags::READONLY.union(Flags::FAST);
 const FAST_WRITE: Flags = Flags::WRITE.union(Flags::FAST);
@@ -121,6 +121,7 @@ pub static COMMANDS: &[Spec] = &[
                  STREAMS key [key ...] id [id ...]",
         complexity: "O(log N) for each stream and each entry of the reply",
         handler: readgroup::xreadgroup,
+        reach: Reach::Gives { unsaid: u64::MAX, tries: 1 },
         ..row("xreadgroup", -7, WAIT.union(Flags::WRITE), "5.0.0", "Gives a consumer of a group its next entries.")
     },
     Spec {
@@ -160,6 +161,7 @@ pub static COMMANDS: &[Spec] = &[
         complexity: "O(log N) for each of COUNT entries",
         tips: RANDOM,
         handler: pending::xautoclaim,
+        reach: Reach::Gives { unsaid: pending::CLAIMED, tries: pending::ATTEMPTS as u64 },
         ..row("xautoclaim", -6, FAST_WRITE, "6.2.0", "Gives a consumer what has been pending for long.")
     },
     Spec { subcommands: GROUP, ..row("xgroup", -2, Flags::CONTAINER, "5.0.0", "Manages consumer groups.") },
