@@ -105,7 +105,7 @@ pub(super) fn load_functions(shared: &Shared) -> Result<(), Box<dyn Error>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(format!("function libraries in {}: {error}", path.display()).into()),
     };
-    let loaded = script::functions::codes(&payload)
+    let loaded = script::library_file::read(&payload)
         .and_then(|codes| codes.iter().map(|code| script::load_library(code)).collect::<Result<_, _>>())
         .and_then(|libraries| shared.functions.restore(libraries, RestorePolicy::Flush));
     loaded.map_err(|error| {

@@ -186,7 +186,7 @@ fn load(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     }
     let replace = !options.is_empty();
     let name = Library::name_of(code)?;
-    if !replace && cx.shared.functions.all().contains_key(&name) {
+    if !replace && cx.shared.functions.all().get(&name).is_some() {
         return Err(Error::quoting("ERR Library '", &name, "' already exists"));
     }
     cx.shared.functions.add(script::load_library(code)?, replace)?;

@@ -45,6 +45,8 @@ struct Engine {
     /// The generation of [`super::Scripts`] that `compiled` belongs to.
     generation: u64,
     functions: HashMap<Vec<u8>, Rc<Loaded>, RandomState>,
+    /// The libraries that these are of.
+    libraries: HashMap<Vec<u8>, Arc<Library>, RandomState>,
     /// The generation of [`functions::Functions`] that these belong to.
     functions_generation: u64,
 }
@@ -82,6 +84,7 @@ impl Engine {
             bodies: HashMap::default(),
             generation: 0,
             functions: HashMap::default(),
+            libraries: HashMap::default(),
             functions_generation: 0,
             lua,
         })
@@ -136,13 +139,20 @@ impl Engine {
         }
     }
 
-    /// A function of the libraries, which are loaded if they have changed.
+    /// A function of the libraries, of which those are loaded that have changed.
     fn function(&mut self, shared: &Shared, name: &[u8]) -> Option<Rc<Loaded>> {
         let generation = shared.functions.generation();
         if self.functions_generation != generation {
             self.functions_generation = generation;
-            self.functions.clear();
-            for library in shared.functions.all().values() {
+            let all = shared.functions.all();
+            let is_there = |library: &Arc<Library>| all.get(&library.name).is_some_and(|now| Arc::ptr_eq(now, library));
+            self.libraries.retain(|_, library| is_there(library));
+            self.functions.retain(|_, loaded| is_there(&loaded.library));
+            for library in all.values() {
+                if self.libraries.contains_key(&library.name) {
+                    continue;
+                }
+                self.libraries.insert(library.name.clone(), Arc::clone(library));
                 match self.register(library.body()) {
                     Ok(registered) => self.functions.extend(registered.into_iter().map(|registered| {
                         let (library, flags) = (Arc::clone(library), registered.function.flags);

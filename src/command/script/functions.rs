@@ -1,6 +1,6 @@
 //! Function libraries: what the server knows of them. Each interpreter loads them when it first needs one.
 
-use super::{ScriptFlags, after_shebang, keeping::Keeping};
+use super::{ScriptFlags, after_shebang, keeping::Keeping, library_file::LibraryFile};
 use crate::{
     command::Error,
     config::Settings,
@@ -8,10 +8,7 @@ use crate::{
 };
 use parking_lot::{Mutex, RwLock};
 use std::{
-    collections::BTreeMap,
-    fs::{self, File},
-    io::{self, Write},
-    path::Path,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
@@ -89,8 +86,55 @@ pub fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
-/// Libraries by name.
-pub type Libraries = BTreeMap<Vec<u8>, Arc<Library>>;
+/// Libraries by name, and by the names of their functions, in which case means nothing.
+#[derive(Clone, Default)]
+pub struct Libraries {
+    by_name: BTreeMap<Vec<u8>, Arc<Library>>,
+    by_function: HashMap<Vec<u8>, Arc<Library>>,
+}
+
+impl Libraries {
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    pub fn get(&self, name: &[u8]) -> Option<&Arc<Library>> {
+        self.by_name.get(name)
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = &Arc<Library>> {
+        self.by_name.values()
+    }
+
+    /// Takes a library, or nothing of it.
+    pub fn insert(&mut self, library: Library, replace: bool) -> Result<(), Error> {
+        if !replace && self.by_name.contains_key(&library.name) {
+            return Err(Error::quoting("ERR Library '", &library.name, "' already exists"));
+        }
+        for function in &library.functions {
+            let owner = self.by_function.get(&function.name.to_ascii_lowercase());
+            if owner.is_some_and(|owner| owner.name != library.name) {
+                return Err(Error::quoting("ERR Function ", &function.name, " already exists"));
+            }
+        }
+        self.remove(&library.name);
+        let library = Arc::new(library);
+        for function in &library.functions {
+            self.by_function.insert(function.name.to_ascii_lowercase(), Arc::clone(&library));
+        }
+        self.by_name.insert(library.name.clone(), library);
+        Ok(())
+    }
+
+    /// Whether there was such a library.
+    pub fn remove(&mut self, name: &[u8]) -> bool {
+        let Some(library) = self.by_name.remove(name) else { return false };
+        for function in &library.functions {
+            self.by_function.remove(&function.name.to_ascii_lowercase());
+        }
+        true
+    }
+}
 
 /// How FUNCTION RESTORE treats libraries that are there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,8 +151,7 @@ pub struct Functions {
     /// Counts the changes: an interpreter that has seen another number loads anew.
     generation: AtomicU64,
     pub keeping: Keeping,
-    /// Who writes the file.
-    writing: Mutex<()>,
+    file: Mutex<LibraryFile>,
 }
 
 /// What there is of them.
@@ -126,8 +169,8 @@ impl Functions {
     pub fn figures(&self) -> Figures {
         let all = self.all();
         Figures {
-            libraries: all.len(),
-            count: all.values().map(|library| library.functions.len()).sum(),
+            libraries: all.by_name.len(),
+            count: all.by_function.len(),
             bytes: all.values().map(|library| library.name.len() + library.code.len()).sum(),
         }
     }
@@ -139,78 +182,52 @@ impl Functions {
     /// What a function says of itself.
     pub fn flags_of(&self, name: &[u8]) -> Option<ScriptFlags> {
         let all = self.all();
-        let mut functions = all.values().flat_map(|library| &library.functions);
+        let mut functions = all.by_function.get(&name.to_ascii_lowercase())?.functions.iter();
         functions.find(|function| function.name.eq_ignore_ascii_case(name)).map(|function| function.flags)
     }
 
-    /// Changes what there is, unless `change` refuses.
+    /// Changes what there is, in place unless somebody is looking: a change that is refused has changed nothing.
     fn change(&self, change: impl FnOnce(&mut Libraries) -> Result<(), Error>) -> Result<(), Error> {
-        let mut all = self.libraries.write();
-        let mut changed = Libraries::clone(&all);
-        change(&mut changed)?;
-        *all = Arc::new(changed);
+        change(Arc::make_mut(&mut *self.libraries.write()))?;
         self.generation.fetch_add(1, Relaxed);
         Ok(())
     }
 
     /// FUNCTION LOAD.
     pub fn add(&self, library: Library, replace: bool) -> Result<(), Error> {
-        self.change(|all| insert(all, library, replace))
+        self.change(|all| all.insert(library, replace))
     }
 
     /// FUNCTION DELETE.
     pub fn delete(&self, name: &[u8]) -> Result<(), Error> {
-        self.change(|all| all.remove(name).map(drop).ok_or(Error::new("ERR Library not found")))
+        self.change(|all| all.remove(name).then_some(()).ok_or(Error::new("ERR Library not found")))
     }
 
     /// FUNCTION FLUSH.
     pub fn flush(&self) {
-        let flushed = self.change(|all| {
-            all.clear();
-            Ok(())
-        });
-        debug_assert!(flushed.is_ok());
+        *self.libraries.write() = Arc::default();
+        self.generation.fetch_add(1, Relaxed);
     }
 
     /// FUNCTION RESTORE.
     pub fn restore(&self, libraries: Vec<Library>, policy: RestorePolicy) -> Result<(), Error> {
         self.change(|all| {
-            if policy == RestorePolicy::Flush {
-                all.clear();
-            }
-            libraries.into_iter().try_for_each(|library| {
-                if policy == RestorePolicy::Append && all.contains_key(&library.name) {
+            let mut restored = if policy == RestorePolicy::Flush { Libraries::default() } else { all.clone() };
+            for library in libraries {
+                if policy == RestorePolicy::Append && restored.get(&library.name).is_some() {
                     return Err(Error::quoting("ERR Library ", &library.name, " already exists"));
                 }
-                insert(all, library, policy == RestorePolicy::Replace)
-            })
+                restored.insert(library, policy == RestorePolicy::Replace)?;
+            }
+            *all = restored;
+            Ok(())
         })
-    }
-
-    /// Keeps the libraries in a file beside the snapshot, in the form of FUNCTION DUMP; without any there is none.
-    ///
-    /// # Errors
-    /// What the file system says. The file is as it was then.
-    fn write(&self, path: &Path) -> io::Result<()> {
-        let _writing = self.writing.lock();
-        if self.all().is_empty() {
-            return match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                _ => Ok(()),
-            };
-        }
-        let unfinished = path.with_extension("unfinished");
-        let mut file = File::create(&unfinished)?;
-        file.write_all(&self.dump())?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path)?;
-        path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
     }
 
     /// Writes them where the settings say. That they cannot be kept is an operator's concern, not a client's.
     pub fn keep(&self, settings: &Settings) {
         if let Some(path) = settings.functions_path()
-            && let Err(error) = self.write(&path)
+            && let Err(error) = self.file.lock().keep(&path, &self.all())
         {
             tracing::error!(path = %path.display(), %error, "function libraries cannot be kept: they will not outlive the server");
         }
@@ -225,20 +242,6 @@ impl Functions {
         }
         rdb::seal(body)
     }
-}
-
-fn insert(all: &mut Libraries, library: Library, replace: bool) -> Result<(), Error> {
-    if !replace && all.contains_key(&library.name) {
-        return Err(Error::quoting("ERR Library '", &library.name, "' already exists"));
-    }
-    let others = all.values().filter(|other| other.name != library.name);
-    for other in others.flat_map(|other| &other.functions) {
-        if library.functions.iter().any(|function| function.name.eq_ignore_ascii_case(&other.name)) {
-            return Err(Error::quoting("ERR Function ", &other.name, " already exists"));
-        }
-    }
-    all.insert(library.name.clone(), Arc::new(library));
-    Ok(())
 }
 
 /// The codes of the libraries in a dump.

@@ -8,6 +8,7 @@ pub mod functions;
 mod host;
 pub mod keeping;
 mod libraries;
+pub mod library_file;
 pub mod queue;
 mod reading;
 mod registration;
