@@ -116,7 +116,7 @@ impl<'k> Db<'_, 'k> {
     }
 
     /// A collection to be changed; made of `(kind, encoding, value)` when there is no such key.
-    #[inline]
+    #[inline(always)]
     pub fn cell_or(&mut self, key: &[u8], empty: (Type, Encoding, &[u8])) -> Result<Cell<'_>, Refusal> {
         let (db, now, judged_at) = (self.db, self.locked.now, self.locked.judged_at);
         let (shard, hash) = self.shard(key);

@@ -73,11 +73,13 @@ fn lives(element: &Element<'_>, now: UnixMillis) -> bool {
 
 impl<'a> Hash<'a> {
     /// The hash with all its fields, whether their time has passed or not.
+    #[inline]
     pub fn new(view: View<'a>) -> Hash<'a> {
         Hash { view, fields: view.sequence(0, ByField::WIDTH), now: UnixMillis::MIN, some_expired: false }
     }
 
     /// The hash as it is at `now`.
+    #[inline]
     pub fn at(view: View<'a>, now: UnixMillis) -> Hash<'a> {
         let some_expired = expiry::next(&view).is_some_and(|next| next <= now);
         Hash { now, some_expired, ..Hash::new(view) }
@@ -108,11 +110,13 @@ impl<'a> Hash<'a> {
         self.fields.iter(0).filter(move |element| lives(element, now))
     }
 
+    #[inline]
     pub fn get(&self, field: &[u8]) -> Option<Entry<'a>> {
         self.element(field).map(|element| element.second())
     }
 
     /// A field with its value and expiry.
+    #[inline]
     pub fn element(&self, field: &[u8]) -> Option<Element<'a>> {
         self.look_up(field).filter(|element| lives(element, self.now))
     }

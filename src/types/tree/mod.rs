@@ -189,8 +189,8 @@ fn descend(heap: &ShardHeap, root: Root, mut choose: impl FnMut(Entries<'_>) -> 
     spot
 }
 
-/// Goes on from a node to a leaf.
-#[inline]
+/// Goes on from a node to a leaf. Not inlined, so that the spot is made where the caller is to have it.
+#[inline(never)]
 fn go_down(heap: &ShardHeap, spot: &mut Spot, from: Offset, choose: &mut impl FnMut(Entries<'_>) -> usize) {
     let mut at = from;
     spot.leaf = Leaf::NONE;
