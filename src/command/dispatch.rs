@@ -59,7 +59,7 @@ pub fn execute(
         true => execute_in_silence(shared, client, args, known, reply, now),
         false => admit(shared, client, args, known, reply, now),
     };
-    if flow == Flow::Absent || matches!(flow, Flow::Block(block) if block.retry) {
+    if matches!(flow, Flow::Absent | Flow::Block(Block { retry: true, .. })) {
         return flow;
     }
     client.lot = None;
@@ -382,13 +382,11 @@ fn run(
         context.tell_earlier_changes();
     }
     call(&mut context, args);
-    if shared.keyspace.has_ready() {
-        let keys = std::mem::replace(&mut context.keys, shared.keyspace.unlocked(now));
-        context.client.serve_waiters(keys);
-    } else {
-        context.keys.release();
+    let Context { client, keys, .. } = context;
+    match shared.keyspace.has_ready() {
+        true => client.serve_waiters(keys),
+        false => drop(keys),
     }
-    let client = context.client;
     if !client.changed.is_empty() {
         shared.broadcast(std::mem::take(&mut client.changed));
     }
@@ -634,7 +632,7 @@ pub(super) fn count_unblocked(shared: &Shared, client: &Client, command: &'stati
 }
 
 /// COMMANDLOG and LATENCY: commands beyond their thresholds.
-#[inline]
+#[inline(always)]
 fn note(
     shared: &Shared,
     client: &Client,
