@@ -254,6 +254,8 @@ pub struct Stats {
     pub rates: Rates,
     /// Beats of the cron.
     pub beats: Turns,
+    /// What of them went by with keys that expire.
+    pub expiry_nanos: SharedCounter,
     pub error_replies: SharedCounter,
     pub connections: SharedCounter,
     pub rejected_connections: SharedCounter,
@@ -285,6 +287,7 @@ impl Stats {
             errors: Mutex::default(),
             rates: Rates::default(),
             beats: Turns::default(),
+            expiry_nanos: SharedCounter::default(),
             error_replies: SharedCounter::default(),
             connections: SharedCounter::default(),
             rejected_connections: SharedCounter::default(),
@@ -420,6 +423,7 @@ impl Stats {
         }
         self.errors.lock().clear();
         for counter in [
+            &self.expiry_nanos,
             &self.error_replies,
             &self.connections,
             &self.rejected_connections,

@@ -60,7 +60,7 @@ pub enum Lines {
 
 /// Reads a directive's words into its place in the settings.
 pub type Setter = fn(&mut Settings, &Directive, &[String]) -> Result<(), Reason>;
-/// The value as CONFIG GET shows it.
+/// The value as a file would have it.
 pub type Getter = fn(&Settings, &Directive) -> String;
 
 pub struct Directive {
@@ -75,6 +75,8 @@ pub struct Directive {
     pub about: &'static str,
     pub effect: Effect,
     pub get: Getter,
+    /// The value as CONFIG GET shows it, where that is less.
+    pub brief: Option<Getter>,
     pub set: Setter,
 }
 
@@ -129,6 +131,11 @@ impl Directive {
         (self.get)(settings, self)
     }
 
+    /// The value as CONFIG GET shows it.
+    pub fn shown(&self, settings: &Settings) -> String {
+        self.brief.unwrap_or(self.get)(settings, self)
+    }
+
     // The builders of the table's rows.
 
     pub const fn alias(mut self, aliases: &'static [&'static str]) -> Self {
@@ -150,6 +157,10 @@ impl Directive {
     }
     pub const fn words(self) -> Self {
         self.with(Flags::WORDS)
+    }
+    pub const fn shown_as(mut self, brief: Getter) -> Self {
+        self.brief = Some(brief);
+        self
     }
     pub const fn on(mut self, lines: Lines) -> Self {
         self.lines = lines;
@@ -175,6 +186,7 @@ pub const fn directive(
         about,
         effect: Effect::Full,
         get,
+        brief: None,
         set,
     }
 }

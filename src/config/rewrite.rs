@@ -250,6 +250,15 @@ mod tests {
         }
     }
 
+    /// CONFIG GET shows fewer.
+    #[test]
+    fn all_events_are_kept() {
+        let old = "notify-keyspace-events KEAn\n";
+        check(old, |_| (), old);
+        let all = |settings: &mut Settings| settings.notify_keyspace_events |= crate::config::KeyspaceEvents::KEY_MISS;
+        check(old, all, "notify-keyspace-events AnKEm\n");
+    }
+
     #[test]
     fn users_keep_their_place() {
         let users = ["user a on".to_owned(), "user b off".to_owned(), "user c off".to_owned()];

@@ -519,6 +519,12 @@ impl KeyspaceEvents {
         ('I', KeyspaceEvents::SUBKEYSPACE_ITEM),
         ('V', KeyspaceEvents::SUBKEYSPACE_EVENT),
     ];
+
+    /// As CONFIG GET shows them: `A` hides the classes of which there is an event for each key, as in Redis.
+    pub fn shown(self) -> String {
+        let hidden = KeyspaceEvents::NEW | KeyspaceEvents::OVERWRITTEN | KeyspaceEvents::TYPE_CHANGED;
+        if self.contains(KeyspaceEvents::ALL) { self.difference(hidden).show() } else { self.show() }
+    }
 }
 
 impl Value for KeyspaceEvents {

@@ -74,7 +74,9 @@ fn run(shared: &Arc<Shared>, beat: u64) {
     let now = shared.clock.now();
     let (began, period) = (Instant::now(), period(shared));
     let report = shared.keyspace.cron(now, &mut || began.elapsed() < period / KEYSPACE_SHARE);
-    note_latency(shared, now, began.elapsed(), &report);
+    let took = began.elapsed();
+    shared.stats.expiry_nanos.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    note_latency(shared, now, took, &report);
     shared.stats.sample_rates(now);
     shared.stats.peak_since(shared.keyspace.peak_memory(), now);
     shared.publish_effects();

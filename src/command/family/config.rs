@@ -92,7 +92,7 @@ fn get(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     cx.reply.map(found.len());
     for (name, directive) in found {
         cx.reply.bulk(name.as_bytes());
-        cx.reply.bulk(directive.value(&settings).as_bytes());
+        cx.reply.bulk(directive.shown(&settings).as_bytes());
     }
     Ok(())
 }

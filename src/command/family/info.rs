@@ -319,6 +319,7 @@ fn persistence(view: &View<'_>, out: &mut String) {
     line(out, "aof_last_rewrite_time_sec", last);
     line(out, "aof_current_rewrite_time_sec", current);
     line(out, "aof_rewrites", saver.rewrites_done);
+    line(out, "aof_rewrites_consecutive_failures", if log.on { saver.failures } else { 0 });
     line(out, "aof_last_bgrewrite_status", if saver.last_ok { "ok" } else { "err" });
     line(out, "aof_last_write_status", if log.error.is_empty() { "ok" } else { "err" });
     if log.on {
@@ -373,6 +374,7 @@ fn stats(view: &View<'_>, out: &mut String) {
     line(out, "expired_keys", view.keyspace.expired);
     line(out, "expired_stale_perc", "0.00");
     line(out, "expired_time_cap_reached_count", 0);
+    line(out, "expire_cycle_cpu_milliseconds", stats.expiry_nanos.get() / 1_000_000);
     line(out, "expired_keys_active", view.keyspace.expired_active);
     line(out, "expired_subkeys", view.keyspace.expired_fields);
     line(out, "expired_subkeys_active", view.keyspace.expired_fields_active);
@@ -406,6 +408,9 @@ fn stats(view: &View<'_>, out: &mut String) {
     // Every thread reads and writes for its own clients.
     line(out, "io_threaded_reads_processed", sum(|worker| worker.reads.get()));
     line(out, "io_threaded_writes_processed", sum(|worker| worker.writes.get()));
+    // Buffers of replies are lent for a turn: none is ever resized for its client.
+    line(out, "reply_buffer_shrinks", 0);
+    line(out, "reply_buffer_expands", 0);
     line(out, "client_query_buffer_limit_disconnections", stats.query_limit_closes.get());
     line(out, "client_output_buffer_limit_disconnections", stats.output_limit_closes.get());
     let turns = stats.turns();

@@ -91,7 +91,8 @@ pub static OBSERVING: Section = Section {
             "",
             "Which changes of keys are published: K and E choose the channels; g $ l s h z x e t d the events, A all of these; m misses, n new keys; \"\" is none.",
             field!(notify_keyspace_events),
-        ),
+        )
+        .shown_as(|settings, _| settings.notify_keyspace_events.shown()),
         inert("hide-user-data-from-log", YesNo, "yes", "Keep clients' keys and values out of the log."),
     ],
 };

@@ -90,6 +90,14 @@ fn values_are_shown_as_they_are_meant() {
         OK
         > CONFIG GET notify-keyspace-events
         1# "notify-keyspace-events" => "AKE"
+        > CONFIG SET notify-keyspace-events AKEmnoc
+        OK
+        > CONFIG GET notify-keyspace-events
+        1# "notify-keyspace-events" => "AKEm"
+        > CONFIG SET notify-keyspace-events KEmn
+        OK
+        > CONFIG GET notify-keyspace-events
+        1# "notify-keyspace-events" => "nKEm"
         > CONFIG SET shutdown-on-sigterm "nosave now"
         OK
         > CONFIG GET shutdown-on-sigterm

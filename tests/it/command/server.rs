@@ -595,7 +595,7 @@ fn info() {
         > INFO debug
         (like) "*Debug*eventloop_duration_cron_sum:*eventloop_cmd_per_cycle_max:*"
         > INFO stats
-        (like) "*eventloop_cycles:*instantaneous_eventloop_duration_usec:*"
+        (like) "*expire_cycle_cpu_milliseconds:*reply_buffer_shrinks:0*reply_buffer_expands:0*eventloop_cycles:*instantaneous_eventloop_duration_usec:*"
         "#,
     );
 }
