@@ -94,20 +94,21 @@ fn allowed(mut options: Options, prefixes: &[&[u8]], before: Option<&Options>) -
         new.insert(Box::from(*prefix));
     }
     options.prefixes.append(&mut new);
-    if options.prefixes.is_empty() {
-        // All keys.
+    if prefixes.is_empty() {
+        // All keys, beside what was asked for before.
         options.prefixes.insert(Box::default());
     }
     Ok(options)
 }
 
-/// The one of these that begins with `prefix`, or that it begins with. None of them begins with another.
+/// One of these that begins with `prefix`, or that it begins with. None of them begins with another, but with the empty one.
 fn overlapping<'k>(known: &'k BTreeSet<Box<[u8]>>, prefix: &[u8]) -> Option<&'k [u8]> {
     // What lies between two of which one begins with the other begins with it, too.
+    let all = known.first().filter(|first| first.is_empty());
     let before = known.range::<[u8], _>((Unbounded, Excluded(prefix))).next_back();
     let after = known.range::<[u8], _>((Included(prefix), Unbounded)).next();
     let before = before.filter(|before| prefix.starts_with(before));
-    before.or(after.filter(|after| after.starts_with(prefix))).map(|known| &**known)
+    before.or(after.filter(|after| after.starts_with(prefix))).or(all).map(|known| &**known)
 }
 
 fn collision(prefix: &[u8], what: &str, other: &[u8]) -> Error {

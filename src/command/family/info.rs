@@ -256,15 +256,15 @@ fn memory(view: &View<'_>, out: &mut String) {
     memory_line(out, "maxmemory", keyspace.maxmemory());
     line(out, "maxmemory_policy", keyspace.policy().name());
     let live = view.memory.live;
-    line(out, "allocator_frag_ratio", format_args!("{:.2}", used as f64 / live.max(1) as f64));
+    line(out, "allocator_frag_ratio", format_args!("{:.2}", ratio(used, live)));
     line(out, "allocator_frag_bytes", used.saturating_sub(live));
     // What is in use and what is resident is the same in the arena.
     line(out, "allocator_rss_ratio", "1.00");
     line(out, "allocator_rss_bytes", 0);
-    let (overhead, ratio) = (rss.saturating_sub(used), rss as f64 / used.max(1) as f64);
-    line(out, "rss_overhead_ratio", format_args!("{ratio:.2}"));
+    let overhead = rss.saturating_sub(used);
+    line(out, "rss_overhead_ratio", format_args!("{:.2}", ratio(rss, used)));
     line(out, "rss_overhead_bytes", overhead);
-    line(out, "mem_fragmentation_ratio", format_args!("{ratio:.2}"));
+    line(out, "mem_fragmentation_ratio", format_args!("{:.2}", ratio(rss, used)));
     line(out, "mem_fragmentation_bytes", overhead);
     line(out, "mem_not_counted_for_evict", buffers);
     line(out, "mem_clients_slaves", 0);
@@ -279,6 +279,11 @@ fn memory(view: &View<'_>, out: &mut String) {
     line(out, "active_defrag_running", 0);
     line(out, "lazyfree_pending_objects", view.keyspace.pending_free);
     line(out, "lazyfreed_objects", view.keyspace.lazily_freed);
+}
+
+/// 0 where there is nothing to compare with.
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 fn persistence(view: &View<'_>, out: &mut String) {

@@ -5,6 +5,7 @@ use crate::{
     command::Error,
     config::Settings,
     types::rdb::{self, Input},
+    util::words,
 };
 use parking_lot::{Mutex, RwLock};
 use std::{
@@ -55,29 +56,28 @@ impl Library {
     pub fn name_of(code: &[u8]) -> Result<Vec<u8>, Error> {
         let text = code.strip_prefix(b"#!").ok_or(Error::new("ERR Missing library metadata"))?;
         let end = memchr::memchr(b'\n', text).ok_or(Error::new("ERR Invalid library metadata"))?;
-        let mut words = text[..end].split(u8::is_ascii_whitespace);
+        let mut words = words::split(&text[..end]).ok_or(Error::new("ERR Invalid library metadata"))?.into_iter();
         let engine = words.next().unwrap_or_default();
-        let words = words.filter(|word| !word.is_empty());
         let mut name = None;
-        for word in words {
-            let value = word.get(..5).filter(|start| start.eq_ignore_ascii_case(b"name=")).map(|_| &word[5..]);
-            let value = value.ok_or_else(|| Error::quoting("ERR Invalid metadata value given: ", word, ""))?;
-            let quoted = |quote: u8| value.strip_prefix(&[quote])?.strip_suffix(&[quote]);
-            if name.replace(quoted(b'"').or_else(|| quoted(b'\'')).unwrap_or(value)).is_some() {
+        for mut word in words {
+            if !word.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"name=")) {
+                return Err(Error::quoting("ERR Invalid metadata value given: ", &word, ""));
+            }
+            if name.replace(word.split_off(5)).is_some() {
                 return Err(Error::new("ERR Invalid metadata value, name argument was given multiple times"));
             }
         }
         let name = name.ok_or(Error::new("ERR Library name was not given"))?;
-        if !is_name(name) {
+        if !is_name(&name) {
             return Err(Error::new(
                 "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one \
                  character long",
             ));
         }
         if !engine.eq_ignore_ascii_case(b"lua") {
-            return Err(Error::quoting("ERR Engine '", engine, "' not found"));
+            return Err(Error::quoting("ERR Engine '", &engine, "' not found"));
         }
-        Ok(name.to_vec())
+        Ok(name)
     }
 }
 

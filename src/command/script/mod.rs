@@ -16,7 +16,7 @@ mod registration;
 pub use engine::{Named, call_function, check, evaluate, load_library, manners};
 
 use super::{Args, Error, Shared};
-use crate::stats::SharedCounter;
+use crate::{stats::SharedCounter, util::words};
 use busy::Busy;
 use parking_lot::RwLock;
 use queue::Queue;
@@ -90,10 +90,7 @@ pub struct Script {
 
 impl Script {
     fn new(digest: Digest, body: &[u8], loaded: bool) -> Result<Script, Error> {
-        let flags = match Shebang::read(body)? {
-            None => ScriptFlags::SILENT,
-            Some(shebang) => shebang.flags,
-        };
+        let flags = shebang(body)?.unwrap_or(ScriptFlags::SILENT);
         let manners = Manners::judged(reading::declares(body));
         Ok(Script {
             digest,
@@ -266,37 +263,29 @@ pub fn only_reads(shared: &Shared, args: &Args<'_>) -> bool {
     let known = parse_digest(word).and_then(|digest| shared.scripts.get(&digest)).map(|script| script.flags);
     let flags = known
         .or_else(|| shared.functions.flags_of(word))
-        .or_else(|| Shebang::read(word).ok().flatten().map(|shebang| shebang.flags));
+        .or_else(|| shebang(word).ok().flatten());
     flags.is_some_and(|flags| flags.contains(ScriptFlags::NO_WRITES))
 }
 
-/// A first line such as `#!lua name=library flags=no-writes,allow-oom`.
-pub struct Shebang<'a> {
-    pub engine: &'a [u8],
-    pub name: Option<&'a [u8]>,
-    pub flags: ScriptFlags,
-}
-
-impl<'a> Shebang<'a> {
-    /// A script's: none is fine, a name is not.
-    fn read(body: &'a [u8]) -> Result<Option<Shebang<'a>>, Error> {
-        let Some(text) = body.strip_prefix(b"#!") else { return Ok(None) };
-        let end = memchr::memchr(b'\n', text).ok_or(Error::new("ERR Invalid script shebang"))?;
-        let mut words = text[..end].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        let engine = words.next().unwrap_or_default();
-        if !engine.eq_ignore_ascii_case(b"lua") {
-            return Err(Error::quoting("ERR Unexpected engine in script shebang: #!", engine, ""));
-        }
-        let mut shebang = Shebang { engine, name: None, flags: ScriptFlags::empty() };
-        for word in words {
-            let Some(flags) = word.strip_prefix(b"flags=") else {
-                return Err(Error::quoting("ERR Unknown lua shebang option: ", word, ""));
-            };
-            for name in flags.split(|byte| *byte == b',').filter(|name| !name.is_empty()) {
-                shebang.flags |= ScriptFlags::of_name(name)
-                    .ok_or_else(|| Error::quoting("ERR Unexpected flag in script shebang: ", name, ""))?;
-            }
-        }
-        Ok(Some(shebang))
+/// What a script's first line asks for, if it is one such as `#!lua flags=no-writes,allow-oom`.
+fn shebang(body: &[u8]) -> Result<Option<ScriptFlags>, Error> {
+    const INVALID: Error = Error::new("ERR Invalid script shebang");
+    let Some(text) = body.strip_prefix(b"#!") else { return Ok(None) };
+    let end = memchr::memchr(b'\n', text).ok_or(INVALID)?;
+    let mut words = words::split(&text[..end]).ok_or(INVALID)?.into_iter();
+    let engine = words.next().unwrap_or_default();
+    if !engine.eq_ignore_ascii_case(b"lua") {
+        return Err(Error::quoting("ERR Unexpected engine in script shebang: #!", &engine, ""));
     }
+    let mut asked = ScriptFlags::empty();
+    for word in words {
+        let Some(flags) = word.strip_prefix(b"flags=") else {
+            return Err(Error::quoting("ERR Unknown lua shebang option: ", &word, ""));
+        };
+        for name in flags.split(|byte| *byte == b',').filter(|name| !name.is_empty()) {
+            asked |= ScriptFlags::of_name(name)
+                .ok_or_else(|| Error::quoting("ERR Unexpected flag in script shebang: ", name, ""))?;
+        }
+    }
+    Ok(Some(asked))
 }

@@ -116,8 +116,21 @@ fn copy() {
         "2"
         > TTL b
         (integer) -1
+        other> PSUBSCRIBE __keyevent@0__:keymiss
+        1> "psubscribe"
+        2> "__keyevent@0__:keymiss"
+        3> (integer) 1
+        > CONFIG SET notify-keyspace-events Em
+        OK
         > COPY nothing x
         (integer) 0
+        other<
+        1> "pmessage"
+        2> "__keyevent@0__:keymiss"
+        3> "__keyevent@0__:keymiss"
+        4> "nothing"
+        > CONFIG SET notify-keyspace-events ""
+        OK
         > COPY a a
         (error) ERR source and destination objects are the same
         > COPY a a DB 0

@@ -342,6 +342,10 @@ fn libraries_of_functions() {
         (error) ERR Function not found
         > FUNCTION LOAD "return 1"
         (error) ERR Missing library metadata
+        > FUNCTION LOAD "#!lua name='bad name'\n"
+        (error) ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long
+        > FUNCTION LOAD "#!lua name='open\n"
+        (error) ERR Invalid library metadata
         > FUNCTION LOAD "#!lua\nreturn 1"
         (error) ERR Library name was not given
         > FUNCTION LOAD "#!lua name=bad-name\nreturn 1"

@@ -111,6 +111,23 @@ fn broadcast_by_prefix() {
         3# "prefixes" =>
            1) "a"
            2) "b"
+        > CLIENT TRACKING ON BCAST
+        OK
+        > CLIENT TRACKING ON BCAST PREFIX d
+        (error) ERR Prefix 'd' overlaps with an existing prefix ''. Prefixes for a single client must not overlap.
+        other> SET d1 x
+        OK
+        <
+        1> "invalidate"
+        2> 1) "d1"
+        other> SET a1 x
+        OK
+        <
+        1> "invalidate"
+        2> 1) "a1"
+        <
+        1> "invalidate"
+        2> 1) "a1"
         "#,
     );
 }

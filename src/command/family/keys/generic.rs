@@ -106,9 +106,10 @@ pub fn copy(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         cx.keys.go_ahead(to_db, to, Ahead { adds: 1, ..Ahead::default() });
         return Ok(());
     }
-    let absent = cx.keys.db(to_db).peek(to).is_none();
+    let is_there = cx.keys.db(cx.client.db).read(from).is_some();
     let before = cx.kind_before(to_db, to);
-    let copied = (replace || absent) && cx.keys.db(cx.client.db).transfer(from, to_db, to, true)?;
+    let may_copy = is_there && (replace || cx.keys.db(to_db).peek(to).is_none());
+    let copied = may_copy && cx.keys.db(cx.client.db).transfer(from, to_db, to, true)?;
     if copied {
         cx.notify_in(to_db, KeyspaceEvents::GENERIC, "copy_to", to);
         notify_transferred(cx, to_db, to, before);
