@@ -15,6 +15,7 @@ use super::{
     script::{self, Manners},
     spec::Flags,
     table,
+    tracking::Caching,
 };
 use crate::{
     config::{Guard, Settings},
@@ -736,8 +737,10 @@ fn refuse(
     if let Some(command) = command {
         shared.stats.worker(client.worker).command(command.counts_as).rejected.add(1);
     }
-    if let Some(transaction) = &mut client.transaction {
-        transaction.failed = true;
+    match &mut client.transaction {
+        Some(transaction) => transaction.failed = true,
+        // It was the next command all the same.
+        None => client.caching = Caching::Unsaid,
     }
     if command.is_some_and(|command| command.spec.flags.contains(Flags::QUEUED_KEYS)) {
         client.discard(now);

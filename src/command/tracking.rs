@@ -256,7 +256,7 @@ impl Tracker {
             return;
         }
         match keys {
-            None => message.null_array(),
+            None => message.null(),
             Some(keys) => {
                 message.array(keys.len());
                 keys.iter().for_each(|key| message.bulk(key));

@@ -287,7 +287,7 @@ fn list(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
                 .map(|(name, _)| *name)
                 .collect();
             reply.set(flags.len());
-            flags.iter().for_each(|flag| reply.bulk(flag.as_bytes()));
+            flags.iter().for_each(|flag| reply.simple(flag));
         }
         if with_code {
             reply.bulk(b"library_code");

@@ -261,9 +261,7 @@ impl Known {
 pub fn only_reads(shared: &Shared, args: &Args<'_>) -> bool {
     let Some(word) = args.get(1).copied() else { return false };
     let known = parse_digest(word).and_then(|digest| shared.scripts.get(&digest)).map(|script| script.flags);
-    let flags = known
-        .or_else(|| shared.functions.flags_of(word))
-        .or_else(|| shebang(word).ok().flatten());
+    let flags = known.or_else(|| shared.functions.flags_of(word)).or_else(|| shebang(word).ok().flatten());
     flags.is_some_and(|flags| flags.contains(ScriptFlags::NO_WRITES))
 }
 

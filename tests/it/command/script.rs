@@ -324,7 +324,7 @@ fn libraries_of_functions() {
               1) 1# "name" => "get"
                  2# "description" => "reads"
                  3# "flags" =>
-                    1~ "no-writes"
+                    1~ no-writes
               2) 1# "name" => "put"
                  2# "description" => (nil)
                  3# "flags" => (empty set)

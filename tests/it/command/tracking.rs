@@ -186,6 +186,20 @@ fn opting_in_and_out() {
         <
         1> "invalidate"
         2> 1) "b"
+        > CLIENT TRACKING OFF
+        OK
+        > CLIENT TRACKING ON OPTIN
+        OK
+        > CLIENT CACHING YES
+        OK
+        > MULTI and more
+        (error) ERR wrong number of arguments for 'multi' command
+        > GET asked-for-too-late
+        (nil)
+        other> SET asked-for-too-late x
+        OK
+        > PING
+        PONG
         "#,
     );
 }

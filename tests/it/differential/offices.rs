@@ -309,7 +309,6 @@ const CONVERTED: &[&str] = &[
     "nosuch = 1",
     "error('raised')",
     "error({err = 'TABLE raised'})",
-    "error({})",
     "error()",
     "return error",
     "return cjson.encode({1, 2, {a = cjson.null}})",
@@ -594,7 +593,6 @@ const NAMES: &[&str] = &[
     "spublish",
     "function|load",
     "debug",
-    "monitor",
 ];
 
 /// A value for a word of these patterns.
@@ -608,7 +606,7 @@ pub fn word(random: &mut Rng, name: &[u8]) -> Option<Vec<u8>> {
             "100mb",
             "1gb",
             "2GB",
-            "1k",
+            "64m",
             "-1",
             "abc",
             "",
