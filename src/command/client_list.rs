@@ -289,14 +289,14 @@ fn write_flags(out: &mut String, client: &ClientHandle) {
         (State::SUBSCRIBER, 'P'),
         (State::MULTI, 'x'),
         (State::BLOCKED, 'b'),
+        (State::TRACKING, 't'),
+        (State::TRACKING_BROKEN, 'R'),
+        (State::TRACKING_BROADCAST, 'B'),
         (State::CLOSING, 'c'),
         (State::UNIX_SOCKET, 'U'),
         (State::NO_EVICT, 'e'),
         (State::NO_TOUCH, 'T'),
         (State::IMPORT_SOURCE, 'I'),
-        (State::TRACKING, 't'),
-        (State::TRACKING_BROKEN, 'R'),
-        (State::TRACKING_BROADCAST, 'B'),
     ];
     let before = out.len();
     let state = client.state();

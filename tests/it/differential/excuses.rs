@@ -98,7 +98,7 @@ pub fn diverges(theirs: &[Tree], ours: &[Tree]) -> bool {
         "not allowed from script",
         "Command not allowed inside a transaction",
         "nonexistent global variable 'os'",
-        "'command|getkeys'",
+        "'command|getkeys",
     ];
     let is_refused = |tree: &Tree| {
         let shown = tree.to_string();
@@ -135,7 +135,8 @@ fn is_like(theirs: &Tree, ours: &Tree) -> bool {
     match (theirs, ours) {
         (Tree::Error(theirs), Tree::Error(ours)) => is_like_error(theirs, ours),
         (Tree::Bulk(theirs), Tree::Bulk(ours)) | (Tree::Verbatim(_, theirs), Tree::Verbatim(_, ours)) => {
-            without_manners(theirs) == without_manners(ours)
+            let (theirs, ours) = (without_manners(theirs), without_manners(ours));
+            theirs == ours || ours.starts_with("ERR ") && is_like_error(&theirs, &ours)
         }
         // A client that tracked through another is told that it has gone; the number is the server's own.
         (Tree::Push(theirs), Tree::Push(ours))
@@ -214,6 +215,10 @@ const WORDINGS: &[(&str, &str)] = &[
     ("ERR Invalid client ID", "ERR syntax error"),
     ("ERR Invalid debug level", "ERR Invalid log level"),
     ("NOPERM this user has no permissions", "NOPERM "),
+    ("ERR The user executing the script", "ERR ACL failure in script"),
+    ("ERR Unknown command called from script", "ERR Unknown Redis command called from script"),
+    ("ERR Command arguments must be", "ERR Lua redis lib command arguments must be"),
+    ("ERR server.log()", "ERR redis.log()"),
     ("ERR client-id should be greater than 0", "ERR syntax error"),
     ("ERR wrong number of arguments for 'command|", "ERR "),
     ("ERR This ", "ERR This instance"),
@@ -246,7 +251,8 @@ fn is_asked_for_itself(is_asked: &impl Fn(&str) -> bool, theirs: &Tree, ours: &T
         }
         _ => {
             let about_commands = ["command info", "command docs", "command list", "acl cat"];
-            about_commands.iter().any(|name| is_asked(name)) && lists(theirs, ours)
+            lists(theirs, ours)
+                && (about_commands.iter().any(|name| is_asked(name)) || is_asked("command") && !is_asked("command "))
         }
     }
 }

@@ -186,7 +186,8 @@ impl Stage {
         }
         if self.theirs.seats[other].waits {
             if self.theirs.is_blocked(other) {
-                return match self.ours.is_blocked(other) {
+                // One who is looked at again while he waits is not listed as waiting for that moment.
+                return match self.ours.comes_to_wait(other) {
                     true => Ok(()),
                     false => Err(self.differs(other, "no reply: it waits", "a reply")),
                 };
@@ -257,7 +258,7 @@ fn play(theirs: SocketAddr, ours: SocketAddr, seed: u64, steps: u64) -> Result<(
     Ok(())
 }
 
-/// Each step takes a score of round trips: `FLAGSTONE_STORIES` asks for more than the few of a daily run.
+/// Each step takes a score of round trips, so a daily run has few stories; `FLAGSTONE_STORIES` asks for more of each seed.
 #[test]
 fn clients_see_of_each_other_what_they_see_at_a_real_server() {
     let Some(peer) = Peer::start() else {
@@ -265,7 +266,7 @@ fn clients_see_of_each_other_what_they_see_at_a_real_server() {
         return;
     };
     let server = Server::start_on_the_wall_clock();
-    let stories = setting("FLAGSTONE_STORIES").unwrap_or(8);
+    let stories = setting("FLAGSTONE_STORIES").unwrap_or(3);
     let mut differences = Vec::new();
     for seed in seeds() {
         for story in 0..stories {
