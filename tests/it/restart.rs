@@ -332,6 +332,29 @@ fn an_image_of_every_version_is_loaded() {
     }
 }
 
+/// A file of libraries of each version of its format; the first had no header.
+const LIBRARIES: [&[u8]; 2] =
+    [include_bytes!("../images/libraries-0.bin"), include_bytes!("../images/libraries-1.bin")];
+
+#[test]
+fn libraries_of_every_version_are_loaded() {
+    for libraries in LIBRARIES {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::write(dir.path().join("dump.flag.functions"), libraries).expect("written");
+        for _ in 0..2 {
+            let (process, mut client) = Process::start(dir.path(), &[]).connected();
+            assert_eq!(client.line("FCALL greet 0 you"), Tree::Bulk(b"hello you".to_vec()));
+            assert!(matches!(client.line("FCALL leave 0"), Tree::Error(_)));
+            // Others are added to it.
+            client.line(
+                "FUNCTION LOAD REPLACE \"#!lua name=another\nredis.register_function('f', function() return 1 end)\"",
+            );
+            client.send(&["SHUTDOWN"]);
+            assert!(process.wait().0.success());
+        }
+    }
+}
+
 /// What `on-corrupt` says becomes of an image whose superblock is damaged: the one before it, or nothing at all.
 #[test]
 fn a_damaged_image_is_put_aside_when_told_so() {
