@@ -142,7 +142,8 @@ fn carry_out(
                 "this append-only file was begun while the server ran, and the snapshot it needed was not finished: it is \
                  left out"
             );
-            return Ok((replayed, Vec::new()));
+            // What another start has begun after it goes on from what is there without it.
+            continue;
         }
         if let Some((torn_path, at)) = torn.first() {
             // A sync brings the file before to the disk first: if this one was there, that one was.

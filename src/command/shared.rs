@@ -149,6 +149,7 @@ impl Shared {
     #[cold]
     pub(super) fn save_for(&self, settings: &Settings) {
         let path = settings.snapshot_path();
+        self.functions.keep_beside_snapshot(settings);
         match self.saver.supersede(&self.keyspace, &path, &|| self.clock.now()) {
             None => self.saver.schedule(),
             Some(Ok(_)) => {}

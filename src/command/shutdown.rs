@@ -85,8 +85,10 @@ fn end(shared: &Shared, how: ShutdownOn, attempt: Attempt<'_>, due: UnixMillis) 
 
 /// A snapshot that holds everything that was acknowledged; writes wait meanwhile.
 fn save_last(shared: &Shared, attempt: &Attempt<'_>) -> bool {
-    let path = shared.config.current().snapshot_path();
+    let settings = shared.config.current();
+    let path = settings.snapshot_path();
     let clock = || shared.clock.now();
+    shared.functions.keep_beside_snapshot(&settings);
     tracing::info!(path = %path.display(), "saving the final snapshot before exiting");
     // A write that was past the pause when it began is caught by a second round.
     for _ in 0..3 {

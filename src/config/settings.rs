@@ -136,10 +136,14 @@ impl Settings {
         self.dir.join(&self.dbfilename)
     }
 
-    /// Where function libraries are kept, if anything is.
-    pub fn functions_path(&self) -> Option<PathBuf> {
-        let kept = !self.save.is_empty() || self.append_only;
-        kept.then(|| self.dir.join(format!("{}.functions", self.dbfilename)))
+    /// Whether function libraries are kept at each change, as keys are; else with the snapshots that are asked for.
+    pub fn keeps_functions(&self) -> bool {
+        !self.save.is_empty() || self.append_only
+    }
+
+    /// The file of function libraries, beside the snapshot.
+    pub fn functions_path(&self) -> PathBuf {
+        self.dir.join(format!("{}.functions", self.dbfilename))
     }
 
     /// The Redis file to bring in.

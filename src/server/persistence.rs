@@ -189,8 +189,10 @@ fn tell_progress(shared: &Shared) {
 }
 
 fn write(shared: &Shared) {
-    let path = shared.config.current().snapshot_path();
+    let settings = shared.config.current();
+    let path = settings.snapshot_path();
     tracing::info!(path = %path.display(), "background saving started");
+    shared.functions.keep_beside_snapshot(&settings);
     match shared.saver.save_in_background(&shared.keyspace, &path, &|| shared.clock.now()) {
         Ok(report) => {
             tracing::info!(path = %path.display(), bytes = report.bytes, "background saving terminated with success")

@@ -99,7 +99,7 @@ fn is_open_to_all(shared: &Shared, addresses: &[SocketAddr]) -> bool {
 
 /// Loads the function libraries that were kept.
 pub(super) fn load_functions(shared: &Shared) -> Result<(), Box<dyn Error>> {
-    let Some(path) = shared.config.current().functions_path() else { return Ok(()) };
+    let path = shared.config.current().functions_path();
     let payload = match fs::read(&path) {
         Ok(payload) => payload,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

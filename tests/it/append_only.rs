@@ -285,3 +285,22 @@ fn a_torn_record_before_a_file_that_was_only_begun_is_cut_off() {
         assert_eq!(client.line("GET b"), Tree::Null);
     }
 }
+
+/// The log was turned on while the server ran, and the end came before the snapshot that it needed: what later starts keep does
+/// not hang on that.
+#[test]
+fn a_file_that_has_no_snapshot_is_left_out_and_none_that_comes_after_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (process, mut client) = Process::start(dir.path(), &ON).connected();
+    assert_eq!(client.line("SET a 1"), ok());
+    drop((process, client));
+    let last = files(dir.path()).pop().expect("a file");
+    let number = last.extension().and_then(|number| number.to_str()?.parse::<u64>().ok()).expect("a number") + 1;
+    let header = flagstone::aof::Header { sequence: number, epoch: 0, anchored: false, has_marks: true };
+    fs::write(last.with_extension(number.to_string()), header.encode()).expect("written");
+    for n in 0..3 {
+        let (_process, mut client) = Process::start(dir.path(), &ON).connected();
+        assert_eq!(client.line("GET a"), bulk("1"));
+        assert_eq!(client.line("INCR starts"), Tree::Integer(n + 1));
+    }
+}

@@ -481,3 +481,30 @@ fn a_snapshot_that_cannot_be_written_harms_nothing() {
     assert_eq!(check_values(&instance.shared().keyspace, instance.now()), 2_000);
     assert_eq!(check_values(&instance.restarted().shared().keyspace, instance.now()), 2_000);
 }
+
+#[test]
+fn libraries_go_with_a_snapshot_that_is_asked_for() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let code = "#!lua name=lib\nredis.register_function('f', function() return 7 end)";
+    for ask in ["SAVE", "SHUTDOWN SAVE", "CONFIG SET appendonly yes"] {
+        let (process, mut client) = Process::start(dir.path(), &["--save", ""]).connected();
+        client.line("FUNCTION FLUSH");
+        assert_eq!(client.call(&["FUNCTION", "LOAD", code]), Tree::Bulk(b"lib".to_vec()));
+        client.send(&ask.split(' ').collect::<Vec<_>>());
+        if ask.starts_with("CONFIG") {
+            assert_eq!(client.receive(), ok());
+            // The log stands on a snapshot.
+            while client.line("SAVE") != ok() {}
+        } else {
+            let _ = client.try_receive();
+        }
+        process.signal(Signal::KILL);
+        process.wait();
+        let (process, mut client) = Process::start(dir.path(), &["--save", ""]).connected();
+        assert_eq!(client.line("FCALL f 0"), Tree::Integer(7), "{ask}");
+        client.line("FUNCTION FLUSH");
+        assert_eq!(client.line("SAVE"), ok());
+        process.signal(Signal::KILL);
+        process.wait();
+    }
+}

@@ -198,7 +198,7 @@ fn load(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 /// Libraries outlive the server as its data does: the reply waits until they have been written.
 fn keep(cx: &mut Context<'_>) {
     let (settings, functions) = (cx.shared.config.current(), &cx.shared.functions);
-    if settings.functions_path().is_none() {
+    if !settings.keeps_functions() {
         return;
     }
     let generation = functions.generation();

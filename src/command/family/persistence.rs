@@ -76,7 +76,9 @@ pub static COMMANDS: &[Spec] = &[
 ];
 
 fn save(cx: &mut Context<'_>, _: &Args<'_>) -> CommandResult {
-    let path = cx.shared.config.current().snapshot_path();
+    let settings = cx.shared.config.current();
+    let path = settings.snapshot_path();
+    cx.shared.functions.keep_beside_snapshot(&settings);
     match cx.shared.saver.try_save(&cx.shared.keyspace, &path, &|| cx.shared.clock.now()) {
         None => Err(IN_PROGRESS),
         Some(Ok(report)) => {

@@ -151,6 +151,8 @@ pub struct Functions {
     /// Counts the changes: an interpreter that has seen another number loads anew.
     generation: AtomicU64,
     pub keeping: Keeping,
+    /// The generation that is in the file, at least.
+    kept: AtomicU64,
     file: Mutex<LibraryFile>,
 }
 
@@ -226,10 +228,20 @@ impl Functions {
 
     /// Writes them where the settings say. That they cannot be kept is an operator's concern, not a client's.
     pub fn keep(&self, settings: &Settings) {
-        if let Some(path) = settings.functions_path()
-            && let Err(error) = self.file.lock().keep(&path, &self.all())
-        {
-            tracing::error!(path = %path.display(), %error, "function libraries cannot be kept: they will not outlive the server");
+        let (path, generation) = (settings.functions_path(), self.generation());
+        let written = self.file.lock().keep(&path, &self.all());
+        match written {
+            Ok(()) => drop(self.kept.fetch_max(generation, Relaxed)),
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "function libraries cannot be kept: they will not outlive the server");
+            }
+        }
+    }
+
+    /// A snapshot is about to be written: what has changed while nothing was kept outlives the server with it.
+    pub fn keep_beside_snapshot(&self, settings: &Settings) {
+        if self.kept.load(Relaxed) < self.generation() {
+            self.keep(settings);
         }
     }
 

@@ -4,6 +4,7 @@
 //! `cargo test` runs each as often as is enough to notice that something broke. `CAMPAIGN_TIMES=50` runs all of them
 //! fifty times as long, `CAMPAIGN_SEED_FROM=1000` from another seed on. A failure names its seed.
 
+mod adversary;
 mod bank;
 mod damage;
 mod faults;
