@@ -273,7 +273,7 @@ pub fn alike<'a>(
     })
 }
 
-/// The element of a leaf whose first entry has the bytes `encoded`, and this key.
+/// The element of a leaf whose first entry is `wanted`, and has this key.
 #[inline]
 pub fn find<'a>(heap: &'a ShardHeap, spot: &Spot, key: u64, wanted: &Entry<'_>, width: usize) -> Option<Element<'a>> {
     let (bytes, Some(labels)) = spot.leaf.labelled(heap) else {
