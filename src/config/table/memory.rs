@@ -278,7 +278,13 @@ pub static ENCODINGS: Section = Section {
             field!(zset_max_listpack_value),
         )
         .alias(&["zset-max-ziplist-value"]),
-        inert("stream-node-max-bytes", ANY_BYTES, "4096", "Bytes in a node of a stream; 0 is no limit."),
+        directive(
+            "stream-node-max-bytes",
+            ANY_BYTES,
+            "4096",
+            "Bytes in a node of a stream; 0 is no limit.",
+            field!(stream_node_max_bytes),
+        ),
         directive(
             "stream-node-max-entries",
             ANY,

@@ -164,8 +164,8 @@ fn bytes_of<const N: usize>(words: &[u64]) -> [u8; N] {
     bytes
 }
 
-/// Reads what a change comes to: the tables, the entries of which words are the IDs, those at which so many are left as a
-/// word says; and of what a group that a word names has not been given yet, and what is pending with it or a consumer that
+/// Reads what a change comes to: the tables, the first entries, those of which words are the IDs, those at which so many are
+/// left as a word says; and of what a group that a word names has not been given yet, and what is pending with it or a consumer that
 /// a word names, the first `given`.
 pub fn visit(view: &View<'_>, words: &[&[u8]], given: usize) {
     let tables = (GROUPS..view.encoding.trees()).filter_map(|number| Root::read(view.value, number));
@@ -177,6 +177,7 @@ pub fn visit(view: &View<'_>, words: &[&[u8]], given: usize) {
         let ms = parts.next().and_then(number::parse_u64)?;
         Some(Id { ms, seq: parts.next().and_then(number::parse_u64).unwrap_or(0) })
     };
+    tree::visit_beside(view.heap, root, 0);
     for id in words.iter().filter_map(id_of) {
         tree::visit_beside(view.heap, root, stream.rank(id));
         tree::visit_beside(view.heap, root, stream.len().saturating_sub(id.ms));
@@ -220,6 +221,12 @@ impl<'a> Stream<'a> {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many bytes the first entries take, on average. There must be entries.
+    pub fn entry_bytes(&self) -> u64 {
+        let spot = self.entries.first();
+        self.entries.leaf(&spot).len() as u64 / (self.entries.leaf_len(&spot) as u64).max(1)
     }
 
     fn item(&self, element: &Element<'a>) -> Item<'a> {

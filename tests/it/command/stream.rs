@@ -203,7 +203,7 @@ fn entries_are_added_read_and_deleted() {
 #[test]
 fn trimming() {
     check(
-        r#"
+        &r#"
         > XADD s 1-0 n 1
         > XADD s 2-0 n 2
         > XADD s 3-0 n 3
@@ -337,7 +337,34 @@ fn trimming() {
         (integer) 0
         > CONFIG SET stream-node-max-entries 100
         OK
-        "#,
+        # a node of long entries has fewer
+        > CONFIG SET stream-node-max-bytes 200
+        OK
+        > XADD v 1-0 n "${x}"
+        > XADD v 2-0 n "${x}"
+        > XADD v 3-0 n "${x}"
+        > XADD v 4-0 n "${x}"
+        > XADD v MAXLEN ~ 2 5-0 n "${x}"
+        > XLEN v
+        (integer) 2
+        > CONFIG SET stream-node-max-bytes 0
+        OK
+        > XADD y 1-0 n "${x}"
+        > XADD y 2-0 n "${x}"
+        > XTRIM y MAXLEN ~ 1
+        (integer) 0
+        > CONFIG SET stream-node-max-bytes 4096
+        OK
+        > CONFIG SET stream-node-max-entries 0
+        OK
+        > XADD w 1-0 n 1
+        > XADD w 2-0 n 1
+        > XTRIM w MAXLEN ~ 1
+        (integer) 0
+        > CONFIG SET stream-node-max-entries 100
+        OK
+        "#
+        .replace("${x}", &"x".repeat(150)),
     );
 }
 

@@ -1,6 +1,6 @@
 //! XINFO.
 
-use super::{group::no_such_group, idempotence::usual, ids, reply_item};
+use super::{group::no_such_group, idempotence::usual, ids, reply_item, trim};
 use crate::{
     command::{
         Args, CommandResult, Context, Error, Reply,
@@ -92,8 +92,8 @@ fn delivery(reply: &mut dyn Reply, stream: &Stream<'_>, of: &Group) {
 
 pub fn stream(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     // What is there to be told of comes before how.
-    let node = cx.client.settings.stream_node_max_entries.max(1);
-    let (usual, now) = (usual(&cx.client.settings), cx.now);
+    let settings = cx.client.settings.clone();
+    let (usual, now) = (usual(&settings), cx.now);
     let mut db = cx.keys.db(cx.client.db);
     let stream = Stream::new(db.view(args[2], Type::Stream)?.ok_or(Error::NO_SUCH_KEY)?);
     let full = match &args[3..] {
@@ -108,7 +108,10 @@ pub fn stream(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     reply.map(if full.is_some() { 15 } else { 16 });
     number(reply, "length", stream.len() as i64);
     // Nodes of the size that Redis's would have: there are none here.
-    let nodes = stream.len().div_ceil(node) as i64;
+    let nodes = match stream.len() {
+        0 => 0,
+        len => len.div_ceil(trim::node_len(&stream, &settings)) as i64,
+    };
     number(reply, "radix-tree-keys", nodes);
     number(reply, "radix-tree-nodes", nodes + 1);
     id(reply, "last-generated-id", stream.head.last);

@@ -1,8 +1,9 @@
 //! XTRIM, and the trimming of XADD.
 //!
-//! Trimming by about (`~`) removes whole nodes of `stream-node-max-entries` entries, counted from the
-//! first that was ever added: as many as with nodes that are built so. Nothing here needs it; clients
-//! that know Redis expect no more and no less.
+//! Trimming by about (`~`) removes whole nodes, counted from the first entry that was ever added: nodes of
+//! `stream-node-max-entries` entries, or of fewer where they would take more than `stream-node-max-bytes`.
+//! Nothing here needs it; clients that know Redis expect no more and no less, and a stream of long entries is
+//! to stay about as short as they said.
 
 use super::{
     References,
@@ -151,7 +152,7 @@ impl<'a> Options<'a> {
 impl Trim {
     /// Trims; answers how many entries are gone.
     pub fn run(&self, home: &mut impl Home, settings: &Settings) -> Result<u64, Error> {
-        let count = self.count(&Stream::new(home.view()), settings.stream_node_max_entries);
+        let count = self.count(&Stream::new(home.view()), settings);
         match self.references {
             References::Keep => stream::trim(home, count)?,
             References::Drop => {
@@ -178,16 +179,16 @@ impl Trim {
     }
 
     /// How many entries are to be removed.
-    fn count(&self, stream: &Stream<'_>, node: u64) -> u64 {
+    fn count(&self, stream: &Stream<'_>, settings: &Settings) -> u64 {
         let excess = self.to.excess(stream);
-        if !self.by_about {
+        if !self.by_about || excess == 0 {
             return excess;
         }
-        let node = if node == 0 { 100 } else { node };
+        let node = node_len(stream, settings);
         let most = excess.min(self.limit.unwrap_or(u64::MAX));
         let gone = stream.head.added.saturating_sub(stream.len()) % node;
         // The last node may not be full yet.
-        let whole = (most + gone) / node * node;
+        let whole = most.saturating_add(gone) / node * node;
         if most == stream.len() { most } else { whole.saturating_sub(gone) }
     }
 
@@ -206,6 +207,21 @@ impl Trim {
             words.drain(limit..limit + 2);
         }
         Some(words)
+    }
+}
+
+/// What Redis needs for an entry beyond what it takes here.
+const NODE_ENTRY_EXTRA: u64 = 5;
+
+/// How many entries a node of Redis's would have, by the length of the first. There must be entries.
+pub fn node_len(stream: &Stream<'_>, settings: &Settings) -> u64 {
+    let by_bytes = match settings.stream_node_max_bytes {
+        0 => u64::MAX,
+        bytes => (bytes / (stream.entry_bytes() + NODE_ENTRY_EXTRA)).max(1),
+    };
+    match settings.stream_node_max_entries {
+        0 => by_bytes,
+        entries => by_bytes.min(entries),
     }
 }
 
