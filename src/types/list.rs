@@ -123,6 +123,11 @@ impl<'a> List<'a> {
 
 /// Pushes values at one end, one after the other; answers the length then.
 pub fn push(home: &mut impl Home, end: End, values: &[&[u8]], limit: Limit) -> Result<u64, ArenaFull> {
+    if let [value] = values
+        && let Some(len) = sequence::push_in_place::<ByPosition>(home, 0, end == End::Right, &packed::encoded(value))?
+    {
+        return Ok(len);
+    }
     let mut elements = List::new(home.view()).elements;
     if outgrows(&elements, values, limit) {
         sequence::plant::<ByPosition>(home, Encoding::Quicklist)?;

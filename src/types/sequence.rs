@@ -380,6 +380,24 @@ pub fn splice<O: Order>(
     Ok(())
 }
 
+/// Puts an element before or behind all others of a tree, if that is done in place; answers how many there are then.
+pub fn push_in_place<O: Order>(
+    home: &mut impl Home,
+    tree: usize,
+    at_end: bool,
+    with: &[u8],
+) -> Result<Option<u64>, ArenaFull> {
+    if home.encoding().trees() == 0 {
+        return Ok(None);
+    }
+    let mut root = Root::read(home.view().value, tree).ok_or(ArenaFull)?;
+    if !tree::push_in_place::<O>(home.heap_mut(), &mut root, at_end, with) {
+        return Ok(None);
+    }
+    home.set_root(tree, root)?;
+    Ok(Some(root.len))
+}
+
 /// Adds an element behind the others of a leaf, in which it belongs by its key. Spots are not true afterwards.
 pub fn append<O: Order>(
     home: &mut impl Home,

@@ -3,7 +3,7 @@
 use super::{
     Order, Root, Spot, Step,
     label::{self, Own},
-    node::{self, Change, Child, ENTRY, FANOUT, Header, Leaf},
+    node::{self, Change, Child, ENTRY, FANOUT, Header, Leaf, Read},
 };
 use crate::{
     arena::{ArenaFull, Offset, PAGE, ShardHeap},
@@ -89,6 +89,34 @@ pub fn append<O: Order>(
         return Ok(());
     }
     splice::<O>(heap, hasher, root, spot, used..used, with, 1)
+}
+
+/// Puts an element before or behind all others of a tree, if the leaf there has room for it in its chunk; else false, and
+/// nothing has changed. It does what [`splice`] at the first or last leaf does, with no way back to keep.
+pub fn push_in_place<O: Order>(heap: &mut ShardHeap, root: &mut Root, at_end: bool, with: &[u8]) -> bool {
+    /// Levels of inner nodes that are kept in mind: more than a tree of 2^32 elements has.
+    const LEVELS: usize = 5;
+    let (mut path, mut levels) = ([(Offset::NULL, 0); LEVELS], 0);
+    let mut at = root.node;
+    let leaf = loop {
+        let (entries, step) = match (node::read(heap, at), path.get_mut(levels)) {
+            (Read::Inner(entries), Some(step)) => (entries, step),
+            (Read::Leaf(leaf), _) => break leaf,
+            _ => return false,
+        };
+        let index = if at_end { entries.fan().saturating_sub(1) } else { 0 };
+        *step = (at, index);
+        levels += 1;
+        at = entries.child(index).map_or(Offset::NULL, |child| child.at);
+    };
+    let Header { used, is_labelled, .. } = leaf.header;
+    let fits = used + with.len() <= O::LEAF && !is_labelled;
+    if !fits || !node::insert(heap, &leaf, if at_end { used } else { 0 }, with, 0) {
+        return false;
+    }
+    path.iter().take(levels).for_each(|(at, index)| node::add_count(heap, *at, *index, 1));
+    root.len += 1;
+    true
 }
 
 /// Puts an element into a leaf that has room for it in its chunk, and labels if its elements are to have them; else false.

@@ -23,7 +23,7 @@ mod remove;
 #[cfg(test)]
 mod tests;
 
-pub use edit::{append, build, overwrite, part, splice};
+pub use edit::{append, build, overwrite, part, push_in_place, splice};
 pub use free::{doom, free_some, has_freeable};
 pub use node::{TAG_INNER, TAG_LEAF, payload};
 pub use probe::{Probe, visit_all, visit_around, visit_beside, visit_ends};
