@@ -143,8 +143,20 @@ impl Context<'_> {
             }
         }
         ahead.ranks = &ranks;
-        for key in keys::keys(spec, args) {
-            self.keys.go_ahead(self.client.db, key, ahead);
+        let keys: SmallVec<[&[u8]; 4]> = keys::keys(spec, args).collect();
+        let several = matches!(spec.reach, Reach::Gives { .. }) && keys.len() > 1;
+        for (number, key) in keys.iter().enumerate() {
+            let named = if several { words_of_stream(args, number, keys.len()) } else { [&[][..]; 3] };
+            let words = if several { &named[..] } else { ahead.words };
+            self.keys.go_ahead(self.client.db, key, Ahead { words, ..ahead });
         }
     }
+}
+
+/// What concerns one of so many streams in XREADGROUP: the group, the consumer and the stream's own ID.
+fn words_of_stream<'a>(args: &Args<'a>, number: usize, streams: usize) -> [&'a [u8]; 3] {
+    let word = |at: Option<usize>| at.and_then(|at| args.get(at)).copied().unwrap_or_default();
+    let group = args.iter().position(|word| word.eq_ignore_ascii_case(b"group"));
+    let id = (args.len() + number).checked_sub(streams);
+    [word(group.map(|at| at + 1)), word(group.map(|at| at + 2)), word(id)]
 }

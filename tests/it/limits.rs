@@ -433,3 +433,36 @@ fn a_client_beyond_its_output_limit_costs_no_other_its_place() {
     assert!(text(admin.line("INFO stats")).contains("evicted_clients:0\r\n"));
     drop(holder);
 }
+
+/// A reply as long as the client says is refused, unless an output limit ends it.
+#[test]
+fn choices_without_end_end_with_the_output_limit() {
+    let server = Server::start();
+    let mut admin = server.connect(Protocol::Resp2);
+    for (fill, request) in [
+        ("HSET h f v", "HRANDFIELD h -999999999"),
+        ("HSET h f v", "HRANDFIELD h -999999999 WITHVALUES"),
+        ("SADD s m", "SRANDMEMBER s -999999999"),
+        ("ZADD z 1 m", "ZRANDMEMBER z -999999999 WITHSCORES"),
+    ] {
+        admin.line(fill);
+        let refused = Tree::Error("ERR value is out of range".into());
+        assert_eq!(admin.line("CONFIG SET client-output-buffer-limit 'normal 0 0 0'"), ok());
+        assert_eq!(server.connect(Protocol::Resp2).line(request), refused, "{request}");
+        assert_eq!(admin.line("CONFIG SET client-output-buffer-limit 'normal 1mb 0 0'"), ok());
+        let mut greedy = server.connect(Protocol::Resp2);
+        assert_eq!(greedy.line("PING"), Tree::Simple("PONG".into()));
+        // A script's reply is nobody's output yet.
+        let words: Vec<String> = request.split(' ').map(|word| format!("'{word}'")).collect();
+        let script = format!("return redis.pcall({}).err", words.join(","));
+        assert_eq!(
+            greedy.call(&["EVAL", &script, "0"]),
+            Tree::Bulk(b"ERR value is out of range".to_vec()),
+            "{request}"
+        );
+        greedy.line(&request.replace("-999999999", "-10"));
+        greedy.send(&request.split(' ').collect::<Vec<_>>());
+        assert!(greedy.receive_until_closed().is_empty(), "{request}");
+    }
+    assert_eq!(server.shared().stats.output_limit_closes.get(), 4);
+}

@@ -3,14 +3,14 @@
 use crate::{
     command::{
         Args, CommandResult, Context, Error, Protocol, args,
-        family::collection::{bulk, random_count, sample},
+        family::collection::{bulk, random_count, repeat, sample},
     },
     keyspace::Type,
     types::hash::Hash,
 };
 
 pub fn hrandfield(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let count = args.get(2).map(|count| random_count(count)).transpose()?;
+    let count = args.get(2).map(|count| random_count(cx.client, count)).transpose()?;
     let with_values = match args.get(3..).unwrap_or_default() {
         [] => false,
         [word] if args::is_word(word, "withvalues") => true,
@@ -48,15 +48,16 @@ pub fn hrandfield(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         let words = if with_values && !pairs { 2 } else { 1 };
         let len = times.checked_mul(words).and_then(|len| usize::try_from(len).ok()).ok_or(Error::OUT_OF_RANGE)?;
         cx.reply.array(len);
-        for element in ranks.filter_map(|rank| hash.nth(rank)) {
+        repeat(cx.client, cx.reply, times, |reply| {
+            let Some(element) = ranks.next().and_then(|rank| hash.nth(rank)) else { return };
             if pairs {
-                cx.reply.array(2);
+                reply.array(2);
             }
-            bulk(cx.reply, &element.first());
+            bulk(reply, &element.first());
             if with_values {
-                bulk(cx.reply, &element.second());
+                bulk(reply, &element.second());
             }
-        }
+        });
         Ok(())
     };
     if count < 0 {

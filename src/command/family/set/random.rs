@@ -3,7 +3,7 @@
 use crate::{
     command::{
         Args, CommandResult, Context, Error, args,
-        family::collection::{bulk, random_count, sample},
+        family::collection::{bulk, random_count, repeat, sample},
     },
     config::KeyspaceEvents,
     keyspace::Type,
@@ -66,7 +66,7 @@ pub fn spop(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 pub fn srandmember(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let count = match &args[2..] {
         [] => None,
-        [count] => Some(random_count(count)?),
+        [count] => Some(random_count(cx.client, count)?),
         _ => return Err(Error::SYNTAX),
     };
     let mut db = cx.keys.db(cx.client.db);
@@ -82,12 +82,10 @@ pub fn srandmember(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     if count < 0 {
         let times = count.unsigned_abs();
         cx.reply.array(usize::try_from(times).map_err(|_| Error::OUT_OF_RANGE)?);
-        for _ in 0..times {
-            match set.get(fastrand::u64(..set.len().max(1))) {
-                Some(element) => bulk(cx.reply, &element.first()),
-                None => cx.reply.null(),
-            }
-        }
+        repeat(cx.client, cx.reply, times, |reply| match set.get(fastrand::u64(..set.len().max(1))) {
+            Some(element) => bulk(reply, &element.first()),
+            None => reply.null(),
+        });
         return Ok(());
     }
     let count = count.unsigned_abs();

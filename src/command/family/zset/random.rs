@@ -5,13 +5,10 @@ use crate::{
     command::{
         Args, CommandResult, Context, Error, Reply,
         args::{integer, is_word},
-        family::collection::{bulk, sample},
+        family::collection::{bulk, check_repeats, repeat, sample},
     },
     types::zset::{ZSet, score_of},
 };
-
-/// Members with repetitions that are answered at most: what no reply could hold is refused.
-const REPEATED_MAX: u64 = 1 << 27;
 
 pub fn zrandmember(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let Some(count) = args.get(2) else {
@@ -35,8 +32,11 @@ pub fn zrandmember(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         [word] if is_word(word, "withscores") => true,
         _ => return Err(Error::SYNTAX),
     };
-    if with_scores && count.unsigned_abs() > i64::MAX as u64 / 2 || count < 0 && count.unsigned_abs() > REPEATED_MAX {
+    if with_scores && count.unsigned_abs() > i64::MAX as u64 / 2 {
         return Err(Error::OUT_OF_RANGE);
+    }
+    if count < 0 {
+        check_repeats(cx.client, count.unsigned_abs())?;
     }
     let mut db = cx.keys.db(cx.client.db);
     let Some(zset) = view(&mut db, args[1])?.filter(|zset| !zset.is_empty()) else {
@@ -46,7 +46,7 @@ pub fn zrandmember(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let (len, wanted) = (zset.len(), count.unsigned_abs());
     if count < 0 {
         begin(cx.reply, wanted as usize, with_scores);
-        (0..wanted).for_each(|_| answer(cx.reply, &zset, fastrand::u64(..len), with_scores));
+        repeat(cx.client, cx.reply, wanted, |reply| answer(reply, &zset, fastrand::u64(..len), with_scores));
         return Ok(());
     }
     if wanted >= len {
