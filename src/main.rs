@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match invocation() {
-        Ok(Invocation::Serve(loaded)) if loaded.settings.daemonize => match server::supervise::detach() {
+        Ok(Invocation::Serve(loaded)) if loaded.settings.daemonize => match server::supervise::detach(&loaded.stdin) {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => server::run(*loaded),
             Err(error) => fail(&format!("could not go to the background: {error}")),

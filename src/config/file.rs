@@ -14,13 +14,15 @@ pub fn read(loader: &mut Loader, path: &Path) -> Result<(), LoadError> {
     read_file(loader, path, 0, None)
 }
 
-pub fn read_stdin(loader: &mut Loader) -> Result<(), LoadError> {
+/// Answers what was read.
+pub fn read_stdin(loader: &mut Loader) -> Result<Vec<u8>, LoadError> {
     let mut bytes = Vec::new();
     if let Err(error) = std::io::stdin().read_to_end(&mut bytes) {
         let file = PathBuf::from("-");
         return Err(LoadError::Unreadable { file, included_from: None, reason: error.to_string() });
     }
-    read_lines(loader, &bytes, 0, &|number, text| Place::Stdin { number, text })
+    read_lines(loader, &bytes, 0, &|number, text| Place::Stdin { number, text })?;
+    Ok(bytes)
 }
 
 fn read_file(loader: &mut Loader, path: &Path, depth: usize, included_from: Option<Place>) -> Result<(), LoadError> {

@@ -26,6 +26,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// The file, absolute.
     pub file: Option<PathBuf>,
+    /// What came from standard input, which can be read but once.
+    pub stdin: Vec<u8>,
     /// Lines for the log.
     pub notes: Vec<String>,
     /// The `maxmemory` that a container's limit led to, not the user.
@@ -68,7 +70,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, LoadError> {
         loader.loaded.file = Some(path);
     }
     if sources.stdin {
-        file::read_stdin(&mut loader)?;
+        loader.loaded.stdin = file::read_stdin(&mut loader)?;
     }
     loader.read_environment(&sources.environment)?;
     for (name, words) in &sources.command_line {

@@ -2,7 +2,8 @@
 
 use crate::config::{Settings, Supervised};
 use std::{
-    env, io,
+    env,
+    io::{self, Write},
     os::{
         linux::net::SocketAddrExt,
         unix::net::{SocketAddr, UnixDatagram},
@@ -13,21 +14,28 @@ use std::{
 /// Marks the process in the background. Not one of the variables that set directives.
 const DETACHED: &str = "_FLAGSTONE_DETACHED";
 
-/// `daemonize yes`: starts this program anew in the background. `true`: this is the process in
-/// front, which has nothing more to do.
-pub fn detach() -> io::Result<bool> {
+/// `daemonize yes`: starts this program anew in the background, with the same standard input. `true`: this is the process
+/// in front, which has nothing more to do.
+pub fn detach(stdin: &[u8]) -> io::Result<bool> {
     if env::var_os(DETACHED).is_some() {
         // A session of its own, so that closing the terminal does not reach it.
         rustix::process::setsid()?;
         return Ok(false);
     }
-    Command::new(env::current_exe()?)
+    let mut background = Command::new(env::current_exe()?)
         .args(env::args_os().skip(1))
         .env(DETACHED, "1")
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
+    if let Some(mut to) = background.stdin.take()
+        && let Err(error) = to.write_all(stdin)
+    {
+        // It does not start with half of its configuration.
+        background.kill()?;
+        return Err(error);
+    }
     Ok(true)
 }
 

@@ -2,7 +2,14 @@
 
 use crate::{client::Client, process::Process, tree::Tree};
 use rustix::process::Signal;
-use std::{fs, process::Command};
+use std::{
+    fs,
+    io::{Read, Write},
+    os::unix::net::UnixStream,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
 fn ok() -> Tree {
     Tree::Simple("OK".into())
@@ -86,4 +93,27 @@ fn whoever_leaves_the_door_open_is_told() {
         let (_, lines) = process.wait();
         assert_eq!(lines.iter().any(|line| line.contains("asks for no password")), warned, "{options:?}: {lines:?}");
     }
+}
+
+/// It can be read but once, and the process that goes to the background has not read it.
+#[test]
+fn a_configuration_from_standard_input_goes_along_to_the_background() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let socket = dir.path().join("socket");
+    let (long, dir, path) = ("x".repeat(100_000), dir.path().display(), socket.display());
+    let text = format!("# {long}\ndaemonize yes\nport 0\nunixsocket {path}\ndir {dir}\nsave \"\"\nmaxclients 77\n");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_flagstone"));
+    let mut front =
+        program.arg("-").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program can be run");
+    front.stdin.take().expect("piped").write_all(text.as_bytes()).expect("it reads");
+    assert!(front.wait().expect("it can be waited for").success());
+    let connected = (0..6000).find_map(|_| {
+        thread::sleep(Duration::from_millis(10));
+        UnixStream::connect(&socket).ok()
+    });
+    let mut client = connected.expect("it serves in the background");
+    client.write_all(b"CONFIG GET maxclients\r\nSHUTDOWN NOSAVE\r\n").expect("it reads");
+    let mut said = String::new();
+    client.read_to_string(&mut said).expect("it answers and ends");
+    assert!(said.ends_with("\r\n77\r\n"), "{said}");
 }

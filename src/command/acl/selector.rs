@@ -142,6 +142,8 @@ impl Selector {
     fn apply_pattern(&mut self, rule: &[u8], lower: &[u8]) -> Result<(), RuleError> {
         match (rule, lower) {
             ([b'~', pattern @ ..], _) => self.add_keys(pattern, Access { read: true, write: true }),
+            // Whatever else is wrong with it.
+            ([b'%', ..], _) if self.all_keys => Err(RuleError::AfterAllKeys),
             ([b'%', rest @ ..], _) => {
                 let tilde = rest.iter().position(|byte| *byte == b'~').unwrap_or(rest.len());
                 let (letters, pattern) = (&rest[..tilde], rest.get(tilde + 1..).unwrap_or_default());

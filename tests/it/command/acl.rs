@@ -241,6 +241,8 @@ fn users_are_made_of_rules() {
         (error) ERR Usernames can't contain spaces or null characters
         > ACL SETUSER alice ~* ~a
         (error) ERR Error in ACL SETUSER modifier '~a': Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have any effect. Try 'resetkeys' to start with an empty list of patterns
+        > ACL SETUSER alice ~* %X~a
+        (error) ERR Error in ACL SETUSER modifier '%X~a': Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not have any effect. Try 'resetkeys' to start with an empty list of patterns
         > ACL SETUSER alice reset
         OK
         > ACL LIST
