@@ -46,6 +46,8 @@ pub struct SaverStatus {
     pub rotten: u64,
     dirty_at_last: u64,
     requested: bool,
+    /// The snapshot thread has taken up a request and is not done with it.
+    in_background: bool,
     /// The one that is requested, and the one that runs, are to take the place of the append-only file (BGREWRITEAOF).
     rewrite_requested: bool,
     rewrites: bool,
@@ -89,7 +91,7 @@ pub struct Saver {
     bandwidth: AtomicU64,
     /// The server ends: when a snapshot has to be done, ms since the epoch. 0: it does not end.
     due: AtomicI64,
-    /// The one that is under way is not wanted any more.
+    /// The one in the background is not wanted any more.
     cancelled: AtomicBool,
 }
 
@@ -140,6 +142,7 @@ impl Saver {
                 rotten: 0,
                 dirty_at_last: 0,
                 requested: false,
+                in_background: false,
                 rewrite_requested: false,
                 rewrites: false,
                 hurries: false,
@@ -237,7 +240,7 @@ impl Saver {
     /// BGSAVE CANCEL: ends the snapshot that is under way, or forgets the one that is to come; `None` if there is neither.
     pub fn cancel(&self) -> Option<Cancelled> {
         let mut status = self.status.lock();
-        if status.in_progress && !status.rewrites {
+        if status.in_background && !status.rewrites {
             self.cancelled.store(true, Relaxed);
             self.changed.notify_all();
             return Some(Cancelled::Running);
@@ -259,7 +262,7 @@ impl Saver {
             return false;
         }
         // From the request on, there is no moment at which nothing seems to be under way.
-        status.in_progress = true;
+        (status.in_progress, status.in_background) = (true, true);
         self.cancelled.store(false, Relaxed);
         status.rewrites = std::mem::take(&mut status.rewrite_requested);
         true
@@ -292,13 +295,15 @@ impl Saver {
     pub fn save_in_background(&self, keyspace: &Keyspace, path: &Path, clock: &Clock<'_>) -> io::Result<Report> {
         let _writing = self.take_turn();
         let result = self.write(keyspace, path, clock, true);
+        let mut status = self.status.lock();
+        status.in_background = false;
         // One that was cancelled has not failed.
         if !self.cancelled.swap(false, Relaxed) || result.is_ok() {
-            let mut status = self.status.lock();
             status.last_ok = result.is_ok();
             status.failures = if status.last_ok { 0 } else { status.failures + 1 };
             self.failing.store(result.is_err(), Relaxed);
         }
+        drop(status);
         result
     }
 
@@ -383,9 +388,6 @@ impl Saver {
         let started = clock();
         {
             let mut status = self.status.lock();
-            if !status.in_progress {
-                self.cancelled.store(false, Relaxed);
-            }
             (status.in_progress, status.started_ms, status.last_attempt_ms) = (true, started, started);
         }
         let result = save::save_paced(keyspace, path, started, &Running { saver: self, keyspace, clock, behind });
@@ -444,7 +446,7 @@ impl Pace for Running<'_> {
     }
 
     fn gives_up(&self) -> bool {
-        self.saver.cancelled.load(Relaxed) || self.saver.is_overdue((self.clock)())
+        self.behind && self.saver.cancelled.load(Relaxed) || self.saver.is_overdue((self.clock)())
     }
 }
 
@@ -452,6 +454,26 @@ impl Pace for Running<'_> {
 mod tests {
     use super::*;
     use crate::{config::Policy, keyspace::Options};
+
+    /// One that takes the place of another may be written before the other's thread has begun to, or has seen that it ends.
+    #[test]
+    fn what_takes_the_place_of_a_snapshot_is_not_cancelled_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let keyspace = Keyspace::new(&Options::new(1, 1, 0, Policy::NoEviction)).unwrap();
+        let (saver, path) = (Saver::new(0), dir.path().join("image.flag"));
+        assert!(saver.request() && saver.wait_for_request());
+        let superseding = saver.supersede(&keyspace, &path, &|| 1);
+        assert!(superseding.is_some_and(|result| result.is_ok()));
+        assert!(saver.save_in_background(&keyspace, &path, &|| 2).is_err());
+        let status = saver.status();
+        assert_eq!((status.saves, status.last_save_ms, status.last_ok), (1, 1, true));
+        assert!(!saver.is_failing() && !status.in_progress);
+        // There is nothing left to cancel, and the next one is written.
+        assert!(saver.cancel().is_none());
+        assert!(saver.request() && saver.wait_for_request());
+        assert!(saver.save_in_background(&keyspace, &path, &|| 3).is_ok());
+        assert_eq!(saver.status().saves, 2);
+    }
 
     #[test]
     fn who_only_looks_at_the_images_keeps_nobody_from_a_snapshot() {
