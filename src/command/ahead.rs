@@ -145,18 +145,19 @@ impl Context<'_> {
         ahead.ranks = &ranks;
         let keys: SmallVec<[&[u8]; 4]> = keys::keys(spec, args).collect();
         let several = matches!(spec.reach, Reach::Gives { .. }) && keys.len() > 1;
-        for (number, key) in keys.iter().enumerate() {
-            let named = if several { words_of_stream(args, number, keys.len()) } else { [&[][..]; 3] };
-            let words = if several { &named[..] } else { ahead.words };
+        // Of several streams each has to do with the group, the consumer and its own ID, which come last in a row.
+        let [group, consumer] = if several { named(args) } else { [&[][..]; 2] };
+        let ids = args.len().saturating_sub(keys.len());
+        for (key, id) in keys.iter().zip(&args[ids..]) {
+            let own = [group, consumer, id];
+            let words = if several { &own[..] } else { ahead.words };
             self.keys.go_ahead(self.client.db, key, Ahead { words, ..ahead });
         }
     }
 }
 
-/// What concerns one of so many streams in XREADGROUP: the group, the consumer and the stream's own ID.
-fn words_of_stream<'a>(args: &Args<'a>, number: usize, streams: usize) -> [&'a [u8]; 3] {
-    let word = |at: Option<usize>| at.and_then(|at| args.get(at)).copied().unwrap_or_default();
+/// The group and the consumer that XREADGROUP names.
+fn named<'a>(args: &Args<'a>) -> [&'a [u8]; 2] {
     let group = args.iter().position(|word| word.eq_ignore_ascii_case(b"group"));
-    let id = (args.len() + number).checked_sub(streams);
-    [word(group.map(|at| at + 1)), word(group.map(|at| at + 2)), word(id)]
+    [1, 2].map(|after| group.and_then(|at| args.get(at + after)).copied().unwrap_or_default())
 }

@@ -254,18 +254,6 @@ impl Client {
         Arc::clone(&self.shared)
     }
 
-    /// Bytes of output after which the client is closed whatever else it is sent, if there is such a limit.
-    pub fn reply_max(&self) -> Option<u64> {
-        let limit = self.handle.output_limit.load(Relaxed);
-        (limit > 0 && limit < usize::MAX as u64 && !self.in_script).then_some(limit)
-    }
-
-    /// It is sent more than that: it is closed, and its reply need not be said to the end.
-    pub fn overrun(&self) {
-        self.handle.output_limit_passed.store(true, Relaxed);
-        self.handle.kill();
-    }
-
     /// Whether messages are pushed to it: `client-output-buffer-limit` has a class for such clients.
     pub fn is_subscriber(&self) -> bool {
         !self.subscriptions.is_empty()

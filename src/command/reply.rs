@@ -44,6 +44,10 @@ pub trait Reply {
     fn raw(&mut self, bytes: &[u8]);
     /// Bytes encoded and not yet sent: what a command adds is the size of its reply.
     fn written(&self) -> u64;
+    /// With more written than this, its client is closed: the rest need not be said. None: it grows as it likes.
+    fn limit(&self) -> Option<u64> {
+        None
+    }
     /// Takes back what was encoded since [`Self::written`] answered this.
     fn rewind(&mut self, to: u64);
 

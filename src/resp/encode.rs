@@ -220,6 +220,10 @@ impl Reply for Encoder {
         (self.out.len() + self.pins.bytes()) as u64
     }
 
+    fn limit(&self) -> Option<u64> {
+        (self.limit < usize::MAX).then_some(self.limit as u64)
+    }
+
     fn rewind(&mut self, to: u64) {
         self.pins.rewind(to as usize);
         self.out.truncate(to as usize - self.pins.bytes());

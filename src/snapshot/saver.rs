@@ -303,7 +303,6 @@ impl Saver {
             status.failures = if status.last_ok { 0 } else { status.failures + 1 };
             self.failing.store(result.is_err(), Relaxed);
         }
-        drop(status);
         result
     }
 

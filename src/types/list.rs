@@ -123,8 +123,12 @@ impl<'a> List<'a> {
 
 /// Pushes values at one end, one after the other; answers the length then.
 pub fn push(home: &mut impl Home, end: End, values: &[&[u8]], limit: Limit) -> Result<u64, ArenaFull> {
-    if let [value] = values
-        && let Some(len) = sequence::push_in_place::<ByPosition>(home, 0, end == End::Right, &packed::encoded(value))?
+    let bytes = match values {
+        [value] => packed::encoded(value),
+        _ => encoded(values, end),
+    };
+    if values.len() == 1
+        && let Some(len) = sequence::push_in_place::<ByPosition>(home, 0, end == End::Right, &bytes)?
     {
         return Ok(len);
     }
@@ -136,10 +140,6 @@ pub fn push(home: &mut impl Home, end: End, values: &[&[u8]], limit: Limit) -> R
     let len = elements.len() + values.len() as u64;
     let spot = if end == End::Left { elements.first() } else { elements.last() };
     let at = if end == End::Left { 0 } else { elements.leaf_end(&spot) };
-    let bytes = match values {
-        [value] => packed::encoded(value),
-        _ => encoded(values, end),
-    };
     sequence::splice::<ByPosition>(home, 0, &spot, at..at, &bytes, values.len() as i64)?;
     Ok(len)
 }

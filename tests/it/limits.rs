@@ -460,6 +460,10 @@ fn choices_without_end_end_with_the_output_limit() {
             Tree::Bulk(b"ERR value is out of range".to_vec()),
             "{request}"
         );
+        // Neither is what nobody hears.
+        greedy.send(&["CLIENT", "REPLY", "OFF"]);
+        greedy.send(&request.split(' ').collect::<Vec<_>>());
+        assert_eq!(greedy.line("CLIENT REPLY ON"), ok());
         greedy.line(&request.replace("-999999999", "-10"));
         greedy.send(&request.split(' ').collect::<Vec<_>>());
         assert!(greedy.receive_until_closed().is_empty(), "{request}");

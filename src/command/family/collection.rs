@@ -2,7 +2,7 @@
 //! random, and replies of stored values.
 
 use crate::{
-    command::{Args, Client, CommandResult, Error, Reply, args},
+    command::{Args, CommandResult, Error, Reply, args},
     types::packed::Entry,
     util::{
         glob,
@@ -78,29 +78,29 @@ pub fn nothing_scanned(reply: &mut dyn Reply) -> CommandResult {
 }
 
 /// The count of SRANDMEMBER and its like: negative for choices that may repeat.
-pub fn random_count(client: &Client, arg: &[u8]) -> Result<i64, Error> {
+pub fn random_count(reply: &dyn Reply, arg: &[u8]) -> Result<i64, Error> {
     match args::integer(arg)? {
         // Its opposite is no integer; others are only too many.
         i64::MIN => Err(Error::NO_OPPOSITE),
-        count if count < 0 => check_repeats(client, count.unsigned_abs()).map(|()| count),
+        count if count < 0 => check_repeats(reply, count.unsigned_abs()).map(|()| count),
         count => Ok(count),
     }
 }
 
 /// Whether so many choices may be asked for that may repeat: the reply is as large as the client says, whatever is stored.
-/// For one with an output limit it ends there.
-pub fn check_repeats(client: &Client, times: u64) -> Result<(), Error> {
+/// For a client with an output limit it ends there.
+pub fn check_repeats(reply: &dyn Reply, times: u64) -> Result<(), Error> {
     const REPEATS_MAX: u64 = 1 << 24;
-    if times > REPEATS_MAX && client.reply_max().is_none() { Err(Error::OUT_OF_RANGE) } else { Ok(()) }
+    if times > REPEATS_MAX && reply.limit().is_none() { Err(Error::OUT_OF_RANGE) } else { Ok(()) }
 }
 
-/// Answers with one choice after the other, unless that passes what the client may leave unread: then it is closed.
-pub fn repeat(client: &Client, reply: &mut dyn Reply, times: u64, mut choice: impl FnMut(&mut dyn Reply)) {
-    let most = client.reply_max().unwrap_or(u64::MAX);
+/// Answers with one choice after the other, until all are said or the reply passes its limit.
+pub fn repeat(reply: &mut dyn Reply, times: u64, mut choice: impl FnMut(&mut dyn Reply)) {
+    let most = reply.limit().unwrap_or(u64::MAX);
     for _ in 0..times {
         choice(reply);
         if reply.written() > most {
-            return client.overrun();
+            return;
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 pub fn hrandfield(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
-    let count = args.get(2).map(|count| random_count(cx.client, count)).transpose()?;
+    let count = args.get(2).map(|count| random_count(cx.reply, count)).transpose()?;
     let with_values = match args.get(3..).unwrap_or_default() {
         [] => false,
         [word] if args::is_word(word, "withvalues") => true,
@@ -48,7 +48,7 @@ pub fn hrandfield(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         let words = if with_values && !pairs { 2 } else { 1 };
         let len = times.checked_mul(words).and_then(|len| usize::try_from(len).ok()).ok_or(Error::OUT_OF_RANGE)?;
         cx.reply.array(len);
-        repeat(cx.client, cx.reply, times, |reply| {
+        repeat(cx.reply, times, |reply| {
             let Some(element) = ranks.next().and_then(|rank| hash.nth(rank)) else { return };
             if pairs {
                 reply.array(2);

@@ -66,7 +66,7 @@ pub fn spop(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
 pub fn srandmember(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let count = match &args[2..] {
         [] => None,
-        [count] => Some(random_count(cx.client, count)?),
+        [count] => Some(random_count(cx.reply, count)?),
         _ => return Err(Error::SYNTAX),
     };
     let mut db = cx.keys.db(cx.client.db);
@@ -82,7 +82,7 @@ pub fn srandmember(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     if count < 0 {
         let times = count.unsigned_abs();
         cx.reply.array(usize::try_from(times).map_err(|_| Error::OUT_OF_RANGE)?);
-        repeat(cx.client, cx.reply, times, |reply| match set.get(fastrand::u64(..set.len().max(1))) {
+        repeat(cx.reply, times, |reply| match set.get(fastrand::u64(..set.len().max(1))) {
             Some(element) => bulk(reply, &element.first()),
             None => reply.null(),
         });

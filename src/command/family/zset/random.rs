@@ -36,7 +36,7 @@ pub fn zrandmember(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
         return Err(Error::OUT_OF_RANGE);
     }
     if count < 0 {
-        check_repeats(cx.client, count.unsigned_abs())?;
+        check_repeats(cx.reply, count.unsigned_abs())?;
     }
     let mut db = cx.keys.db(cx.client.db);
     let Some(zset) = view(&mut db, args[1])?.filter(|zset| !zset.is_empty()) else {
@@ -46,7 +46,7 @@ pub fn zrandmember(cx: &mut Context<'_>, args: &Args<'_>) -> CommandResult {
     let (len, wanted) = (zset.len(), count.unsigned_abs());
     if count < 0 {
         begin(cx.reply, wanted as usize, with_scores);
-        repeat(cx.client, cx.reply, wanted, |reply| answer(reply, &zset, fastrand::u64(..len), with_scores));
+        repeat(cx.reply, wanted, |reply| answer(reply, &zset, fastrand::u64(..len), with_scores));
         return Ok(());
     }
     if wanted >= len {
